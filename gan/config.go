@@ -1,0 +1,225 @@
+package gan
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Config sizes every network of the star: the generator G, the mapping network F, the style encoder E, the
+// discriminator D and the source classifier C. It travels inside the model file. Look-ahead is not a part of it:
+// a generator is trained for every look-ahead from 0 to StemFuture frames, and the caller chooses.
+type Config struct {
+	NMels int `json:"nMels"` // mel bands per frame
+
+	// Generator (1-D over time).
+	Width         int `json:"width"`         // channels of the residual stream
+	Hidden        int `json:"hidden"`        // channels inside a block
+	Kernel        int `json:"kernel"`        // taps of a block's causal depthwise convolution, odd
+	StemPast      int `json:"stemPast"`      // past frames that the stem convolution sees
+	StemFuture    int `json:"stemFuture"`    // future frames that it can see; the largest look-ahead
+	EncoderBlocks int `json:"encoderBlocks"` // blocks before the bottleneck, LayerNorm
+	DecoderBlocks int `json:"decoderBlocks"` // blocks after the bottleneck, AdaLN
+	Bottleneck    int `json:"bottleneck"`    // channels that pass from encoder to decoder
+
+	// Styles.
+	StyleDim  int `json:"styleDim"`  // numbers in a style code
+	LatentDim int `json:"latentDim"` // numbers in a latent code z ~ N(0, I)
+	MapWidth  int `json:"mapWidth"`  // channels of the mapping network's shared layers
+	MapLayers int `json:"mapLayers"` // shared layers of the mapping network
+
+	// BodyWidths are the channels of the 2-D body that E, D and C share in form: the stem's, then one per
+	// residual block, each of which halves time and mel by average pooling.
+	BodyWidths []int `json:"bodyWidths"`
+}
+
+// Controls is the number of values per frame that join the bottleneck: log-F0, voiced flag, log-energy.
+const Controls = 3
+
+// Tiny is small enough for tests and for a first try on a CPU.
+func Tiny() Config {
+	return Config{
+		NMels: 80, Width: 96, Hidden: 192, Kernel: 7, StemPast: 4, StemFuture: 4,
+		EncoderBlocks: 2, DecoderBlocks: 3, Bottleneck: 32,
+		StyleDim: 64, LatentDim: 16, MapWidth: 64, MapLayers: 3,
+		BodyWidths: []int{8, 16, 32, 32, 32},
+	}
+}
+
+// Live is the preset for live use: 6 million weights in G, 0.6 GMAC per second of audio.
+func Live() Config {
+	return Config{
+		NMels: 80, Width: 256, Hidden: 768, Kernel: 7, StemPast: 4, StemFuture: 4,
+		EncoderBlocks: 6, DecoderBlocks: 8, Bottleneck: 128,
+		StyleDim: 64, LatentDim: 16, MapWidth: 256, MapLayers: 3,
+		BodyWidths: []int{32, 64, 128, 256, 256},
+	}
+}
+
+// HQ is the wider preset for files and for machines with time to spare.
+func HQ() Config {
+	c := Live()
+	c.Width, c.Hidden, c.StemFuture = 384, 1152, 8
+	return c
+}
+
+// Presets are the configurations that a user can name.
+func Presets() []string { return []string{"tiny", "live", "hq"} }
+
+// Preset returns the configuration of that name.
+func Preset(name string) (Config, error) {
+	switch name {
+	case "tiny":
+		return Tiny(), nil
+	case "live":
+		return Live(), nil
+	case "hq":
+		return HQ(), nil
+	}
+	return Config{}, fmt.Errorf("preset %q: unknown, known are %v", name, Presets())
+}
+
+// Validate names the first field that cannot work.
+func (c Config) Validate() error {
+	for _, f := range []struct {
+		name      string
+		value     int
+		low, high int
+	}{
+		{"nMels", c.NMels, 16, 256},
+		{"width", c.Width, 8, 4096},
+		{"hidden", c.Hidden, 8, 16384},
+		{"kernel", c.Kernel, 1, 63},
+		{"stemPast", c.StemPast, 0, 64},
+		{"stemFuture", c.StemFuture, 0, 64},
+		{"encoderBlocks", c.EncoderBlocks, 1, 64},
+		{"decoderBlocks", c.DecoderBlocks, 1, 64},
+		{"bottleneck", c.Bottleneck, 1, 4096},
+		{"styleDim", c.StyleDim, 1, 1024},
+		{"latentDim", c.LatentDim, 1, 1024},
+		{"mapWidth", c.MapWidth, 1, 4096},
+		{"mapLayers", c.MapLayers, 1, 16},
+	} {
+		if f.value < f.low || f.value > f.high {
+			return fmt.Errorf("gan config: %s is %d, want %d to %d", f.name, f.value, f.low, f.high)
+		}
+	}
+	if c.Kernel%2 == 0 {
+		return fmt.Errorf("gan config: kernel is %d, want an odd number", c.Kernel)
+	}
+	if n := len(c.BodyWidths); n < 2 || n > 7 {
+		return fmt.Errorf("gan config: bodyWidths has %d entries, want 2 to 7", n)
+	}
+	for i, w := range c.BodyWidths {
+		if w < 1 || w > 4096 {
+			return fmt.Errorf("gan config: bodyWidths[%d] is %d, want 1 to 4096", i, w)
+		}
+	}
+	if c.NMels>>(len(c.BodyWidths)-1) < 1 {
+		return fmt.Errorf("gan config: %d residual blocks halve %d mels to nothing", len(c.BodyWidths)-1, c.NMels)
+	}
+	return nil
+}
+
+// StemTaps is the length of the stem convolution.
+func (c Config) StemTaps() int { return c.StemPast + 1 + c.StemFuture }
+
+// BodyBlocks is the number of residual blocks in the 2-D body.
+func (c Config) BodyBlocks() int { return len(c.BodyWidths) - 1 }
+
+// BodyBands is the number of mel bands left after the 2-D body.
+func (c Config) BodyBands() int { return c.NMels >> c.BodyBlocks() }
+
+// MinStyleFrames is the fewest frames that E, D and C can take.
+func (c Config) MinStyleFrames() int { return 1 << c.BodyBlocks() }
+
+// Param names a weight and its shape. Kernels are stored [time, mel, in, out] (2-D), [tap, in, out] (stem),
+// [tap, channel] (depthwise); linear layers are [in, out].
+type Param struct {
+	Name  string
+	Shape []int
+}
+
+// GeneratorParams lists G's weights: the contract between the training graph and the CPU forward.
+func (c Config) GeneratorParams() []Param {
+	w := c.Width
+	p := []Param{
+		{"gen.stem.w", []int{c.StemTaps(), c.NMels, w}}, {"gen.stem.b", []int{w}},
+	}
+	block := func(prefix string, ada bool) {
+		p = append(p, Param{prefix + ".dw.w", []int{c.Kernel, w}}, Param{prefix + ".dw.b", []int{w}})
+		if ada {
+			p = append(p, Param{prefix + ".ada.w", []int{c.StyleDim, 2 * w}}, Param{prefix + ".ada.b", []int{2 * w}})
+		} else {
+			p = append(p, Param{prefix + ".norm.gain", []int{w}}, Param{prefix + ".norm.bias", []int{w}})
+		}
+		p = append(p,
+			Param{prefix + ".up.w", []int{w, c.Hidden}}, Param{prefix + ".up.b", []int{c.Hidden}},
+			Param{prefix + ".down.w", []int{c.Hidden, w}}, Param{prefix + ".down.b", []int{w}})
+	}
+	for i := range c.EncoderBlocks {
+		block(fmt.Sprintf("gen.enc.%d", i), false)
+	}
+	p = append(p,
+		Param{"gen.neck.norm.gain", []int{w}}, Param{"gen.neck.norm.bias", []int{w}},
+		Param{"gen.neck.down.w", []int{w, c.Bottleneck}}, Param{"gen.neck.down.b", []int{c.Bottleneck}},
+		Param{"gen.neck.up.w", []int{c.Bottleneck + Controls, w}}, Param{"gen.neck.up.b", []int{w}})
+	for i := range c.DecoderBlocks {
+		block(fmt.Sprintf("gen.dec.%d", i), true)
+	}
+	return append(p,
+		Param{"gen.out.norm.gain", []int{w}}, Param{"gen.out.norm.bias", []int{w}},
+		Param{"gen.out.w", []int{w, c.NMels}}, Param{"gen.out.b", []int{c.NMels}})
+}
+
+// MappingParams lists F's weights for a number of speakers.
+func (c Config) MappingParams(speakers int) []Param {
+	var p []Param
+	in := c.LatentDim
+	for i := range c.MapLayers {
+		prefix := fmt.Sprintf("map.shared.%d", i)
+		p = append(p, Param{prefix + ".w", []int{in, c.MapWidth}}, Param{prefix + ".b", []int{c.MapWidth}})
+		in = c.MapWidth
+	}
+	return append(p,
+		Param{"map.head.w", []int{speakers, in, c.StyleDim}}, Param{"map.head.b", []int{speakers, c.StyleDim}})
+}
+
+// bodyParams lists the weights of the 2-D body that E, D and C share in form.
+func (c Config) bodyParams(prefix string) []Param {
+	p := []Param{
+		{prefix + ".stem.w", []int{3, 3, 1, c.BodyWidths[0]}}, {prefix + ".stem.b", []int{c.BodyWidths[0]}},
+	}
+	for i := range c.BodyBlocks() {
+		in, out := c.BodyWidths[i], c.BodyWidths[i+1]
+		b := fmt.Sprintf("%s.block.%d", prefix, i)
+		p = append(p,
+			Param{b + ".conv1.w", []int{3, 3, in, in}}, Param{b + ".conv1.b", []int{in}},
+			Param{b + ".conv2.w", []int{3, 3, in, out}}, Param{b + ".conv2.b", []int{out}})
+		if in != out {
+			p = append(p, Param{b + ".skip.w", []int{1, 1, in, out}})
+		}
+	}
+	last := c.BodyWidths[c.BodyBlocks()]
+	return append(p, Param{prefix + ".join.w", []int{c.BodyBands() * last, last}}, Param{prefix + ".join.b", []int{last}})
+}
+
+// StyleParams lists E's weights for a number of speakers: one head each, and one common to all.
+func (c Config) StyleParams(speakers int) []Param {
+	last := c.BodyWidths[c.BodyBlocks()]
+	return append(c.bodyParams("sty"),
+		Param{"sty.head.w", []int{speakers, last, c.StyleDim}}, Param{"sty.head.b", []int{speakers, c.StyleDim}},
+		Param{"sty.common.w", []int{last, c.StyleDim}}, Param{"sty.common.b", []int{c.StyleDim}})
+}
+
+// DiscriminatorParams lists D's weights (prefix "disc") or C's (prefix "cls"): one logit per speaker.
+func (c Config) DiscriminatorParams(prefix string, speakers int) []Param {
+	last := c.BodyWidths[c.BodyBlocks()]
+	return append(c.bodyParams(prefix),
+		Param{prefix + ".head.w", []int{last, speakers}}, Param{prefix + ".head.b", []int{speakers}})
+}
+
+// ModelParams lists what a model file holds: G, F, E and the speakers' stored styles.
+func (c Config) ModelParams(speakers int) []Param {
+	return slices.Concat(c.GeneratorParams(), c.MappingParams(speakers), c.StyleParams(speakers),
+		[]Param{{"speakers.style", []int{speakers, c.StyleDim}}})
+}
