@@ -1,0 +1,99 @@
+package features
+
+import (
+	"fmt"
+	"math"
+)
+
+// Config describes the features completely: two parts of the program whose configurations differ cannot work
+// together. It is a plain value, comparable with ==, and is stored as JSON inside every model file.
+type Config struct {
+	SampleRate int `json:"sampleRate"` // samples per second
+	NFFT       int `json:"nFFT"`       // points of the Fourier transform, even, at least WinLength
+	WinLength  int `json:"winLength"`  // samples under the periodic Hann window, even; the window is centred in NFFT
+	Hop        int `json:"hop"`        // samples from one frame to the next, at most WinLength/2
+	NMels      int `json:"nMels"`      // mel bands per frame
+
+	FMinHz float64 `json:"fMinHz"` // lower edge of the first mel band
+	FMaxHz float64 `json:"fMaxHz"` // upper edge of the last mel band, at most SampleRate/2
+
+	LogFloor float64 `json:"logFloor"` // mel magnitudes below it count as this, before the natural logarithm
+	MelMean  float64 `json:"melMean"`  // subtracted from ln(mel)
+	MelScale float64 `json:"melScale"` // what remains is divided by it
+
+	F0MinHz float64 `json:"f0MinHz"` // lowest F0 that counts as a voice
+	F0MaxHz float64 `json:"f0MaxHz"` // highest F0 that counts as a voice
+}
+
+// DefaultConfig is the configuration at 16000 samples per second.
+func DefaultConfig() Config {
+	return Config{
+		SampleRate: 16000, NFFT: 512, WinLength: 400, Hop: 160, NMels: 80,
+		FMinHz: 0, FMaxHz: 8000,
+		LogFloor: 1e-5, MelMean: defaultMelMean, MelScale: defaultMelScale,
+		F0MinHz: 50, F0MaxHz: 1000,
+	}
+}
+
+const (
+	defaultMelMean  = -4.0
+	defaultMelScale = 2.0
+)
+
+// ConfigForRate is the configuration at a sample rate of 16000 or 24000 Hz, both with 100 frames per second.
+func ConfigForRate(rate int) (Config, error) {
+	c := DefaultConfig()
+	switch rate {
+	case 16000:
+	case 24000:
+		c.SampleRate, c.NFFT, c.WinLength, c.Hop, c.FMaxHz = 24000, 1024, 600, 240, 12000
+	default:
+		return Config{}, fmt.Errorf("features: sample rate %d, want 16000 or 24000", rate)
+	}
+	return c, nil
+}
+
+// The largest settings that Validate lets pass, so that a damaged model file cannot ask for absurd amounts of memory.
+const (
+	maxSampleRate = 384000
+	maxNFFT       = 1 << 16
+	maxNMels      = 1024
+)
+
+// Validate names the first field that makes no sense.
+func (c Config) Validate() error {
+	finite := func(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+	switch {
+	case c.SampleRate < 1000 || c.SampleRate > maxSampleRate:
+		return fmt.Errorf("features: sampleRate %d, want 1000 to %d", c.SampleRate, maxSampleRate)
+	case c.WinLength < 4 || c.WinLength%2 != 0:
+		return fmt.Errorf("features: winLength %d, want an even number, at least 4", c.WinLength)
+	case c.NFFT < c.WinLength || c.NFFT%2 != 0 || c.NFFT > maxNFFT:
+		return fmt.Errorf("features: nFFT %d, want an even number, at least winLength (%d) and at most %d", c.NFFT, c.WinLength, maxNFFT)
+	case c.Hop < 1 || c.Hop > c.WinLength/2:
+		return fmt.Errorf("features: hop %d, want 1 to half of winLength (%d)", c.Hop, c.WinLength/2)
+	case c.NMels < 1 || c.NMels > maxNMels:
+		return fmt.Errorf("features: nMels %d, want 1 to %d", c.NMels, maxNMels)
+	case !(c.FMinHz >= 0 && c.FMinHz < c.FMaxHz):
+		return fmt.Errorf("features: fMinHz %g, want 0 up to fMaxHz (%g)", c.FMinHz, c.FMaxHz)
+	case !(c.FMaxHz <= float64(c.SampleRate)/2):
+		return fmt.Errorf("features: fMaxHz %g, want at most half of sampleRate (%g)", c.FMaxHz, float64(c.SampleRate)/2)
+	case !(c.LogFloor > 0 && c.LogFloor < 1):
+		return fmt.Errorf("features: logFloor %g, want more than 0 and less than 1", c.LogFloor)
+	case !finite(c.MelMean):
+		return fmt.Errorf("features: melMean %g, want a finite number", c.MelMean)
+	case !(c.MelScale > 0 && finite(c.MelScale)):
+		return fmt.Errorf("features: melScale %g, want a finite number above 0", c.MelScale)
+	case !(c.F0MinHz > 0 && c.F0MinHz < c.F0MaxHz):
+		return fmt.Errorf("features: f0MinHz %g, want more than 0 and less than f0MaxHz (%g)", c.F0MinHz, c.F0MaxHz)
+	case !(c.F0MaxHz <= float64(c.SampleRate)/2):
+		return fmt.Errorf("features: f0MaxHz %g, want at most half of sampleRate (%g)", c.F0MaxHz, float64(c.SampleRate)/2)
+	}
+	return nil
+}
+
+// NumFrames is the number of frames of a signal of that many samples: 1 + samples/Hop, so one even for none.
+func (c Config) NumFrames(samples int) int { return 1 + samples/c.Hop }
+
+// Bins is the number of frequencies of a spectrum: NFFT/2 + 1.
+func (c Config) Bins() int { return c.NFFT/2 + 1 }
