@@ -6,9 +6,9 @@ import (
 )
 
 // MelBank gathers the magnitudes of a spectrum into mel bands: triangles whose corners are equally spaced on the mel
-// scale from FMinHz to FMaxHz, in the form of Slaney's Auditory Toolbox (1998), which librosa calls its default. The
-// scale is linear up to 1 kHz and logarithmic above; every triangle has the area of 1 over the frequency axis in Hz,
-// times 1 (so its peak is 2 / its width in Hz). A MelBank is only read and may be shared between goroutines.
+// scale from FMinHz to FMaxHz, in the form of Slaney's Auditory Toolbox (1998), which is librosa's default. The scale
+// is linear up to 1 kHz and logarithmic above; drawn over the frequency in Hz every triangle has an area of 1, so its
+// peak is 2 divided by its width. A MelBank is only read and may be shared between goroutines.
 type MelBank struct {
 	bins    int
 	filters []melFilter
