@@ -1,0 +1,23 @@
+package simd
+
+func detect() kernel { return generic }
+
+func (m *Matrix) mul(dst []float32, dstStride int, x []float32, xStride, rows int, bias []float32) {
+	m.mulGeneric(dst, dstStride, x, xStride, rows, bias)
+}
+
+func gelu(x []float32)                    { geluGeneric(x) }
+func tanh(x []float32)                    { tanhGeneric(x) }
+func exp(x []float32)                     { expGeneric(x) }
+func sinCos(sin, cos, x []float32)        { sinCosGeneric(sin, cos, x) }
+func addTo(dst, src []float32)            { addToGeneric(dst, src) }
+func mulAdd(dst, a, b []float32)          { mulAddGeneric(dst, a, b) }
+func complexMulAdd(dst, a, b []complex64) { complexMulAddGeneric(dst, a, b) }
+
+func layerNorm(dst, x, gain, bias []float32, rows, width int, eps float32) {
+	layerNormGeneric(dst, x, gain, bias, rows, width, eps)
+}
+
+func depthwise(dst, x, w, b []float32, frames, width, taps int) {
+	depthwiseGeneric(dst, x, w, b, frames, width, taps)
+}
