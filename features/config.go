@@ -35,8 +35,14 @@ func DefaultConfig() Config {
 	}
 }
 
+// One affine map for both rates takes ln(mel) of speech to about zero mean and unit variance. Measured over 200 recordings
+// (18.6 minutes, 17 people, six languages, levelled to -23 dBFS of speech), all mel bands of the 96442 frames within
+// 35 dB of the file's 95th percentile of power: at 16000 Hz mean -6.05, standard deviation 1.94; over 200 recordings of
+// the four people (15.8 minutes) recorded at 22050 or 24000 Hz, at 24000 Hz: mean -5.78, standard deviation 2.09.
+// Rounded, so that speech comes out at mean -0.03, deviation 0.97 (16000 Hz) and 0.11, 1.05 (24000 Hz), and the
+// floor at -2.76.
 const (
-	defaultMelMean  = -4.0
+	defaultMelMean  = -6.0
 	defaultMelScale = 2.0
 )
 
