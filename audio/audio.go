@@ -1,0 +1,237 @@
+// Package audio brings sound into the program and takes it out again.
+//
+// Everything inside the program is one thing: mono float32 samples in [-1, 1] at a known rate. This package turns
+// what the world offers into that: WAV and FLAC files of any rate, depth and channel count, WAV on a pipe, raw PCM
+// from a microphone program. And it turns the result back into 16-bit WAV or raw PCM. Two rules hold everywhere.
+// A decoder never guesses in silence: what can be used is used with a warning in plain words, the rest is an error
+// that says what to do. And a file appears under its name only when it is complete.
+//
+// Rates are converted with [Resample], or for streams with [Resampler]; both run the same code and give the same
+// samples. [Level], [Normalize] and [TrimSilence] measure and prepare recordings.
+package audio
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// The limits within which input is believed. They are far beyond speech; what lies outside is a damaged header.
+const (
+	// MinRate and MaxRate bound sample rates, in Hz.
+	MinRate = 1000
+	MaxRate = 768000
+	// MaxChannels bounds the channels of one input.
+	MaxChannels = 256
+	// MaxSamples bounds one clip after mixing down to mono: 1 GiB of memory, 93 minutes at 48 kHz.
+	MaxSamples = 1 << 28
+)
+
+// Clip is one mono recording.
+type Clip struct {
+	Samples []float32 // mono, [-1, 1]
+	Rate    int       // Hz
+	// Warnings says in plain words what was wrong with the source and was coped with, for instance how much of a
+	// truncated file is missing. Nil when the source was sound.
+	Warnings []string
+}
+
+// Duration returns the length of the clip, 0 when the rate is not set.
+func (c Clip) Duration() time.Duration { return samplesDuration(int64(len(c.Samples)), c.Rate) }
+
+func samplesDuration(samples int64, rate int) time.Duration {
+	if rate <= 0 {
+		return 0
+	}
+	whole, rest := samples/int64(rate), samples%int64(rate)
+	return time.Duration(whole)*time.Second + time.Duration(rest)*time.Second/time.Duration(rate)
+}
+
+// Decode reads a whole WAV or FLAC stream, told apart by their first bytes, and averages the channels to mono. It
+// never seeks, so that a pipe will do. A WAV whose header gives no length, as programs write that cannot seek back,
+// is read to its end. Float samples beyond full scale are clipped, with a warning.
+//
+// A stream cut short gives what is there and a warning saying how much is missing, in seconds and per cent. All else
+// is an error: another format, a damaged header, samples that are no numbers, no samples at all, more than
+// [MaxSamples]. Memory grows with what was really read, whatever the header claims.
+func Decode(r io.Reader) (Clip, error) { return decode(r, MaxSamples) }
+
+func decode(r io.Reader, maxSamples int) (Clip, error) {
+	br := bufio.NewReaderSize(r, 1<<16)
+	if err := skipID3(br); err != nil {
+		return Clip{}, err
+	}
+	head, err := br.Peek(sniffBytes)
+	if err != nil && err != io.EOF {
+		return Clip{}, fmt.Errorf("reading audio: %w", err)
+	}
+	switch kind := sniff(head); {
+	case kind == kindWAV:
+		return decodeWAV(br, maxSamples)
+	case kind == kindFLAC:
+		return decodeFLAC(br, maxSamples)
+	case len(head) == 0:
+		return Clip{}, errors.New("the input is empty: expected a WAV or FLAC recording")
+	case kind != "":
+		return Clip{}, &formatError{kind: kind}
+	}
+	return Clip{}, &formatError{kind: fmt.Sprintf("no audio known here (it begins with %q)", head[:min(len(head), 8)])}
+}
+
+// ReadFile decodes the WAV or FLAC file at path as [Decode] does. Errors begin with the path.
+func ReadFile(path string) (Clip, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Clip{}, fmt.Errorf("%s: %w", path, pathCause(err))
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return Clip{}, fmt.Errorf("%s: is a folder: give a WAV or FLAC file", path)
+	}
+	clip, err := Decode(f)
+	if err != nil {
+		var unknown *formatError
+		if errors.As(err, &unknown) {
+			unknown.path = path
+		}
+		return Clip{}, fmt.Errorf("%s: %w", path, pathCause(err))
+	}
+	return clip, nil
+}
+
+// formatError refuses an input that is not WAV or FLAC, or is coded in a way not read here, and names the way out.
+type formatError struct {
+	kind string // what the input is
+	path string // its name where known, for a command that can be pasted
+}
+
+func (e *formatError) Error() string {
+	in, out := "INPUT", "OUTPUT.wav"
+	if e.path != "" {
+		in = e.path
+		out = strings.TrimSuffix(in, filepath.Ext(in)) + "-pcm.wav"
+	}
+	return fmt.Sprintf("this is %s, and only WAV and FLAC are read: convert it with ffmpeg -i %s %s",
+		e.kind, shellQuote(in), shellQuote(out))
+}
+
+// shellQuote makes a name safe to paste into a shell.
+func shellQuote(name string) string {
+	plain := strings.IndexFunc(name, func(r rune) bool {
+		return !strings.ContainsRune("/._-+,:@%=", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) < 0
+	if plain {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}
+
+// skipID3 passes over an ID3v2 tag, which some programs put before FLAC. Before anything else it means MP3.
+func skipID3(br *bufio.Reader) error {
+	head, err := br.Peek(10)
+	if err != nil || !bytes.HasPrefix(head, []byte("ID3")) {
+		return nil // too short for a tag: the sniffing says what it is
+	}
+	body := int(head[6]&0x7f)<<21 | int(head[7]&0x7f)<<14 | int(head[8]&0x7f)<<7 | int(head[9]&0x7f)
+	if _, err := br.Discard(10 + body); err != nil {
+		return &formatError{kind: "an ID3 tag without sound"}
+	}
+	if next, _ := br.Peek(4); !bytes.Equal(next, []byte("fLaC")) {
+		return &formatError{kind: "MP3"}
+	}
+	return nil
+}
+
+const (
+	kindWAV  = "WAV"
+	kindFLAC = "FLAC"
+
+	sniffBytes = 16
+)
+
+// sniff names the format that starts with head, or returns "".
+func sniff(head []byte) string {
+	at := func(i int, magic string) bool {
+		return len(head) >= i+len(magic) && string(head[i:i+len(magic)]) == magic
+	}
+	switch {
+	case (at(0, "RIFF") || at(0, "RF64") || at(0, "BW64")) && (at(8, "WAVE") || len(head) < 12):
+		return kindWAV
+	case at(0, "fLaC"):
+		return kindFLAC
+	case at(0, "RIFX"):
+		return "big-endian WAV (RIFX)"
+	case at(0, "RIFF"):
+		return fmt.Sprintf("a RIFF file that is not WAV (%q)", head[8:12])
+	case at(0, "riff"):
+		return "Sony Wave64"
+	case at(0, "OggS"):
+		return "Ogg (Vorbis, Opus or FLAC inside)"
+	case at(4, "ftyp"):
+		return "MPEG-4 audio or video (m4a, mp4, mov)"
+	case at(0, "FORM") && (at(8, "AIFF") || at(8, "AIFC")):
+		return "AIFF"
+	case at(0, "caff"):
+		return "Core Audio (caf)"
+	case at(0, ".snd"):
+		return "Sun audio (au)"
+	case at(0, "#!AMR"):
+		return "AMR"
+	case at(0, "\x1aE\xdf\xa3"):
+		return "Matroska or WebM"
+	case at(0, "0&\xb2u\x8ef\xcf\x11"):
+		return "Windows Media (wma, asf)"
+	case at(0, "wvpk"):
+		return "WavPack"
+	case at(0, "MAC "):
+		return "Monkey's Audio"
+	case at(0, "ID3"):
+		return "MP3"
+	case len(head) >= 2 && head[0] == 0xff && head[1]&0xf6 == 0xf0:
+		return "AAC (ADTS)"
+	case len(head) >= 3 && head[0] == 0xff && head[1]&0xe0 == 0xe0 && head[1]&0x06 != 0 && head[2]&0xf0 != 0xf0:
+		return "MP3"
+	}
+	return ""
+}
+
+// missing words how much of a truncated recording is not there.
+func missing(have, want int64, rate int) string {
+	lost := want - have
+	return fmt.Sprintf("cut short: %s s of %s s are missing (%.1f %%); the rest is used",
+		seconds(lost, rate), seconds(want, rate), 100*float64(lost)/float64(want))
+}
+
+func seconds(samples int64, rate int) string {
+	s := float64(samples) / float64(rate)
+	if s < 0.1 {
+		return fmt.Sprintf("%.4f", s)
+	}
+	return fmt.Sprintf("%.2f", s)
+}
+
+func checkRate(rate int64) error {
+	if rate < MinRate || rate > MaxRate {
+		return fmt.Errorf("sample rate %d Hz, must be %d to %d", rate, MinRate, MaxRate)
+	}
+	return nil
+}
+
+func checkChannels(channels int) error {
+	if channels < 1 || channels > MaxChannels {
+		return fmt.Errorf("%d channels, must be 1 to %d", channels, MaxChannels)
+	}
+	return nil
+}
+
+func tooLong(rate, maxSamples int) error {
+	return fmt.Errorf("longer than %s, the most that is read at once at %d Hz: cut it into pieces first, "+
+		"for instance with ffmpeg -i INPUT -f segment -segment_time 1800 part%%03d.wav",
+		samplesDuration(int64(maxSamples), rate).Round(time.Second), rate)
+}
