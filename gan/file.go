@@ -1,0 +1,130 @@
+package gan
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/safetensors"
+)
+
+// A model is a safetensors file. All that is no weight stands as JSON in its metadata under these keys.
+const (
+	formatKey   = "format"
+	versionKey  = "formatVersion"
+	featuresKey = "features"
+	configKey   = "gan"
+	speakersKey = "speakers"
+	trainedKey  = "trained"
+
+	formatName    = "starvc-model"
+	formatVersion = 1
+)
+
+// Precision is how the weights are stored in a file.
+type Precision string
+
+// Full is exact. Half and Brain take half the room: Half for weights of moderate size, which trained ones are, Brain
+// for any. Conversion computes with float32 in every case.
+const (
+	Full  = Precision(safetensors.F32)
+	Half  = Precision(safetensors.F16)
+	Brain = Precision(safetensors.BF16)
+)
+
+// Save writes the model to a file, with full precision, under a temporary name first: on any error what was at path
+// before is still there.
+func (m *Model) Save(path string) error {
+	return audio.WriteAtomic(path, func(w io.Writer) error { return m.Write(w, Full) })
+}
+
+// Write encodes the model.
+func (m *Model) Write(w io.Writer, precision Precision) error {
+	metadata := map[string]string{formatKey: formatName, versionKey: strconv.Itoa(formatVersion)}
+	for key, value := range m.parts() {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return fmt.Errorf("model: %s: %w", key, err)
+		}
+		metadata[key] = string(text)
+	}
+	var tensors []safetensors.Tensor
+	for _, p := range m.Config.ModelParams(len(m.Speakers)) {
+		tensors = append(tensors, safetensors.Tensor{
+			Name: p.Name, Shape: p.Shape, DType: safetensors.DType(precision), Data: m.tensors[p.Name],
+		})
+	}
+	return safetensors.Write(w, tensors, metadata)
+}
+
+// parts are what the metadata holds.
+func (m *Model) parts() map[string]any {
+	return map[string]any{
+		featuresKey: &m.Features, configKey: &m.Config, speakersKey: &m.Speakers, trainedKey: &m.Trained,
+	}
+}
+
+// Load reads a model file. A file that is cut short, damaged in any bit, of another kind, or that lacks a weight or
+// has one of another shape, is refused with an error that begins with the path.
+func Load(path string) (*Model, error) {
+	f, err := safetensors.ReadFile(path)
+	if err != nil {
+		if os.IsNotExist(err) {
+			return nil, fmt.Errorf("model: %w", err)
+		}
+		return nil, fmt.Errorf("model %w", err)
+	}
+	m, err := fromFile(f)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", path, err)
+	}
+	return m, nil
+}
+
+// Read is Load for any source of bytes.
+func Read(r io.Reader) (*Model, error) {
+	f, err := safetensors.Read(r)
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	return fromFile(f)
+}
+
+func fromFile(f *safetensors.File) (*Model, error) {
+	metadata := f.Metadata()
+	if metadata[formatKey] != formatName {
+		return nil, fmt.Errorf("not a voice model: a safetensors file of format %q, want %q as train writes it", metadata[formatKey], formatName)
+	}
+	if v := metadata[versionKey]; v != strconv.Itoa(formatVersion) {
+		return nil, fmt.Errorf("format version %s, this program reads %d: update the program or train again", v, formatVersion)
+	}
+	m := &Model{}
+	for key, value := range m.parts() {
+		d := json.NewDecoder(bytes.NewReader([]byte(metadata[key])))
+		d.DisallowUnknownFields() // an unknown setting would change what the networks compute
+		if err := d.Decode(value); err != nil {
+			return nil, fmt.Errorf("metadata %q: %w", key, err)
+		}
+	}
+	if err := m.checkTables(); err != nil {
+		return nil, err // before a wild configuration is asked for its parameters
+	}
+	tensors := make(map[string][]float32)
+	for _, p := range m.Config.ModelParams(len(m.Speakers)) {
+		data, err := f.Tensor(p.Name, p.Shape...)
+		if err != nil {
+			return nil, fmt.Errorf("weights: %w", err)
+		}
+		tensors[p.Name] = data
+	}
+	for _, name := range f.Names() {
+		if _, ok := tensors[name]; !ok {
+			return nil, fmt.Errorf("weights: tensor %q: unknown to this program", name)
+		}
+	}
+	return NewModel(m.Features, m.Config, m.Speakers, m.Trained, tensors)
+}

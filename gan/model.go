@@ -1,0 +1,155 @@
+package gan
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/starvc/vc/features"
+	"github.com/xrash/smetrics"
+)
+
+// SpeakerInfo is one row of a model's speaker table.
+type SpeakerInfo struct {
+	Name      string  `json:"name"`
+	LogF0Mean float64 `json:"logF0Mean"` // of ln F0 over the voiced frames of the training speech
+	LogF0Std  float64 `json:"logF0Std"`
+	Seconds   float64 `json:"seconds"` // of training speech
+}
+
+// LogF0 is the speaker's pitch statistic.
+func (s SpeakerInfo) LogF0() LogF0 { return LogF0{s.LogF0Mean, s.LogF0Std} }
+
+// Trained says how a model came about.
+type Trained struct {
+	Steps   int    `json:"steps"`   // of the optimizer
+	Preset  string `json:"preset"`  // the preset that the configuration started from
+	Program string `json:"program"` // version of the program that trained it
+}
+
+// Model is everything that conversion needs: the weights of G, F and E, the speakers with their styles, and all
+// configuration. It is immutable once made and may be shared.
+type Model struct {
+	Features features.Config
+	Config   Config
+	Speakers []SpeakerInfo
+	Trained  Trained
+
+	tensors map[string][]float32
+}
+
+// NewModel puts a model together and checks it: every weight of Config.ModelParams must be there with as many
+// numbers as its shape holds, no other, all finite. The slices are kept and must not change.
+func NewModel(f features.Config, c Config, speakers []SpeakerInfo, trained Trained, tensors map[string][]float32) (*Model, error) {
+	m := &Model{Features: f, Config: c, Speakers: slices.Clone(speakers), Trained: trained, tensors: tensors}
+	if err := m.checkTables(); err != nil {
+		return nil, err
+	}
+	params := c.ModelParams(len(speakers))
+	for _, p := range params {
+		data, ok := tensors[p.Name]
+		if !ok {
+			return nil, fmt.Errorf("weights: tensor %q: missing", p.Name)
+		}
+		if n := p.numbers(); len(data) != n {
+			return nil, fmt.Errorf("weights: tensor %q: %d numbers, want %d for shape %v", p.Name, len(data), n, p.Shape)
+		}
+		for i, v := range data {
+			if v-v != 0 { // NaN or infinite
+				return nil, fmt.Errorf("weights: tensor %q: number %d is %g", p.Name, i, v)
+			}
+		}
+	}
+	if len(tensors) != len(params) {
+		return nil, fmt.Errorf("weights: tensor %q: unknown to this configuration", strange(tensors, params))
+	}
+	return m, nil
+}
+
+// checkTables checks all but the weights.
+func (m *Model) checkTables() error {
+	if err := m.Features.Validate(); err != nil {
+		return err
+	}
+	if err := m.Config.Validate(); err != nil {
+		return err
+	}
+	if m.Features.NMels != m.Config.NMels {
+		return fmt.Errorf("model: features have %d mel bands, the networks %d", m.Features.NMels, m.Config.NMels)
+	}
+	if len(m.Speakers) == 0 {
+		return fmt.Errorf("model: no speakers")
+	}
+	seen := map[string]bool{}
+	for i, s := range m.Speakers {
+		switch {
+		case s.Name == "" || strings.ContainsAny(s.Name, "\r\n\t"):
+			return fmt.Errorf("model: speaker %d: name %q, want a line of text", i, s.Name)
+		case seen[s.Name]:
+			return fmt.Errorf("model: speaker %q: twice in the table", s.Name)
+		case !finite(s.LogF0Mean) || !finite(s.LogF0Std) || s.LogF0Std < 0 || !finite(s.Seconds) || s.Seconds < 0:
+			return fmt.Errorf("model: speaker %q: log-F0 %g +- %g, %g seconds", s.Name, s.LogF0Mean, s.LogF0Std, s.Seconds)
+		}
+		seen[s.Name] = true
+	}
+	return nil
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// numbers is the product of the shape.
+func (p Param) numbers() int {
+	n := 1
+	for _, d := range p.Shape {
+		n *= d
+	}
+	return n
+}
+
+// strange finds the first name that is no parameter's.
+func strange(tensors map[string][]float32, params []Param) string {
+	var names []string
+	for name := range tensors {
+		if !slices.ContainsFunc(params, func(p Param) bool { return p.Name == name }) {
+			names = append(names, name)
+		}
+	}
+	return slices.Min(names)
+}
+
+// Tensor gives a weight by its name in Config.ModelParams, row-major, not to be changed; nil if there is none.
+func (m *Model) Tensor(name string) []float32 { return m.tensors[name] }
+
+// Style is the stored style of a speaker, [styleDim], not to be changed.
+func (m *Model) Style(speaker int) []float32 {
+	n := m.Config.StyleDim
+	return m.tensors["speakers.style"][speaker*n : (speaker+1)*n : (speaker+1)*n]
+}
+
+// listedNames is how many speakers an error lists.
+const listedNames = 24
+
+// Speaker finds a speaker by name. The error for an unknown one suggests the nearest and lists those there are.
+func (m *Model) Speaker(name string) (int, error) {
+	for i, s := range m.Speakers {
+		if s.Name == name {
+			return i, nil
+		}
+	}
+	nearest, least := "", math.MaxInt
+	var known []string
+	for _, s := range m.Speakers {
+		known = append(known, s.Name)
+		d := smetrics.WagnerFischer(strings.ToLower(name), strings.ToLower(s.Name), 1, 1, 1)
+		if d < least {
+			nearest, least = s.Name, d
+		}
+	}
+	more := ""
+	if len(known) > listedNames {
+		more = fmt.Sprintf(" and %d more", len(known)-listedNames)
+		known = known[:listedNames]
+	}
+	return 0, fmt.Errorf("speaker %q: unknown; did you mean %q? known are %s%s", name, nearest, strings.Join(known, ", "), more)
+}
