@@ -1,0 +1,61 @@
+//go:build generate
+
+// Command asm writes the assembly of package simd: go generate in its folder runs it once per instruction set.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// target is the instruction set that is being written.
+type target struct {
+	suffix string // of every function's name
+	lanes  int    // float32 in a vector
+	wide   bool   // AVX-512
+}
+
+func (t target) vec() reg.VecVirtual {
+	if t.wide {
+		return ZMM()
+	}
+	return YMM()
+}
+
+func (t target) vecs(n int) []reg.VecVirtual {
+	v := make([]reg.VecVirtual, n)
+	for i := range v {
+		v[i] = t.vec()
+	}
+	return v
+}
+
+func (t target) bytes() int { return 4 * t.lanes }
+
+func (t target) function(name, signature, doc string) {
+	TEXT(name+t.suffix, NOSPLIT, signature)
+	Pragma("noescape")
+	Doc(name + t.suffix + " " + doc)
+}
+
+func main() {
+	set := flag.String("isa", "", "instruction set: avx2 or avx512")
+	ConstraintExpr("!purego")
+	flag.Parse()
+	var t target
+	switch *set {
+	case "avx2":
+		t = target{suffix: "AVX2", lanes: 8}
+	case "avx512":
+		t = target{suffix: "AVX512", lanes: 16, wide: true}
+	default:
+		fmt.Fprintf(os.Stderr, "isa %q: unknown\n", *set)
+		os.Exit(2)
+	}
+	t.products()
+	Generate()
+}

@@ -1,0 +1,152 @@
+//go:build generate
+
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// products writes one kernel for each width of panel: with six rows, the widest fills the registers with
+// accumulators and needs the fewest loads for a multiplication.
+func (t target) products() {
+	if t.wide {
+		t.product(4)
+		t.product(2)
+	} else {
+		t.product(2)
+	}
+	t.product(1)
+}
+
+// blockRows is the number of rows that are multiplied at once.
+const blockRows = 6
+
+// product multiplies any number of rows by a panel of v vectors. The accumulators of a block stay in registers for
+// the whole depth; each begins with its start value and adds its products in ascending order, in whatever block.
+func (t target) product(v int) {
+	name := fmt.Sprintf("product%d", v*t.lanes)
+	t.function(name, "func(dst *float32, dstStride int, x *float32, xStride int, w *float32, k int, start *float32, rows int)",
+		fmt.Sprintf("sets rows rows of dst, %d columns each, to start plus rows of x, k numbers each, times the panel w.", v*t.lanes))
+	p := panel{target: t, v: v}
+	p.dst = Load(Param("dst"), GP64())
+	p.dstStride = Load(Param("dstStride"), GP64())
+	p.x = Load(Param("x"), GP64())
+	p.xStride = Load(Param("xStride"), GP64())
+	p.w = Load(Param("w"), GP64())
+	p.start = Load(Param("start"), GP64())
+	rows := Load(Param("rows"), GP64())
+	SHLQ(U8(2), p.dstStride)
+	SHLQ(U8(2), p.xStride)
+
+	Label("next")
+	CMPQ(rows, U8(blockRows))
+	JL(LabelRef("rest"))
+	p.block(blockRows)
+	for range blockRows {
+		ADDQ(p.xStride, p.x)
+	}
+	SUBQ(U8(blockRows), rows)
+	JMP(LabelRef("next"))
+	Label("rest")
+	for r := blockRows - 1; r >= 1; r-- {
+		CMPQ(rows, U8(r))
+		JEQ(LabelRef(fmt.Sprintf("rest%d", r)))
+	}
+	JMP(LabelRef("done"))
+	for r := blockRows - 1; r >= 1; r-- {
+		Label(fmt.Sprintf("rest%d", r))
+		p.block(r)
+		if r > 1 {
+			JMP(LabelRef("done"))
+		}
+	}
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// panel holds the arguments of a product.
+type panel struct {
+	target
+	v                                    int
+	dst, dstStride, x, xStride, w, start reg.Register
+}
+
+// block multiplies r rows at x and moves dst behind them.
+func (p panel) block(r int) {
+	acc := make([][]reg.VecVirtual, r)
+	for i := range acc {
+		acc[i] = p.vecs(p.v)
+		for j := range acc[i] {
+			VMOVUPS(Mem{Base: p.start, Disp: j * p.bytes()}, acc[i][j])
+		}
+	}
+	// Three rows share a base: they lie 0, 1 and 2 strides behind it.
+	bases := make([]reg.Register, (r+2)/3)
+	for i := range bases {
+		bases[i] = GP64()
+		if i == 0 {
+			MOVQ(p.x, bases[0])
+			continue
+		}
+		LEAQ(Mem{Base: bases[i-1], Index: p.xStride, Scale: 2}, bases[i])
+		ADDQ(p.xStride, bases[i])
+	}
+	k := Load(Param("k"), GP64())
+	w := GP64()
+	MOVQ(p.w, w)
+
+	step := func(u int) {
+		b := p.vecs(p.v)
+		for j := range b {
+			VMOVUPS(Mem{Base: w, Disp: (u*p.v + j) * p.bytes()}, b[j])
+		}
+		for i := range acc {
+			m := Mem{Base: bases[i/3], Disp: 4 * u}
+			if i%3 > 0 {
+				m.Index, m.Scale = p.xStride, uint8(i%3)
+			}
+			if p.wide && p.v == 1 {
+				VFMADD231PS_BCST(m, b[0], acc[i][0])
+				continue
+			}
+			a := p.vec()
+			VBROADCASTSS(m, a)
+			for j := range b {
+				VFMADD231PS(a, b[j], acc[i][j])
+			}
+		}
+	}
+	advance := func(n int) {
+		for _, b := range bases {
+			ADDQ(U8(4*n), b)
+		}
+		ADDQ(U32(n*p.v*p.bytes()), w)
+	}
+	const unroll = 2
+	name := fmt.Sprintf("rows%d", r)
+	SUBQ(U8(unroll), k)
+	JL(LabelRef(name + "odd"))
+	Label(name + "loop")
+	for u := range unroll {
+		step(u)
+	}
+	advance(unroll)
+	SUBQ(U8(unroll), k)
+	JGE(LabelRef(name + "loop"))
+	Label(name + "odd")
+	CMPQ(k, I8(-unroll))
+	JE(LabelRef(name + "store"))
+	step(0)
+	Label(name + "store")
+	for i := range acc {
+		for j := range acc[i] {
+			VMOVUPS(acc[i][j], Mem{Base: p.dst, Disp: j * p.bytes()})
+		}
+		ADDQ(p.dstStride, p.dst)
+	}
+}

@@ -1,0 +1,70 @@
+//go:build !purego
+
+package simd
+
+// blockRows is how many rows pass over all panels before the next ones do: few enough that their inputs and outputs
+// stay in the second-level cache beside a panel, and that no call into assembly, which cannot be preempted, lasts
+// longer than some 100 microseconds.
+const blockRows = 96
+
+// zeros is where a product without bias starts.
+var zeros [64]float32
+
+func (m *Matrix) mul(dst []float32, dstStride int, x []float32, xStride, rows int, bias []float32) {
+	if m.kernel == generic {
+		m.mulGeneric(dst, dstStride, x, xStride, rows, bias)
+		return
+	}
+	for ; rows > 0; rows -= blockRows {
+		block := min(rows, blockRows)
+		for col := 0; col < m.n; {
+			width := m.kernel.panel(m.n - col)
+			if width > m.n-col {
+				m.mulEdge(dst[col:], dstStride, x, xStride, block, bias, col)
+				break
+			}
+			start := &zeros[0]
+			if bias != nil {
+				start = &bias[col]
+			}
+			m.mulPanel(&dst[col], dstStride, &x[0], xStride, col, width, start, block)
+			col += width
+		}
+		if rows > blockRows {
+			dst, x = dst[blockRows*dstStride:], x[blockRows*xStride:]
+		}
+	}
+}
+
+func (m *Matrix) mulPanel(dst *float32, dstStride int, x *float32, xStride, col, width int, start *float32, rows int) {
+	w := &m.data[col*m.k]
+	switch {
+	case m.kernel == avx512 && width == 64:
+		product64AVX512(dst, dstStride, x, xStride, w, m.k, start, rows)
+	case m.kernel == avx512 && width == 32:
+		product32AVX512(dst, dstStride, x, xStride, w, m.k, start, rows)
+	case m.kernel == avx512:
+		product16AVX512(dst, dstStride, x, xStride, w, m.k, start, rows)
+	case width == 16:
+		product16AVX2(dst, dstStride, x, xStride, w, m.k, start, rows)
+	default:
+		product8AVX2(dst, dstStride, x, xStride, w, m.k, start, rows)
+	}
+}
+
+// mulEdge multiplies by the last panel, one padded vector, whose results pass through a buffer.
+func (m *Matrix) mulEdge(dst []float32, dstStride int, x []float32, xStride, rows int, bias []float32, col int) {
+	const vector = 16
+	var out [6 * vector]float32
+	var start [vector]float32
+	if bias != nil {
+		copy(start[:], bias[col:])
+	}
+	for r := 0; r < rows; r += 6 {
+		block := min(6, rows-r)
+		m.mulPanel(&out[0], vector, &x[r*xStride], xStride, col, m.kernel.quantum(), &start[0], block)
+		for i := range block {
+			copy(dst[(r+i)*dstStride:][:m.n-col], out[i*vector:])
+		}
+	}
+}
