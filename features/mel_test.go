@@ -3,11 +3,10 @@ package features
 import (
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"testing"
 
-	"github.com/mewkiz/flac"
+	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/golden"
 )
 
@@ -42,26 +41,11 @@ func goldenClip(t *testing.T, samples int) []float32 {
 // speech is a recording of 24000 samples per second.
 func speech(t testing.TB) []float32 {
 	t.Helper()
-	f, err := os.Open("../testdata/clips/kathleen_arctic_a0344.flac")
+	clip, err := audio.ReadFile("../testdata/clips/kathleen_arctic_a0344.flac")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	stream, err := flac.New(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var x []float32
-	for uint64(len(x)) < stream.Info.NSamples {
-		frame, err := stream.ParseNext()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range frame.Subframes[0].Samples {
-			x = append(x, float32(v)/(1<<15))
-		}
-	}
-	return x
+	return clip.Samples
 }
 
 func TestLogMelIsLibrosas(t *testing.T) {
