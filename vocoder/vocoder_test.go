@@ -3,9 +3,11 @@ package vocoder
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 )
 
@@ -220,5 +222,40 @@ func TestGriffinLimRepeats(t *testing.T) {
 	gl.Synthesize(logMel[:10*cfg.NMels], 9*cfg.Hop) // a shorter one leaves nothing behind
 	if !slices.Equal(first, gl.Synthesize(logMel, len(x))) {
 		t.Error("the same frames gave other samples the second time")
+	}
+}
+
+// The same on recordings of two people.
+func TestRoundTripOfClips(t *testing.T) {
+	paths, err := filepath.Glob("../testdata/clips/*.flac")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(paths) == 0 {
+		t.Skip("no recordings in ../testdata/clips")
+	}
+	limits := map[string]struct{ convergenceDB, mel float64 }{
+		"Griffin-Lim": {-16, 0.065},
+		"RTISI":       {-15, 0.11},
+	}
+	cfg := features.DefaultConfig()
+	for _, path := range paths {
+		clip, err := audio.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := audio.Resample(clip.Samples, clip.Rate, cfg.SampleRate)
+		logMel := logMels(t, cfg, x)
+		for name, synthesize := range synthesizers(t, cfg) {
+			t.Run(name+" "+filepath.Base(path), func(t *testing.T) {
+				y := synthesize(logMel, len(x))
+				got, mel := convergence(cfg, x, y), melDistance(cfg, logMel, logMels(t, cfg, y))
+				t.Logf("spectral convergence %.2f dB, log-mel %.3f", got, mel)
+				if limit := limits[name]; got > limit.convergenceDB || mel > limit.mel {
+					t.Errorf("spectral convergence %.2f dB and log-mel off by %.3f, want %.2f dB and %.3f or less",
+						got, mel, limit.convergenceDB, limit.mel)
+				}
+			})
+		}
 	}
 }
