@@ -1,0 +1,265 @@
+package corpus
+
+import "fmt"
+
+// BatchConfig sizes a batch.
+type BatchConfig struct {
+	Size        int // B, items
+	CropFrames  int // T, frames of X
+	StyleFrames int // S, frames of Same, Ref and Ref2
+	LatentDim   int // numbers in Z1 and Z2
+	// MaxLookAhead is the largest look-ahead that a batch draws, in frames; 0 draws none.
+	MaxLookAhead int
+}
+
+// DefaultBatchConfig is a batch of 8 items of 1.92 s with style crops of the same length.
+func DefaultBatchConfig() BatchConfig {
+	return BatchConfig{Size: 8, CropFrames: 192, StyleFrames: 192, LatentDim: 16, MaxLookAhead: 4}
+}
+
+// Validate names the first field that cannot work.
+func (c BatchConfig) Validate() error {
+	for _, f := range []struct {
+		name             string
+		value, low, high int
+	}{
+		{"size", c.Size, 1, 4096},
+		{"cropFrames", c.CropFrames, 1, 1 << 16},
+		{"styleFrames", c.StyleFrames, 1, 1 << 16},
+		{"latentDim", c.LatentDim, 1, 1 << 16},
+		{"maxLookAhead", c.MaxLookAhead, 0, 1024},
+	} {
+		if f.value < f.low || f.value > f.high {
+			return fmt.Errorf("batch: %s is %d, want %d to %d", f.name, f.value, f.low, f.high)
+		}
+	}
+	return nil
+}
+
+// The limits of what the discriminator's augmentation draws.
+const (
+	MaxAugGain     = 0.3 // normalised log-mel units, either way
+	MaxAugShift    = 2   // mel bands, either way
+	MaxMaskBands   = 8   // of AugMask, at most a quarter of the mels
+	MaxMaskPercent = 10  // of T, frames of AugMask
+	maskChance     = 0.5 // of either mask
+)
+
+// Batch is all that one training step draws. B is BatchConfig.Size, T CropFrames, S StyleFrames, L LatentDim and M the
+// number of mels; every slice is flat with the last named axis running fastest, and the batch owns it.
+//
+// X is padded, Same, Ref and Ref2 are repeated where an utterance is too short. The padding is digital silence (the
+// normalised log floor, no voice, log-energy ln 1e-5) before and after the utterance, as it stands around a recording;
+// it would dilute a style, which is an average over time, so a style crop instead starts again at the utterance's
+// beginning.
+type Batch struct {
+	Step      int
+	LookAhead int // frames of future that G may see in this step, 0 to MaxLookAhead
+
+	Y         []int32   // [B] speaker of X and Same
+	X         []float32 // [B*T*M] normalised log-mel, a crop of an utterance of Y
+	F0        []float32 // [B*T] Hz, 0 where unvoiced
+	LogEnergy []float32 // [B*T] natural logarithm of the RMS
+	Same      []float32 // [B*S*M] a crop of another utterance of Y, of the same one when Y has one alone
+
+	Target []int32   // [B] speaker to convert to, never Y
+	Ref    []float32 // [B*S*M] a crop of an utterance of Target
+	Ref2   []float32 // [B*S*M] a crop of another utterance of Target
+	Z1, Z2 []float32 // [B*L] standard normal
+
+	Noise    []float32 // [B*T*M] standard normal, for the first-order R1 penalty
+	AugGain  []float32 // [B] added to the log-mel, -0.3 to 0.3
+	AugShift []int32   // [B] mel bands to shift by, -2 to 2
+	AugMask  []float32 // [B*T*M] 1 keeps, 0 masks: a stretch of time and a range of mels, each in half of the items
+}
+
+func newBatch(c BatchConfig, mels int) *Batch {
+	b, t, s := c.Size, c.CropFrames, c.StyleFrames
+	floats := func(n int) []float32 { return make([]float32, n) }
+	return &Batch{
+		Y: make([]int32, b), X: floats(b * t * mels), F0: floats(b * t), LogEnergy: floats(b * t), Same: floats(b * s * mels),
+		Target: make([]int32, b), Ref: floats(b * s * mels), Ref2: floats(b * s * mels),
+		Z1: floats(b * c.LatentDim), Z2: floats(b * c.LatentDim),
+		Noise: floats(b * t * mels), AugGain: floats(b), AugShift: make([]int32, b), AugMask: floats(b * t * mels),
+	}
+}
+
+// Batcher draws batches from a set. Its methods may be called from several goroutines at once.
+type Batcher struct {
+	cfg      BatchConfig
+	seed     uint64
+	mels     int
+	silence  float32 // the normalised log floor
+	train    []voice // per speaker
+	valid    []take  // one utterance each, speakers taking turns
+	speakers int
+}
+
+// voice is a speaker's utterances, drawn in proportion to their frames.
+type voice struct {
+	takes []take
+	ends  []int // ends[i] is the number of frames of the takes up to and with i
+}
+
+// take is an utterance and what is known about its silences.
+type take struct {
+	u      Utterance
+	active []int32 // see activeBefore
+}
+
+// NewBatcher prepares to draw from set, which must have two speakers or more, each with a training utterance. Nothing
+// may change the set afterwards. Equal seeds give equal batches.
+func NewBatcher(set *Set, cfg BatchConfig, seed uint64) (*Batcher, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if n := len(set.Speakers); n < 2 {
+		return nil, fmt.Errorf("batch: %s, want at least 2 to convert between; add a folder with another speaker's recordings", count(n, "speaker"))
+	}
+	b := &Batcher{
+		cfg: cfg, seed: seed, mels: set.Features.NMels, silence: set.Features.NormalizeMel(0),
+		train: make([]voice, len(set.Speakers)), speakers: len(set.Speakers),
+	}
+	for _, u := range set.Train {
+		if u.Frames.Len() == 0 {
+			return nil, fmt.Errorf("batch: %s has no frames", u.Path)
+		}
+		b.train[u.Speaker].add(newTake(u))
+	}
+	for i, v := range b.train {
+		if len(v.takes) == 0 {
+			return nil, fmt.Errorf("batch: speaker %s has no training utterance", set.Speakers[i].Name)
+		}
+	}
+	b.valid = takeTurns(set.Valid, len(set.Speakers))
+	return b, nil
+}
+
+func newTake(u Utterance) take { return take{u, activeBefore(u.Frames)} }
+
+func (v *voice) add(p take) {
+	end := p.u.Frames.Len()
+	if n := len(v.ends); n > 0 {
+		end += v.ends[n-1]
+	}
+	v.takes, v.ends = append(v.takes, p), append(v.ends, end)
+}
+
+// takeTurns orders utterances so that every speaker's first come before any speaker's second.
+func takeTurns(us []Utterance, speakers int) []take {
+	queues := make([][]Utterance, speakers)
+	for _, u := range us {
+		if u.Frames.Len() > 0 {
+			queues[u.Speaker] = append(queues[u.Speaker], u)
+		}
+	}
+	var turns []take
+	for round := 0; ; round++ {
+		before := len(turns)
+		for _, q := range queues {
+			if round < len(q) {
+				turns = append(turns, newTake(q[round]))
+			}
+		}
+		if len(turns) == before {
+			return turns
+		}
+	}
+}
+
+// At draws the batch of a training step, a function of the seed and the step alone. The caller owns the result.
+//
+// Speakers come evenly, not by minutes: every run of as many items as there are speakers holds each speaker once, in
+// random order, as far as the batch goes. Within a speaker utterances come in proportion to their length. Crops of X that
+// are mostly silence come, but less often.
+func (b *Batcher) At(step int) *Batch {
+	batch := newBatch(b.cfg, b.mels)
+	batch.Step = step
+	r := newDice(b.seed, step, forTraining|forCrops)
+	batch.LookAhead = r.IntN(b.cfg.MaxLookAhead + 1)
+	var order []int
+	for i := range b.cfg.Size {
+		if i%b.speakers == 0 {
+			order = r.Perm(b.speakers)
+		}
+		y := order[i%b.speakers]
+		v := &b.train[y]
+		chosen := v.draw(r, -1)
+		b.fillSource(batch, i, v.takes[chosen], b.likelyStart(r, v.takes[chosen], b.cfg.CropFrames, true))
+		b.fillStyle(batch.Same, i, r, v.takes[v.draw(r, chosen)])
+		b.fillTarget(batch, i, y, r)
+	}
+	b.fillDraws(batch, forTraining)
+	return batch
+}
+
+// ValidBatches is how many calls of ValidAt, from 0, see every held-out utterance once: 0 when none is held out.
+func (b *Batcher) ValidBatches() int { return (len(b.valid) + b.cfg.Size - 1) / b.cfg.Size }
+
+// ValidAt draws validation batch i, which does not depend on the seed, so that runs can be compared. X comes from
+// held-out utterances, one after the other, the speakers taking turns; after ValidBatches it begins again with other
+// crops. Same, Ref and Ref2 come from the training utterances, as the references that a user would have. The look-ahead
+// goes through all values in turn. It returns nil when nothing is held out.
+func (b *Batcher) ValidAt(i int) *Batch {
+	if len(b.valid) == 0 {
+		return nil
+	}
+	batch := newBatch(b.cfg, b.mels)
+	batch.Step = i
+	batch.LookAhead = i % (b.cfg.MaxLookAhead + 1)
+	r := newDice(0, i, forValidation|forCrops)
+	for k := range b.cfg.Size {
+		p := b.valid[(i*b.cfg.Size+k)%len(b.valid)]
+		y := p.u.Speaker
+		b.fillSource(batch, k, p, b.likelyStart(r, p, b.cfg.CropFrames, true))
+		v := &b.train[y]
+		b.fillStyle(batch.Same, k, r, v.takes[v.draw(r, -1)])
+		b.fillTarget(batch, k, y, r)
+	}
+	b.fillDraws(batch, forValidation)
+	return batch
+}
+
+// fillSource copies the crop that starts at frame start into item i; frames outside the utterance are silence.
+func (b *Batcher) fillSource(batch *Batch, i int, p take, start int) {
+	t, m, f := b.cfg.CropFrames, b.mels, p.u.Frames
+	batch.Y[i] = int32(p.u.Speaker)
+	x := batch.X[i*t*m : (i+1)*t*m]
+	f0, energy := batch.F0[i*t:(i+1)*t], batch.LogEnergy[i*t:(i+1)*t]
+	from, to := max(-start, 0), min(t, f.Len()-start) // what the utterance covers of the crop
+	if from > 0 || to < t {
+		for j := range x {
+			x[j] = b.silence
+		}
+		for j := range energy {
+			energy[j] = floorLogRMS
+		}
+	}
+	copy(x[from*m:to*m], f.LogMel[(start+from)*m:])
+	copy(f0[from:to], f.F0[start+from:])
+	copy(energy[from:to], f.LogEnergy[start+from:])
+}
+
+// fillStyle copies a crop of p into item i of dst, [B*S*M].
+func (b *Batcher) fillStyle(dst []float32, i int, r *dice, p take) {
+	s, m, f := b.cfg.StyleFrames, b.mels, p.u.Frames
+	dst = dst[i*s*m : (i+1)*s*m]
+	from := b.likelyStart(r, p, s, false)
+	for t := 0; t < s; {
+		n := copy(dst[t*m:], f.LogMel[from*m:]) / m
+		t, from = t+n, 0
+	}
+}
+
+// fillTarget draws another speaker for item i, and two of its utterances.
+func (b *Batcher) fillTarget(batch *Batch, i, y int, r *dice) {
+	target := r.IntN(b.speakers - 1)
+	if target >= y {
+		target++
+	}
+	batch.Target[i] = int32(target)
+	v := &b.train[target]
+	first := v.draw(r, -1)
+	b.fillStyle(batch.Ref, i, r, v.takes[first])
+	b.fillStyle(batch.Ref2, i, r, v.takes[v.draw(r, first)])
+}

@@ -1,0 +1,359 @@
+package corpus
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
+)
+
+// PrepareOptions tells Prepare how to work. The zero value is good but caches nothing.
+type PrepareOptions struct {
+	// CacheDir keeps features between runs; it is made where needed. "" keeps none. A folder that cannot be written
+	// costs a warning in the report, no more. Runs and programs may share a folder at the same time.
+	CacheDir string
+	// Progress, when not nil, is told how many of all recordings are done, from one goroutine at a time.
+	Progress func(done, total int)
+	// ValidFraction of each speaker's utterances is held out. 0 stands for 0.05, a negative value for none.
+	ValidFraction float64
+	// Workers is the number of recordings read at a time. 0 stands for one per processor.
+	Workers int
+	// KeepEnds leaves long silences at the ends of recordings.
+	KeepEnds bool
+}
+
+const defaultValidFraction = 0.05
+
+// Prepare reads, checks and measures all recordings and splits them into training and held-out ones.
+//
+// A recording that cannot be used is named in the report and left out. It is an error when a speaker is left with
+// fewer than two usable utterances or less than two seconds; the error speaks of all such speakers and says what to
+// do. The report is not nil then, unless the error came before any recording was read (bad options or configuration) or
+// ctx was done.
+//
+// Which utterances are held out depends on the content of each file, so adding files moves no utterance from training
+// to validation or back, with one exception: a speaker with three utterances or more always has at least one held out,
+// the one of the smallest hash, and a new file with a smaller hash takes its place. At least two stay in training.
+func Prepare(ctx context.Context, speakers []Speaker, cfg features.Config, opts PrepareOptions) (*Set, *Report, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, nil, err
+	}
+	if len(speakers) == 0 {
+		return nil, nil, errors.New("speakers: none given")
+	}
+	switch f := opts.ValidFraction; {
+	case f == 0:
+		opts.ValidFraction = defaultValidFraction
+	case !(f <= 0.5):
+		return nil, nil, fmt.Errorf("speakers: held-out fraction %g, want at most 0.5", f)
+	}
+	if opts.Workers <= 0 {
+		opts.Workers = runtime.GOMAXPROCS(0)
+	}
+	store, err := newCache(opts.CacheDir, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	recordings, err := readAll(ctx, speakers, cfg, store, opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	refuseDuplicates(recordings, speakers)
+
+	set := &Set{Features: cfg, Speakers: make([]SpeakerInfo, len(speakers))}
+	report := &Report{Speakers: make([]SpeakerReport, len(speakers))}
+	if err := store.failure(); err != nil {
+		report.Warnings = append(report.Warnings,
+			fmt.Sprintf("cache folder %q cannot be written, so features are computed anew each time: %v", opts.CacheDir, err))
+	}
+	var faults []string
+	for i, sp := range speakers {
+		set.Speakers[i].Name = sp.Name
+		report.Speakers[i] = SpeakerReport{Name: sp.Name, Files: len(sp.Files)}
+		own := recordings[:len(sp.Files)]
+		recordings = recordings[len(sp.Files):]
+		set.addSpeaker(i, own, &report.Speakers[i], opts)
+		for _, r := range own {
+			switch {
+			case r.cached:
+				report.Cached++
+			case r.computed:
+				report.Computed++
+			}
+		}
+		if fault := report.Speakers[i].fault(); fault != "" {
+			faults = append(faults, fault)
+		}
+	}
+	if len(faults) > 0 {
+		return nil, report, fmt.Errorf("speakers: %s", strings.Join(faults, "\nspeakers: "))
+	}
+	sortUtterances(set.Train)
+	sortUtterances(set.Valid)
+	return set, report, nil
+}
+
+// recording is what reading one file gave.
+type recording struct {
+	speaker  int
+	path     string
+	hash     [sha256.Size]byte
+	start    int
+	frames   features.Frames // trimmed
+	problems []Problem
+	skip     bool
+	cached   bool
+	computed bool
+}
+
+func (r *recording) refuse(kind Kind, detail string) {
+	r.skip = true
+	r.frames = features.Frames{}
+	r.problems = append(r.problems, Problem{Path: r.path, Kind: kind, Detail: detail, Skipped: true})
+}
+
+// readAll reads all files with opts.Workers goroutines. The result is in the order of the speakers' files.
+func readAll(ctx context.Context, speakers []Speaker, cfg features.Config, store *cache, opts PrepareOptions) ([]recording, error) {
+	var all []recording
+	for i, sp := range speakers {
+		for _, path := range sp.Files {
+			all = append(all, recording{speaker: i, path: path})
+		}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan *recording)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	done := 0
+	for range min(opts.Workers, len(all)) {
+		wg.Go(func() {
+			for r := range next {
+				if err := r.read(cfg, store, opts.KeepEnds); err != nil {
+					cancel(err)
+					continue
+				}
+				mu.Lock()
+				done++
+				if opts.Progress != nil {
+					opts.Progress(done, len(all))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range all {
+		select {
+		case next <- &all[i]:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(next)
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("reading the recordings: %w", context.Cause(ctx))
+	}
+	return all, nil
+}
+
+// read fills in r. It returns an error only for what concerns all recordings alike.
+func (r *recording) read(cfg features.Config, store *cache, keepEnds bool) error {
+	file, err := openRegular(r.path)
+	if err != nil {
+		r.refuse(Unreadable, plainCause(err))
+		return nil
+	}
+	defer file.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, file); err != nil {
+		r.refuse(Unreadable, plainCause(err))
+		return nil
+	}
+	h.Sum(r.hash[:0])
+
+	e, hit := store.get(r.hash, cfg.NMels)
+	if !hit {
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			r.refuse(Unreadable, plainCause(err))
+			return nil
+		}
+		clip, err := audio.Decode(bufio.NewReaderSize(file, 1<<16))
+		if err != nil {
+			r.refuse(Unreadable, plainCause(err))
+			return nil
+		}
+		if e, err = analyse(clip, cfg); err != nil {
+			return fmt.Errorf("%s: %w", r.path, err)
+		}
+		if !slices.ContainsFunc(e.Problems, func(p Problem) bool { return p.Skipped }) {
+			store.put(r.hash, e)
+		}
+	}
+	r.cached, r.computed = hit, !hit
+	for _, p := range e.Problems {
+		p.Path = r.path
+		r.problems = append(r.problems, p)
+		r.skip = r.skip || p.Skipped
+	}
+	if r.skip {
+		return nil
+	}
+	from, to := 0, e.Frames.Len()
+	if !keepEnds {
+		from, to = trimEnds(e.Frames)
+	}
+	r.start, r.frames = from, e.Frames.Slice(from, to)
+	return nil
+}
+
+// analyse lints a decoded recording and extracts its features.
+func analyse(clip audio.Clip, cfg features.Config) (entry, error) {
+	if clip.Rate <= 0 || len(clip.Samples) == 0 {
+		return entry{Problems: []Problem{{Kind: TooShort, Detail: "no samples", Skipped: true}}}, nil
+	}
+	e := entry{Seconds: float64(len(clip.Samples)) / float64(clip.Rate)}
+	e.Problems = lintClip(clip.Samples, clip.Rate, cfg.SampleRate)
+	for _, w := range clip.Warnings {
+		e.Problems = append(e.Problems, Problem{Kind: Incomplete, Detail: w})
+	}
+	if slices.ContainsFunc(e.Problems, func(p Problem) bool { return p.Skipped }) {
+		return e, nil
+	}
+	x := clip.Samples
+	if clip.Rate != cfg.SampleRate {
+		x = audio.Resample(x, clip.Rate, cfg.SampleRate)
+	}
+	f, err := features.Extract(cfg, x)
+	if err != nil {
+		return entry{}, err
+	}
+	n := f.Len()
+	if f.NMels != cfg.NMels || len(f.F0) != n || len(f.LogEnergy) != n {
+		panic(fmt.Sprintf("corpus: %d frames of %d mels with %d F0 and %d energies", n, f.NMels, len(f.F0), len(f.LogEnergy)))
+	}
+	for _, part := range [][]float32{f.LogMel, f.F0, f.LogEnergy} {
+		if i := slices.IndexFunc(part, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }); i >= 0 {
+			e.Problems = append(e.Problems, Problem{Kind: NonFinite, Detail: fmt.Sprintf("a feature is %v", part[i]), Skipped: true})
+			return e, nil
+		}
+	}
+	e.Frames = f
+	return e, nil
+}
+
+// openRegular opens a file, but never a pipe or a device, which could block for ever.
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("no ordinary file")
+	}
+	return os.Open(path)
+}
+
+// plainCause leaves out the path, which the report names anyway.
+func plainCause(err error) string {
+	if pathError := (*os.PathError)(nil); errors.As(err, &pathError) {
+		return pathError.Err.Error()
+	}
+	return err.Error()
+}
+
+// refuseDuplicates leaves out recordings with the same features, and so also copies in another format: within a speaker
+// all but the first; under two speakers all, since nobody knows whose they are.
+func refuseDuplicates(all []recording, speakers []Speaker) {
+	groups := map[[sha256.Size]byte][]*recording{}
+	for i := range all {
+		if r := &all[i]; !r.skip {
+			key := frameHash(r.frames)
+			groups[key] = append(groups[key], r)
+		}
+	}
+	for _, same := range groups {
+		first := same[0]
+		var stranger *recording
+		for _, r := range same {
+			if r.speaker != first.speaker {
+				stranger = r
+				break
+			}
+		}
+		for i, r := range same {
+			other := stranger
+			if stranger != nil && r.speaker == stranger.speaker {
+				other = first
+			}
+			switch {
+			case stranger != nil:
+				r.refuse(Shared, fmt.Sprintf("the same as %s of %s", other.path, speakers[other.speaker].Name))
+			case i > 0:
+				r.refuse(Duplicate, fmt.Sprintf("the same as %s", first.path))
+			}
+		}
+	}
+}
+
+// addSpeaker puts a speaker's usable recordings into the set and fills in the report.
+func (s *Set) addSpeaker(index int, own []recording, report *SpeakerReport, opts PrepareOptions) {
+	info := &s.Speakers[index]
+	var usable []Utterance
+	frames := 0
+	for _, r := range own {
+		report.Problems = append(report.Problems, r.problems...)
+		if r.skip {
+			continue
+		}
+		usable = append(usable, Utterance{Speaker: index, Path: r.path, Start: r.start, Hash: r.hash, Frames: r.frames})
+		frames += r.frames.Len()
+	}
+	sortProblems(report.Problems)
+	train, valid := split(usable, opts.ValidFraction)
+	tracks := make([][]float32, len(train))
+	for i, u := range train {
+		tracks[i] = u.Frames.F0
+	}
+	var voiced bool
+	info.LogF0Mean, info.LogF0Std, voiced = pitchStats(s.Features, tracks)
+	info.Seconds = float64(frames) * float64(s.Features.Hop) / float64(s.Features.SampleRate)
+	s.Train = append(s.Train, train...)
+	s.Valid = append(s.Valid, valid...)
+
+	report.Train, report.Valid, report.Seconds = len(train), len(valid), info.Seconds
+	report.F0Hz = pitchOf(*info, voiced)
+	report.advise(opts.ValidFraction > 0)
+}
+
+// split sets aside the utterances whose hash, read as a number from 0 to 1, is below fraction: at least one of three or
+// more, and never so many that fewer than two are left.
+func split(us []Utterance, fraction float64) (train, valid []Utterance) {
+	order := slices.Clone(us)
+	slices.SortStableFunc(order, func(a, b Utterance) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
+	n := 0
+	for _, u := range order {
+		if float64(binary.BigEndian.Uint64(u.Hash[:8]))/(1<<64) < fraction {
+			n++
+		}
+	}
+	if fraction > 0 {
+		n = max(n, 1)
+	}
+	n = min(n, max(len(us)-2, 0))
+	return order[n:], order[:n]
+}
