@@ -1,0 +1,178 @@
+// Package convert joins features, gan and vocoder to a voice changer: Converter for whole recordings, Stream for
+// sound that arrives piece by piece.
+//
+// Either way sound is brought to the model's rate, analysed, and its pitch is moved from the source's range into the
+// target's; the generator turns the frames into frames of the target's voice, and a vocoder makes sound of them.
+// Sample k of the output belongs to sample k of the input, and there are as many: nothing is delayed or lost, a Stream
+// only gives out its samples later.
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
+)
+
+// Vocoder names a way from log-mel frames to sound.
+type Vocoder string
+
+const (
+	GriffinLim Vocoder = "griffin-lim" // fast Griffin-Lim, better, whole recordings only
+	RTISI      Vocoder = "rtisi"       // what streams use
+)
+
+// Vocoders are the names that a user can choose from.
+func Vocoders() []Vocoder { return []Vocoder{GriffinLim, RTISI} }
+
+// MaxPitchSemitones bounds the pitch shift, in either direction.
+const MaxPitchSemitones = 36
+
+// Options of a Converter. The zero value is a good choice.
+type Options struct {
+	Threads        int     // cores to use at most; 0 means all
+	Vocoder        Vocoder // "" means GriffinLim
+	PitchSemitones float64 // added to the target's pitch
+}
+
+func (o Options) withDefaults() Options {
+	if o.Threads == 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if o.Vocoder == "" {
+		o.Vocoder = GriffinLim
+	}
+	return o
+}
+
+// Validate names the first option that cannot work.
+func (o Options) Validate() error {
+	if o.Threads < 0 {
+		return fmt.Errorf("threads is %d, want 0 (all cores) or more", o.Threads)
+	}
+	if o.Vocoder != "" && o.Vocoder != GriffinLim && o.Vocoder != RTISI {
+		return fmt.Errorf("vocoder %q is not known, known are %q", o.Vocoder, Vocoders())
+	}
+	return checkPitch(o.PitchSemitones)
+}
+
+func checkPitch(semitones float64) error {
+	if !(semitones >= -MaxPitchSemitones && semitones <= MaxPitchSemitones) {
+		return fmt.Errorf("pitch is %g semitones, want %d to %d", semitones, -MaxPitchSemitones, MaxPitchSemitones)
+	}
+	return nil
+}
+
+// errNotFinite says that weights and not the input are at fault: decoders let only finite samples through.
+var errNotFinite = errors.New("the model gives values that are not numbers: its training diverged or its file is from " +
+	"a broken run; take an earlier snapshot or train again")
+
+// Converter turns whole recordings into another voice. It may be used by several goroutines at once.
+type Converter struct {
+	model *gan.Model
+	gen   *gan.Generator // never run itself, only forked
+	o     Options
+}
+
+// New prepares a model. All of the generator's look-ahead is used, since a recording has its future at hand.
+func New(m *gan.Model, o Options) (*Converter, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	g, err := gan.NewGenerator(m, m.Config.StemFuture)
+	if err != nil {
+		return nil, err
+	}
+	return &Converter{model: m, gen: g, o: o.withDefaults()}, nil
+}
+
+// Result is a converted recording with what led to it.
+type Result struct {
+	Clip   audio.Clip      // at the model's rate, as long as the input to the sample
+	Source features.Frames // the input's features
+	Mapped []float32       // F0 that was asked of the output, Hz per frame, 0 where unvoiced
+}
+
+// Convert turns a recording into voice v. progress, if not nil, is told from time to time which part is done, 0 to 1,
+// by one goroutine at a time. Errors come from a clip that holds nothing, from weights that give no finite numbers,
+// and from ctx.
+func (c *Converter) Convert(ctx context.Context, in audio.Clip, v Voice, progress func(part float64)) (*Result, error) {
+	cfg := c.model.Features
+	if len(in.Samples) == 0 {
+		return nil, errors.New("the recording holds no samples")
+	}
+	if err := v.check(c.model); err != nil {
+		return nil, err
+	}
+	if progress == nil {
+		progress = func(float64) {}
+	}
+	x := in.Samples
+	if in.Rate != cfg.SampleRate {
+		x = audio.Resample(x, in.Rate, cfg.SampleRate)
+		if len(x) == 0 {
+			x = make([]float32, 1) // a sample of a very high rate
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	source, err := features.Extract(cfg, x)
+	if err != nil {
+		return nil, err
+	}
+	progress(0.1)
+
+	pitch := gan.PitchMap{Source: gan.MeasureLogF0(source.F0), Target: v.LogF0, Semitones: c.o.PitchSemitones}
+	mapped := make([]float32, len(source.F0))
+	for t, hz := range source.F0 {
+		mapped[t] = pitch.Hz(hz)
+	}
+	gen := c.gen.Fork()
+	gen.SetStyle(v.Style)
+	logMel, err := gen.Offline(ctx, source.LogMel, gan.AppendControls(nil, mapped, source.LogEnergy), c.o.Threads)
+	if err != nil {
+		return nil, err
+	}
+	if !allFinite(logMel) {
+		return nil, errNotFinite
+	}
+	quiet := silentMel(cfg)
+	for t, e := range source.LogEnergy {
+		if e < silenceLogEnergy {
+			fill(logMel[t*cfg.NMels:(t+1)*cfg.NMels], quiet)
+		}
+	}
+	progress(0.2)
+
+	y, err := c.synthesize(ctx, logMel, len(x), func(part float64) { progress(0.2 + 0.8*part) })
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Clip: audio.Clip{Samples: y, Rate: cfg.SampleRate}, Source: source, Mapped: mapped}, nil
+}
+
+// silenceLogEnergy is ln 1e-4, -80 dB: below it there is nothing to convert, and the output is silent too, whatever
+// the generator makes of nothing.
+const silenceLogEnergy = -9.210340371976182
+
+// silentMel is the normalised value of a log-mel band without any sound.
+func silentMel(cfg features.Config) float32 { return cfg.NormalizeMel(0) }
+
+func fill(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
+}
+
+func allFinite(x []float32) bool {
+	var sum float32
+	for _, v := range x {
+		sum += v - v // 0 for numbers, else not a number
+	}
+	return sum == 0
+}

@@ -1,0 +1,243 @@
+package convert
+
+import (
+	"fmt"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/vocoder"
+)
+
+// StreamOptions sizes a Stream. Every field counts.
+type StreamOptions struct {
+	InputRate, OutputRate int     // Hz
+	LookAhead             int     // frames that the generator waits for, 0 to the model's StemFuture
+	VocoderLookAhead      int     // frames that the vocoder waits for; 0 is the least latency
+	VocoderIterations     int     // per frame
+	PitchSemitones        float64 // added to the target's pitch
+	FadeFrames            int     // frames over which SetVoice moves to another voice
+}
+
+// DefaultStreamOptions is for live use of m: sound at one rate in and out, a look-ahead of 20 ms.
+func DefaultStreamOptions(m *gan.Model, rate int) StreamOptions {
+	return StreamOptions{
+		InputRate: rate, OutputRate: rate, LookAhead: min(2, m.Config.StemFuture), VocoderIterations: 8, FadeFrames: 8,
+	}
+}
+
+// Stream converts sound that arrives piece by piece. What comes out does not depend on how the input is cut. It
+// allocates nothing once under way. It must not be used by two goroutines at once.
+type Stream struct {
+	model *gan.Model
+	cfg   features.Config
+	o     StreamOptions
+
+	in, out   *audio.Resampler
+	extractor *features.Extractor
+	gen       *gan.Generator
+	vocoder   *vocoder.RTISI
+
+	pitch  gan.PitchMap
+	source gan.RunningLogF0
+
+	quiet      float32 // normalised log-mel of silence
+	silent     []bool  // of the frames inside the generator, a ring
+	framesIn   int     // frames given to the generator
+	framesOut  int     // frames that the generator has given
+	received   int64
+	resampled  int64
+	given      int64
+	badNumbers bool
+
+	x        []float32 // resampled input
+	frames   features.Frames
+	f0       []float32
+	controls []float32
+	logMel   []float32
+	y        []float32
+}
+
+// streamBlock is how many input samples are taken at once, so that buffers do not grow with the caller's chunks.
+const streamBlock = 4096
+
+// NewStream makes a stream into voice v.
+func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
+	if err := checkPitch(o.PitchSemitones); err != nil {
+		return nil, err
+	}
+	if o.FadeFrames < 0 {
+		return nil, fmt.Errorf("stream: fade of %d frames, want 0 or more", o.FadeFrames)
+	}
+	if err := v.check(m); err != nil {
+		return nil, err
+	}
+	s := &Stream{model: m, cfg: m.Features, o: o, quiet: silentMel(m.Features)}
+	var err error
+	if s.in, err = audio.NewResampler(o.InputRate, m.Features.SampleRate); err != nil {
+		return nil, fmt.Errorf("stream: input: %w", err)
+	}
+	if s.out, err = audio.NewResampler(m.Features.SampleRate, o.OutputRate); err != nil {
+		return nil, fmt.Errorf("stream: output: %w", err)
+	}
+	if s.extractor, err = features.NewExtractor(m.Features); err != nil {
+		return nil, err
+	}
+	if s.gen, err = gan.NewGenerator(m, o.LookAhead); err != nil {
+		return nil, err
+	}
+	if s.vocoder, err = vocoder.NewRTISI(m.Features, o.VocoderLookAhead, o.VocoderIterations); err != nil {
+		return nil, err
+	}
+	s.silent = make([]bool, o.LookAhead+1)
+	s.pitch.Semitones = o.PitchSemitones
+	s.pitch.Target = v.LogF0
+	s.gen.SetStyle(v.Style)
+
+	block := int(int64(streamBlock)*int64(m.Features.SampleRate)/int64(o.InputRate)) + s.in.Latency() + 2
+	count := block/m.Features.Hop + o.LookAhead + o.VocoderLookAhead + 4
+	s.x = make([]float32, 0, block)
+	s.frames.NMels = m.Features.NMels
+	s.frames.Grow(count)
+	s.f0 = make([]float32, 0, count)
+	s.controls = make([]float32, 0, count*gan.Controls)
+	s.logMel = make([]float32, 0, count*m.Features.NMels)
+	s.y = make([]float32, 0, count*m.Features.Hop+m.Features.WinLength)
+	return s, nil
+}
+
+// Latency is by how much the output lags, in output samples: when input worth n output samples has been given, at
+// least n-Latency() have come out. It is the analysis and the synthesis window by half, the look-ahead of generator
+// and vocoder, and the resamplers' filters. A caller who gives chunks longer than a hop waits for the chunk besides.
+func (s *Stream) Latency() int {
+	model := s.cfg.WinLength + (s.o.LookAhead+s.o.VocoderLookAhead)*s.cfg.Hop + s.in.Latency()
+	rate, out := int64(s.cfg.SampleRate), int64(s.o.OutputRate)
+	return int((int64(model)*out+rate-1)/rate) + s.out.Latency()
+}
+
+// SetVoice changes to another voice by cross-fading styles, without a click.
+func (s *Stream) SetVoice(v Voice) {
+	s.pitch.Target = v.LogF0
+	s.gen.FadeStyle(v.Style, s.o.FadeFrames)
+}
+
+// SetSpeaker changes to the voice of a speaker of the model as SetVoice does. An unknown name changes nothing.
+func (s *Stream) SetSpeaker(name string) error {
+	i, err := s.model.Speaker(name)
+	if err != nil {
+		return err
+	}
+	s.SetVoice(SpeakerVoice(s.model, i))
+	return nil
+}
+
+// SetPitch changes the pitch shift.
+func (s *Stream) SetPitch(semitones float64) error {
+	if err := checkPitch(semitones); err != nil {
+		return err
+	}
+	s.pitch.Semitones = semitones
+	return nil
+}
+
+// Process takes samples at the input rate, finite and in [-1, 1], and appends to dst those at the output rate that
+// are now complete. dst must not overlap x.
+func (s *Stream) Process(dst, x []float32) []float32 {
+	s.received += int64(len(x))
+	for len(x) > 0 {
+		n := min(len(x), streamBlock)
+		s.x = s.in.Process(s.x[:0], x[:n])
+		x = x[n:]
+		dst = s.run(dst, false)
+	}
+	return dst
+}
+
+// Flush appends what is still inside, so that there are as many samples as were given, at the output rate, to the
+// nearest one. The stream is then as after Reset.
+func (s *Stream) Flush(dst []float32) []float32 {
+	s.x = s.in.Flush(s.x[:0])
+	dst = s.run(dst, true)
+	total := (s.received*int64(s.o.OutputRate)*2 + int64(s.o.InputRate)) / (2 * int64(s.o.InputRate))
+	// Rounding twice, to the model's rate and from it, may be off by a sample.
+	for ; s.given < total; s.given++ {
+		dst = append(dst, 0)
+	}
+	if over := int(s.given - total); over > 0 {
+		dst = dst[:len(dst)-min(over, len(dst))]
+	}
+	s.Reset()
+	return dst
+}
+
+// Reset forgets the sound and what was learnt of the source's pitch. Voice and pitch setting stay.
+func (s *Stream) Reset() {
+	s.in.Reset()
+	s.out.Reset()
+	s.extractor.Reset()
+	s.gen.Reset()
+	s.vocoder.Reset()
+	s.source.Reset()
+	clear(s.silent)
+	s.framesIn, s.framesOut = 0, 0
+	s.received, s.resampled, s.given = 0, 0, 0
+}
+
+// Healthy is false once the model has given values that are not numbers; they went out as silence.
+func (s *Stream) Healthy() bool { return !s.badNumbers }
+
+// run takes the samples in s.x, at the model's rate, all the way to dst.
+func (s *Stream) run(dst []float32, last bool) []float32 {
+	s.resampled += int64(len(s.x))
+	s.frames.Clear()
+	s.extractor.Process(&s.frames, s.x)
+	if last {
+		s.extractor.Flush(&s.frames)
+	}
+	s.f0 = s.f0[:0]
+	for _, hz := range s.frames.F0 {
+		s.source.Add(hz)
+		s.pitch.Source = s.source.Stats()
+		s.f0 = append(s.f0, s.pitch.Hz(hz))
+	}
+	s.controls = gan.AppendControls(s.controls[:0], s.f0, s.frames.LogEnergy)
+
+	// Frame by frame, since the ring remembers silence for just as many frames as the generator holds back.
+	s.y = s.y[:0]
+	n := s.cfg.NMels
+	for t := range s.frames.Len() {
+		s.silent[s.framesIn%len(s.silent)] = s.frames.LogEnergy[t] < silenceLogEnergy
+		s.framesIn++
+		s.logMel = s.gen.Process(s.logMel[:0], s.frames.LogMel[t*n:(t+1)*n], s.controls[t*gan.Controls:(t+1)*gan.Controls])
+		s.voice()
+	}
+	if last {
+		s.logMel = s.gen.Flush(s.logMel[:0])
+		s.voice()
+		s.y = s.vocoder.FlushTo(s.y, int(s.resampled))
+	}
+	have := len(dst)
+	dst = s.out.Process(dst, s.y)
+	if last {
+		dst = s.out.Flush(dst)
+	}
+	s.given += int64(len(dst) - have)
+	return dst
+}
+
+// voice takes the generator's frames in s.logMel through the vocoder.
+func (s *Stream) voice() {
+	n := s.cfg.NMels
+	for t := range len(s.logMel) / n {
+		mel := s.logMel[t*n : (t+1)*n]
+		finite := allFinite(mel)
+		if !finite {
+			s.badNumbers = true
+		}
+		if s.silent[s.framesOut%len(s.silent)] || !finite {
+			fill(mel, s.quiet)
+		}
+		s.framesOut++
+	}
+	s.y = s.vocoder.Process(s.y, s.logMel)
+}

@@ -1,0 +1,54 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/starvc/vc/gan"
+)
+
+// Voice is what speech is converted to: a style code, and the range of pitch that belongs to it.
+type Voice struct {
+	Style []float32 // [styleDim]
+	LogF0 gan.LogF0
+}
+
+// SpeakerVoice is the voice of a speaker of the model, by number.
+func SpeakerVoice(m *gan.Model, speaker int) Voice {
+	return Voice{Style: m.Style(speaker), LogF0: m.Speakers[speaker].LogF0()}
+}
+
+// Mix is the weighted mean of voices. Weights need not sum to 1, but must not be negative.
+func Mix(voices []Voice, weights []float64) (Voice, error) {
+	if len(voices) == 0 || len(voices) != len(weights) {
+		return Voice{}, fmt.Errorf("mix: %d voices with %d weights", len(voices), len(weights))
+	}
+	sum := 0.0
+	for _, w := range weights {
+		if !(w >= 0) || math.IsInf(w, 0) {
+			return Voice{}, fmt.Errorf("mix: weight %g, want 0 or more", w)
+		}
+		sum += w
+	}
+	if sum == 0 {
+		return Voice{}, errors.New("mix: all weights are 0")
+	}
+	v := Voice{Style: make([]float32, len(voices[0].Style))}
+	for i, o := range voices {
+		w := weights[i] / sum
+		for k, s := range o.Style {
+			v.Style[k] += float32(w * float64(s))
+		}
+		v.LogF0.Mean += w * o.LogF0.Mean
+		v.LogF0.Std += w * o.LogF0.Std
+	}
+	return v, nil
+}
+
+func (v Voice) check(m *gan.Model) error {
+	if len(v.Style) != m.Config.StyleDim {
+		return fmt.Errorf("style has %d numbers, the model wants %d", len(v.Style), m.Config.StyleDim)
+	}
+	return nil
+}
