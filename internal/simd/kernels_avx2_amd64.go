@@ -13,3 +13,48 @@ func product16AVX2(dst *float32, dstStride int, x *float32, xStride int, w *floa
 //
 //go:noescape
 func product8AVX2(dst *float32, dstStride int, x *float32, xStride int, w *float32, k int, start *float32, rows int)
+
+// geluAVX2 applies GELU.
+//
+//go:noescape
+func geluAVX2(x *float32, n int)
+
+// tanhAVX2 applies the hyperbolic tangent.
+//
+//go:noescape
+func tanhAVX2(x *float32, n int)
+
+// expAVX2 applies the exponential function.
+//
+//go:noescape
+func expAVX2(x *float32, n int)
+
+// sinCosAVX2 sets sin and cos to those of x.
+//
+//go:noescape
+func sinCosAVX2(sin *float32, cos *float32, x *float32, n int)
+
+// addToAVX2 adds src to dst.
+//
+//go:noescape
+func addToAVX2(dst *float32, src *float32, n int)
+
+// mulAddAVX2 adds a times b to dst.
+//
+//go:noescape
+func mulAddAVX2(dst *float32, a *float32, b *float32, n int)
+
+// complexMulAddAVX2 adds a times b to dst; n counts real and imaginary parts.
+//
+//go:noescape
+func complexMulAddAVX2(dst *complex64, a *complex64, b *complex64, n int)
+
+// layerNormAVX2 normalises rows rows of width numbers; perWidth is 1/width.
+//
+//go:noescape
+func layerNormAVX2(dst *float32, x *float32, gain *float32, bias *float32, rows int, width int, perWidth float32, eps float32)
+
+// depthwiseAVX2 convolves frames frames of width channels.
+//
+//go:noescape
+func depthwiseAVX2(dst *float32, x *float32, w *float32, b *float32, frames int, width int, taps int)

@@ -854,3 +854,856 @@ rows1store:
 done:
 	VZEROUPPER
 	RET
+
+// func geluAVX2(x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluAVX2(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), AX
+	MOVQ n+8(FP), CX
+
+loop:
+	CMPQ         CX, $0x08
+	JL           tail
+	VMOVUPS      (AX), Y0
+	VMULPS       Y0, Y0, Y1
+	VBROADCASTSS cbd922279<>+0(SB), Y2
+	VBROADCASTSS cbfcc422a<>+0(SB), Y3
+	VFMADD213PS  Y3, Y1, Y2
+	VMULPS       Y0, Y2, Y2
+	VBROADCASTSS c42200000<>+0(SB), Y1
+	VMINPS       Y2, Y1, Y2
+	VBROADCASTSS c42b00000<>+0(SB), Y1
+	VMINPS       Y2, Y1, Y2
+	VBROADCASTSS cc2ae0000<>+0(SB), Y1
+	VMAXPS       Y2, Y1, Y2
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Y1
+	VMULPS       Y1, Y2, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VBROADCASTSS c3f317218<>+0(SB), Y3
+	VFNMADD231PS Y3, Y1, Y2
+	VBROADCASTSS cb102e308<>+0(SB), Y3
+	VFNMADD231PS Y3, Y1, Y2
+	VBROADCASTSS c39500d01<>+0(SB), Y3
+	VBROADCASTSS c3ab60b61<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VBROADCASTSS c3c088889<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VBROADCASTSS c3d2aaaab<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VBROADCASTSS c3e2aaaab<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VBROADCASTSS c3f000000<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VBROADCASTSS c3f800000<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VBROADCASTSS c3f800000<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VCVTPS2DQ    Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y3, Y3
+	VBROADCASTSS c3f800000<>+0(SB), Y1
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y3, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, CX
+	JMP          loop
+
+tail:
+	TESTQ        CX, CX
+	JZ           done
+	LEAQ         window<>+32(SB), DX
+	SHLQ         $0x02, CX
+	SUBQ         CX, DX
+	VMOVDQU      (DX), Y0
+	VMASKMOVPS   (AX), Y0, Y1
+	VMULPS       Y1, Y1, Y2
+	VBROADCASTSS cbd922279<>+0(SB), Y3
+	VBROADCASTSS cbfcc422a<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VBROADCASTSS c42200000<>+0(SB), Y2
+	VMINPS       Y3, Y2, Y3
+	VBROADCASTSS c42b00000<>+0(SB), Y2
+	VMINPS       Y3, Y2, Y3
+	VBROADCASTSS cc2ae0000<>+0(SB), Y2
+	VMAXPS       Y3, Y2, Y3
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Y2
+	VMULPS       Y2, Y3, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VBROADCASTSS c3f317218<>+0(SB), Y4
+	VFNMADD231PS Y4, Y2, Y3
+	VBROADCASTSS cb102e308<>+0(SB), Y4
+	VFNMADD231PS Y4, Y2, Y3
+	VBROADCASTSS c39500d01<>+0(SB), Y4
+	VBROADCASTSS c3ab60b61<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VBROADCASTSS c3c088889<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VBROADCASTSS c3d2aaaab<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VBROADCASTSS c3e2aaaab<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VBROADCASTSS c3f000000<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VBROADCASTSS c3f800000<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VBROADCASTSS c3f800000<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VCVTPS2DQ    Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VBROADCASTSS c3f800000<>+0(SB), Y2
+	VADDPS       Y2, Y4, Y4
+	VDIVPS       Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA cbd922279<>+0(SB)/4, $0xbd922279
+GLOBL cbd922279<>(SB), RODATA|NOPTR, $4
+
+DATA cbfcc422a<>+0(SB)/4, $0xbfcc422a
+GLOBL cbfcc422a<>(SB), RODATA|NOPTR, $4
+
+DATA c42200000<>+0(SB)/4, $0x42200000
+GLOBL c42200000<>(SB), RODATA|NOPTR, $4
+
+DATA c42b00000<>+0(SB)/4, $0x42b00000
+GLOBL c42b00000<>(SB), RODATA|NOPTR, $4
+
+DATA cc2ae0000<>+0(SB)/4, $0xc2ae0000
+GLOBL cc2ae0000<>(SB), RODATA|NOPTR, $4
+
+DATA c3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+GLOBL c3fb8aa3b<>(SB), RODATA|NOPTR, $4
+
+DATA c3f317218<>+0(SB)/4, $0x3f317218
+GLOBL c3f317218<>(SB), RODATA|NOPTR, $4
+
+DATA cb102e308<>+0(SB)/4, $0xb102e308
+GLOBL cb102e308<>(SB), RODATA|NOPTR, $4
+
+DATA c39500d01<>+0(SB)/4, $0x39500d01
+GLOBL c39500d01<>(SB), RODATA|NOPTR, $4
+
+DATA c3ab60b61<>+0(SB)/4, $0x3ab60b61
+GLOBL c3ab60b61<>(SB), RODATA|NOPTR, $4
+
+DATA c3c088889<>+0(SB)/4, $0x3c088889
+GLOBL c3c088889<>(SB), RODATA|NOPTR, $4
+
+DATA c3d2aaaab<>+0(SB)/4, $0x3d2aaaab
+GLOBL c3d2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA c3e2aaaab<>+0(SB)/4, $0x3e2aaaab
+GLOBL c3e2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA c3f000000<>+0(SB)/4, $0x3f000000
+GLOBL c3f000000<>(SB), RODATA|NOPTR, $4
+
+DATA c3f800000<>+0(SB)/4, $0x3f800000
+GLOBL c3f800000<>(SB), RODATA|NOPTR, $4
+
+DATA window<>+0(SB)/4, $0xffffffff
+DATA window<>+4(SB)/4, $0xffffffff
+DATA window<>+8(SB)/4, $0xffffffff
+DATA window<>+12(SB)/4, $0xffffffff
+DATA window<>+16(SB)/4, $0xffffffff
+DATA window<>+20(SB)/4, $0xffffffff
+DATA window<>+24(SB)/4, $0xffffffff
+DATA window<>+28(SB)/4, $0xffffffff
+DATA window<>+32(SB)/4, $0x00000000
+DATA window<>+36(SB)/4, $0x00000000
+DATA window<>+40(SB)/4, $0x00000000
+DATA window<>+44(SB)/4, $0x00000000
+DATA window<>+48(SB)/4, $0x00000000
+DATA window<>+52(SB)/4, $0x00000000
+DATA window<>+56(SB)/4, $0x00000000
+DATA window<>+60(SB)/4, $0x00000000
+GLOBL window<>(SB), RODATA|NOPTR, $64
+
+// func tanhAVX2(x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tanhAVX2(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), AX
+	MOVQ n+8(FP), CX
+
+loop:
+	CMPQ         CX, $0x08
+	JL           tail
+	VMOVUPS      (AX), Y0
+	VADDPS       Y0, Y0, Y0
+	VBROADCASTSS c42200000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VBROADCASTSS c42b00000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VBROADCASTSS cc2ae0000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Y1
+	VMULPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VBROADCASTSS c3f317218<>+0(SB), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS cb102e308<>+0(SB), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS c39500d01<>+0(SB), Y2
+	VBROADCASTSS c3ab60b61<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VBROADCASTSS c3c088889<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VBROADCASTSS c3d2aaaab<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VBROADCASTSS c3e2aaaab<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VBROADCASTSS c3f000000<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VBROADCASTSS c3f800000<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VBROADCASTSS c3f800000<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y2, Y2
+	VBROADCASTSS c3f800000<>+0(SB), Y0
+	VBROADCASTSS c40000000<>+0(SB), Y1
+	VADDPS       Y0, Y2, Y2
+	VDIVPS       Y2, Y1, Y2
+	VSUBPS       Y2, Y0, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, CX
+	JMP          loop
+
+tail:
+	TESTQ        CX, CX
+	JZ           done
+	LEAQ         window<>+32(SB), DX
+	SHLQ         $0x02, CX
+	SUBQ         CX, DX
+	VMOVDQU      (DX), Y0
+	VMASKMOVPS   (AX), Y0, Y1
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS c42200000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VBROADCASTSS c42b00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VBROADCASTSS cc2ae0000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VBROADCASTSS c3f317218<>+0(SB), Y3
+	VFNMADD231PS Y3, Y2, Y1
+	VBROADCASTSS cb102e308<>+0(SB), Y3
+	VFNMADD231PS Y3, Y2, Y1
+	VBROADCASTSS c39500d01<>+0(SB), Y3
+	VBROADCASTSS c3ab60b61<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VBROADCASTSS c3c088889<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VBROADCASTSS c3d2aaaab<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VBROADCASTSS c3e2aaaab<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VBROADCASTSS c3f000000<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VBROADCASTSS c3f800000<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VBROADCASTSS c3f800000<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VCVTPS2DQ    Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       Y2, Y3, Y3
+	VBROADCASTSS c3f800000<>+0(SB), Y1
+	VBROADCASTSS c40000000<>+0(SB), Y2
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y1, Y3
+	VMASKMOVPS   Y3, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA c40000000<>+0(SB)/4, $0x40000000
+GLOBL c40000000<>(SB), RODATA|NOPTR, $4
+
+// func expAVX2(x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expAVX2(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), AX
+	MOVQ n+8(FP), CX
+
+loop:
+	CMPQ         CX, $0x08
+	JL           tail
+	VMOVUPS      (AX), Y0
+	VBROADCASTSS c42b00000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VBROADCASTSS cc2ae0000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Y1
+	VMULPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VBROADCASTSS c3f317218<>+0(SB), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS cb102e308<>+0(SB), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS c39500d01<>+0(SB), Y2
+	VBROADCASTSS c3ab60b61<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VBROADCASTSS c3c088889<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VBROADCASTSS c3d2aaaab<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VBROADCASTSS c3e2aaaab<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VBROADCASTSS c3f000000<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VBROADCASTSS c3f800000<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VBROADCASTSS c3f800000<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y2, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, CX
+	JMP          loop
+
+tail:
+	TESTQ        CX, CX
+	JZ           done
+	LEAQ         window<>+32(SB), DX
+	SHLQ         $0x02, CX
+	SUBQ         CX, DX
+	VMOVDQU      (DX), Y0
+	VMASKMOVPS   (AX), Y0, Y1
+	VBROADCASTSS c42b00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VBROADCASTSS cc2ae0000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VBROADCASTSS c3f317218<>+0(SB), Y3
+	VFNMADD231PS Y3, Y2, Y1
+	VBROADCASTSS cb102e308<>+0(SB), Y3
+	VFNMADD231PS Y3, Y2, Y1
+	VBROADCASTSS c39500d01<>+0(SB), Y3
+	VBROADCASTSS c3ab60b61<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VBROADCASTSS c3c088889<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VBROADCASTSS c3d2aaaab<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VBROADCASTSS c3e2aaaab<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VBROADCASTSS c3f000000<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VBROADCASTSS c3f800000<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VBROADCASTSS c3f800000<>+0(SB), Y4
+	VFMADD213PS  Y4, Y1, Y3
+	VCVTPS2DQ    Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       Y2, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func sinCosAVX2(sin *float32, cos *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sinCosAVX2(SB), NOSPLIT, $0-32
+	MOVQ sin+0(FP), AX
+	MOVQ cos+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	CMPQ         BX, $0x08
+	JL           tail
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS c3f22f983<>+0(SB), Y1
+	VMULPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VBROADCASTSS c3fc90fdb<>+0(SB), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS cb33bbd2e<>+0(SB), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS ca7000000<>+0(SB), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS c3f4978d5<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VBROADCASTSS cbf4978d5<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VMULPS       Y0, Y0, Y2
+	VBROADCASTSS c3638ef1d<>+0(SB), Y3
+	VBROADCASTSS cb9500d01<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VBROADCASTSS c3c088889<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VBROADCASTSS cbe2aaaab<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VBROADCASTSS c3f800000<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VMULPS       Y0, Y3, Y3
+	VBROADCASTSS cb493f27e<>+0(SB), Y0
+	VBROADCASTSS c37d00d01<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y0
+	VBROADCASTSS cbab60b61<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y0
+	VBROADCASTSS c3d2aaaab<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y0
+	VBROADCASTSS cbf000000<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y0
+	VBROADCASTSS c3f800000<>+0(SB), Y4
+	VFMADD213PS  Y4, Y2, Y0
+	VCVTPS2DQ    Y1, Y1
+	VPSLLD       $0x1f, Y1, Y2
+	VPSRAD       $0x1f, Y2, Y4
+	VXORPS       Y3, Y0, Y5
+	VANDPS       Y4, Y5, Y5
+	VXORPS       Y5, Y3, Y3
+	VXORPS       Y5, Y0, Y0
+	VPSRLD       $0x01, Y1, Y1
+	VPSLLD       $0x1f, Y1, Y1
+	VXORPS       Y1, Y3, Y3
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y2, Y0, Y0
+	VMOVUPS      Y3, (AX)
+	VMOVUPS      Y0, (CX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, BX
+	JMP          loop
+
+tail:
+	TESTQ        BX, BX
+	JZ           done
+	LEAQ         window<>+32(SB), SI
+	SHLQ         $0x02, BX
+	SUBQ         BX, SI
+	VMOVDQU      (SI), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VBROADCASTSS c3f22f983<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VBROADCASTSS c3fc90fdb<>+0(SB), Y3
+	VFNMADD231PS Y3, Y2, Y1
+	VBROADCASTSS cb33bbd2e<>+0(SB), Y3
+	VFNMADD231PS Y3, Y2, Y1
+	VBROADCASTSS ca7000000<>+0(SB), Y3
+	VFNMADD231PS Y3, Y2, Y1
+	VBROADCASTSS c3f4978d5<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VBROADCASTSS cbf4978d5<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMULPS       Y1, Y1, Y3
+	VBROADCASTSS c3638ef1d<>+0(SB), Y4
+	VBROADCASTSS cb9500d01<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VBROADCASTSS c3c088889<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VBROADCASTSS cbe2aaaab<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VBROADCASTSS c3f800000<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS cb493f27e<>+0(SB), Y1
+	VBROADCASTSS c37d00d01<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y1
+	VBROADCASTSS cbab60b61<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y1
+	VBROADCASTSS c3d2aaaab<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y1
+	VBROADCASTSS cbf000000<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y1
+	VBROADCASTSS c3f800000<>+0(SB), Y5
+	VFMADD213PS  Y5, Y3, Y1
+	VCVTPS2DQ    Y2, Y2
+	VPSLLD       $0x1f, Y2, Y3
+	VPSRAD       $0x1f, Y3, Y5
+	VXORPS       Y4, Y1, Y6
+	VANDPS       Y5, Y6, Y6
+	VXORPS       Y6, Y4, Y4
+	VXORPS       Y6, Y1, Y1
+	VPSRLD       $0x01, Y2, Y2
+	VPSLLD       $0x1f, Y2, Y2
+	VXORPS       Y2, Y4, Y4
+	VXORPS       Y2, Y1, Y1
+	VXORPS       Y3, Y1, Y1
+	VMASKMOVPS   Y4, Y0, (AX)
+	VMASKMOVPS   Y1, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA c3f22f983<>+0(SB)/4, $0x3f22f983
+GLOBL c3f22f983<>(SB), RODATA|NOPTR, $4
+
+DATA c3fc90fdb<>+0(SB)/4, $0x3fc90fdb
+GLOBL c3fc90fdb<>(SB), RODATA|NOPTR, $4
+
+DATA cb33bbd2e<>+0(SB)/4, $0xb33bbd2e
+GLOBL cb33bbd2e<>(SB), RODATA|NOPTR, $4
+
+DATA ca7000000<>+0(SB)/4, $0xa7000000
+GLOBL ca7000000<>(SB), RODATA|NOPTR, $4
+
+DATA c3f4978d5<>+0(SB)/4, $0x3f4978d5
+GLOBL c3f4978d5<>(SB), RODATA|NOPTR, $4
+
+DATA cbf4978d5<>+0(SB)/4, $0xbf4978d5
+GLOBL cbf4978d5<>(SB), RODATA|NOPTR, $4
+
+DATA c3638ef1d<>+0(SB)/4, $0x3638ef1d
+GLOBL c3638ef1d<>(SB), RODATA|NOPTR, $4
+
+DATA cb9500d01<>+0(SB)/4, $0xb9500d01
+GLOBL cb9500d01<>(SB), RODATA|NOPTR, $4
+
+DATA cbe2aaaab<>+0(SB)/4, $0xbe2aaaab
+GLOBL cbe2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA cb493f27e<>+0(SB)/4, $0xb493f27e
+GLOBL cb493f27e<>(SB), RODATA|NOPTR, $4
+
+DATA c37d00d01<>+0(SB)/4, $0x37d00d01
+GLOBL c37d00d01<>(SB), RODATA|NOPTR, $4
+
+DATA cbab60b61<>+0(SB)/4, $0xbab60b61
+GLOBL cbab60b61<>(SB), RODATA|NOPTR, $4
+
+DATA cbf000000<>+0(SB)/4, $0xbf000000
+GLOBL cbf000000<>(SB), RODATA|NOPTR, $4
+
+// func addToAVX2(dst *float32, src *float32, n int)
+// Requires: AVX
+TEXT ·addToAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+loop:
+	CMPQ    DX, $0x08
+	JL      tail
+	VMOVUPS (AX), Y0
+	VMOVUPS (CX), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, DX
+	JMP     loop
+
+tail:
+	TESTQ      DX, DX
+	JZ         done
+	LEAQ       window<>+32(SB), BX
+	SHLQ       $0x02, DX
+	SUBQ       DX, BX
+	VMOVDQU    (BX), Y0
+	VMASKMOVPS (AX), Y0, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulAddAVX2(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·mulAddAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	CMPQ        BX, $0x08
+	JL          tail
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (CX), Y1
+	VMOVUPS     (DX), Y2
+	VFMADD231PS Y2, Y1, Y0
+	VMOVUPS     Y0, (AX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, BX
+	JMP         loop
+
+tail:
+	TESTQ       BX, BX
+	JZ          done
+	LEAQ        window<>+32(SB), SI
+	SHLQ        $0x02, BX
+	SUBQ        BX, SI
+	VMOVDQU     (SI), Y0
+	VMASKMOVPS  (AX), Y0, Y1
+	VMASKMOVPS  (CX), Y0, Y2
+	VMASKMOVPS  (DX), Y0, Y3
+	VFMADD231PS Y3, Y2, Y1
+	VMASKMOVPS  Y1, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func complexMulAddAVX2(dst *complex64, a *complex64, b *complex64, n int)
+// Requires: AVX, FMA3
+TEXT ·complexMulAddAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	CMPQ           BX, $0x08
+	JL             tail
+	VMOVUPS        (CX), Y0
+	VMOVUPS        (DX), Y1
+	VMOVSLDUP      Y0, Y2
+	VMOVSHDUP      Y0, Y0
+	VPERMILPS      $0xb1, Y1, Y3
+	VMULPS         Y3, Y0, Y0
+	VFMADDSUB213PS Y0, Y1, Y2
+	VMOVUPS        (AX), Y0
+	VADDPS         Y2, Y0, Y0
+	VMOVUPS        Y0, (AX)
+	ADDQ           $0x20, AX
+	ADDQ           $0x20, CX
+	ADDQ           $0x20, DX
+	SUBQ           $0x08, BX
+	JMP            loop
+
+tail:
+	TESTQ          BX, BX
+	JZ             done
+	LEAQ           window<>+32(SB), SI
+	SHLQ           $0x02, BX
+	SUBQ           BX, SI
+	VMOVDQU        (SI), Y0
+	VMASKMOVPS     (CX), Y0, Y1
+	VMASKMOVPS     (DX), Y0, Y2
+	VMOVSLDUP      Y1, Y3
+	VMOVSHDUP      Y1, Y1
+	VPERMILPS      $0xb1, Y2, Y4
+	VMULPS         Y4, Y1, Y1
+	VFMADDSUB213PS Y1, Y2, Y3
+	VMASKMOVPS     (AX), Y0, Y1
+	VADDPS         Y3, Y1, Y1
+	VMASKMOVPS     Y1, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func layerNormAVX2(dst *float32, x *float32, gain *float32, bias *float32, rows int, width int, perWidth float32, eps float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·layerNormAVX2(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         rows+32(FP), DX
+	VBROADCASTSS perWidth+48(FP), Y0
+	VBROADCASTSS eps+52(FP), Y1
+
+row:
+	VXORPS Y2, Y2, Y2
+	MOVQ   width+40(FP), BX
+	MOVQ   CX, SI
+
+meanloop:
+	CMPQ    BX, $0x08
+	JL      meantail
+	VMOVUPS (SI), Y3
+	VADDPS  Y3, Y2, Y2
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, BX
+	JMP     meanloop
+
+meantail:
+	TESTQ      BX, BX
+	JZ         meandone
+	LEAQ       window<>+32(SB), DI
+	SHLQ       $0x02, BX
+	SUBQ       BX, DI
+	VMOVDQU    (DI), Y3
+	VMASKMOVPS (SI), Y3, Y3
+	VADDPS     Y3, Y2, Y2
+
+meandone:
+	VMOVAPS      Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X2
+	VPERMILPS    $0x4e, X2, X3
+	VADDPS       X3, X2, X2
+	VPERMILPS    $0xb1, X2, X3
+	VADDPS       X3, X2, X2
+	VBROADCASTSS X2, Y2
+	VMULPS       Y0, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	MOVQ         width+40(FP), BX
+	MOVQ         CX, SI
+
+varianceloop:
+	CMPQ        BX, $0x08
+	JL          variancetail
+	VMOVUPS     (SI), Y4
+	VSUBPS      Y2, Y4, Y4
+	VFMADD231PS Y4, Y4, Y3
+	ADDQ        $0x20, SI
+	SUBQ        $0x08, BX
+	JMP         varianceloop
+
+variancetail:
+	TESTQ       BX, BX
+	JZ          variancedone
+	LEAQ        window<>+32(SB), DI
+	SHLQ        $0x02, BX
+	SUBQ        BX, DI
+	VMOVDQU     (DI), Y4
+	VMASKMOVPS  (SI), Y4, Y5
+	VSUBPS      Y2, Y5, Y5
+	VANDPS      Y5, Y4, Y5
+	VFMADD231PS Y5, Y5, Y3
+
+variancedone:
+	VMOVAPS      Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VADDPS       X4, X3, X3
+	VPERMILPS    $0x4e, X3, X4
+	VADDPS       X4, X3, X3
+	VPERMILPS    $0xb1, X3, X4
+	VADDPS       X4, X3, X3
+	VBROADCASTSS X3, Y3
+	VFMADD213PS  Y1, Y0, Y3
+	VSQRTPS      Y3, Y3
+	VBROADCASTSS c3f800000<>+0(SB), Y4
+	VDIVPS       Y3, Y4, Y3
+	MOVQ         gain+16(FP), BX
+	MOVQ         bias+24(FP), SI
+	MOVQ         width+40(FP), DI
+	MOVQ         AX, R8
+	MOVQ         CX, R9
+	MOVQ         SI, SI
+
+writeloop:
+	CMPQ        DI, $0x08
+	JL          writetail
+	VMOVUPS     (R9), Y4
+	VSUBPS      Y2, Y4, Y4
+	VMULPS      Y3, Y4, Y4
+	VMOVUPS     (SI), Y5
+	VMOVUPS     (BX), Y6
+	VFMADD213PS Y5, Y6, Y4
+	VMOVUPS     Y4, (R8)
+	ADDQ        $0x20, R8
+	ADDQ        $0x20, R9
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, SI
+	SUBQ        $0x08, DI
+	JMP         writeloop
+
+writetail:
+	TESTQ       DI, DI
+	JZ          writedone
+	LEAQ        window<>+32(SB), R10
+	SHLQ        $0x02, DI
+	SUBQ        DI, R10
+	VMOVDQU     (R10), Y4
+	VMASKMOVPS  (R9), Y4, Y5
+	VSUBPS      Y2, Y5, Y5
+	VMULPS      Y3, Y5, Y5
+	VMASKMOVPS  (SI), Y4, Y2
+	VMASKMOVPS  (BX), Y4, Y3
+	VFMADD213PS Y2, Y3, Y5
+	VMASKMOVPS  Y5, Y4, (R8)
+
+writedone:
+	MOVQ width+40(FP), BX
+	LEAQ (CX)(BX*4), CX
+	LEAQ (AX)(BX*4), AX
+	DECQ DX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func depthwiseAVX2(dst *float32, x *float32, w *float32, b *float32, frames int, width int, taps int)
+// Requires: AVX, FMA3
+TEXT ·depthwiseAVX2(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ frames+32(FP), DX
+	MOVQ width+40(FP), BX
+	SHLQ $0x02, BX
+
+frame:
+	MOVQ width+40(FP), SI
+	MOVQ w+16(FP), DI
+	MOVQ b+24(FP), R8
+	MOVQ CX, R9
+
+channelsloop:
+	CMPQ    SI, $0x08
+	JL      channelstail
+	VMOVUPS (R8), Y0
+	MOVQ    R9, R10
+	MOVQ    DI, R11
+	MOVQ    taps+48(FP), R12
+
+taps:
+	VMOVUPS     (R10), Y1
+	VMOVUPS     (R11), Y2
+	VFMADD231PS Y1, Y2, Y0
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	DECQ        R12
+	JNZ         taps
+	VMOVUPS     Y0, (AX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, R8
+	ADDQ        $0x20, R9
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, SI
+	JMP         channelsloop
+
+channelstail:
+	TESTQ      SI, SI
+	JZ         channelsdone
+	LEAQ       window<>+32(SB), R10
+	MOVQ       SI, R11
+	SHLQ       $0x02, R11
+	SUBQ       R11, R10
+	VMOVDQU    (R10), Y0
+	VMASKMOVPS (R8), Y0, Y1
+	MOVQ       R9, R8
+	MOVQ       taps+48(FP), R9
+
+lasttaps:
+	VMASKMOVPS  (R8), Y0, Y2
+	VMASKMOVPS  (DI), Y0, Y3
+	VFMADD231PS Y2, Y3, Y1
+	ADDQ        BX, R8
+	ADDQ        BX, DI
+	DECQ        R9
+	JNZ         lasttaps
+	VMASKMOVPS  Y1, Y0, (AX)
+	LEAQ        (AX)(SI*4), AX
+
+channelsdone:
+	ADDQ BX, CX
+	DECQ DX
+	JNZ  frame
+	VZEROUPPER
+	RET

@@ -18,3 +18,48 @@ func product32AVX512(dst *float32, dstStride int, x *float32, xStride int, w *fl
 //
 //go:noescape
 func product16AVX512(dst *float32, dstStride int, x *float32, xStride int, w *float32, k int, start *float32, rows int)
+
+// geluAVX512 applies GELU.
+//
+//go:noescape
+func geluAVX512(x *float32, n int)
+
+// tanhAVX512 applies the hyperbolic tangent.
+//
+//go:noescape
+func tanhAVX512(x *float32, n int)
+
+// expAVX512 applies the exponential function.
+//
+//go:noescape
+func expAVX512(x *float32, n int)
+
+// sinCosAVX512 sets sin and cos to those of x.
+//
+//go:noescape
+func sinCosAVX512(sin *float32, cos *float32, x *float32, n int)
+
+// addToAVX512 adds src to dst.
+//
+//go:noescape
+func addToAVX512(dst *float32, src *float32, n int)
+
+// mulAddAVX512 adds a times b to dst.
+//
+//go:noescape
+func mulAddAVX512(dst *float32, a *float32, b *float32, n int)
+
+// complexMulAddAVX512 adds a times b to dst; n counts real and imaginary parts.
+//
+//go:noescape
+func complexMulAddAVX512(dst *complex64, a *complex64, b *complex64, n int)
+
+// layerNormAVX512 normalises rows rows of width numbers; perWidth is 1/width.
+//
+//go:noescape
+func layerNormAVX512(dst *float32, x *float32, gain *float32, bias *float32, rows int, width int, perWidth float32, eps float32)
+
+// depthwiseAVX512 convolves frames frames of width channels.
+//
+//go:noescape
+func depthwiseAVX512(dst *float32, x *float32, w *float32, b *float32, frames int, width int, taps int)

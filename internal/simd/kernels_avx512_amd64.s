@@ -1524,3 +1524,827 @@ rows1store:
 done:
 	VZEROUPPER
 	RET
+
+// func geluAVX512(x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·geluAVX512(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), AX
+	MOVQ n+8(FP), CX
+
+loop:
+	CMPQ         CX, $0x10
+	JL           tail
+	VMOVUPS      (AX), Z0
+	VMULPS       Z0, Z0, Z1
+	VBROADCASTSS cbd922279<>+0(SB), Z2
+	VBROADCASTSS cbfcc422a<>+0(SB), Z3
+	VFMADD213PS  Z3, Z1, Z2
+	VMULPS       Z0, Z2, Z2
+	VBROADCASTSS c42200000<>+0(SB), Z1
+	VMINPS       Z2, Z1, Z2
+	VBROADCASTSS c42b00000<>+0(SB), Z1
+	VMINPS       Z2, Z1, Z2
+	VBROADCASTSS cc2ae0000<>+0(SB), Z1
+	VMAXPS       Z2, Z1, Z2
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Z1
+	VMULPS       Z1, Z2, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VBROADCASTSS c3f317218<>+0(SB), Z3
+	VFNMADD231PS Z3, Z1, Z2
+	VBROADCASTSS cb102e308<>+0(SB), Z3
+	VFNMADD231PS Z3, Z1, Z2
+	VBROADCASTSS c39500d01<>+0(SB), Z3
+	VBROADCASTSS c3ab60b61<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3c088889<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3d2aaaab<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3e2aaaab<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3f000000<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VSCALEFPS    Z1, Z3, Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z1
+	VADDPS       Z1, Z3, Z3
+	VDIVPS       Z3, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, CX
+	JMP          loop
+
+tail:
+	TESTQ        CX, CX
+	JZ           done
+	MOVQ         $-1, DX
+	SHLXQ        CX, DX, DX
+	NOTQ         DX
+	KMOVW        DX, K1
+	VMOVUPS.Z    (AX), K1, Z0
+	VMULPS       Z0, Z0, Z1
+	VBROADCASTSS cbd922279<>+0(SB), Z2
+	VBROADCASTSS cbfcc422a<>+0(SB), Z3
+	VFMADD213PS  Z3, Z1, Z2
+	VMULPS       Z0, Z2, Z2
+	VBROADCASTSS c42200000<>+0(SB), Z1
+	VMINPS       Z2, Z1, Z2
+	VBROADCASTSS c42b00000<>+0(SB), Z1
+	VMINPS       Z2, Z1, Z2
+	VBROADCASTSS cc2ae0000<>+0(SB), Z1
+	VMAXPS       Z2, Z1, Z2
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Z1
+	VMULPS       Z1, Z2, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VBROADCASTSS c3f317218<>+0(SB), Z3
+	VFNMADD231PS Z3, Z1, Z2
+	VBROADCASTSS cb102e308<>+0(SB), Z3
+	VFNMADD231PS Z3, Z1, Z2
+	VBROADCASTSS c39500d01<>+0(SB), Z3
+	VBROADCASTSS c3ab60b61<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3c088889<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3d2aaaab<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3e2aaaab<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3f000000<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VSCALEFPS    Z1, Z3, Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z1
+	VADDPS       Z1, Z3, Z3
+	VDIVPS       Z3, Z0, Z0
+	VMOVUPS      Z0, K1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA cbd922279<>+0(SB)/4, $0xbd922279
+GLOBL cbd922279<>(SB), RODATA|NOPTR, $4
+
+DATA cbfcc422a<>+0(SB)/4, $0xbfcc422a
+GLOBL cbfcc422a<>(SB), RODATA|NOPTR, $4
+
+DATA c42200000<>+0(SB)/4, $0x42200000
+GLOBL c42200000<>(SB), RODATA|NOPTR, $4
+
+DATA c42b00000<>+0(SB)/4, $0x42b00000
+GLOBL c42b00000<>(SB), RODATA|NOPTR, $4
+
+DATA cc2ae0000<>+0(SB)/4, $0xc2ae0000
+GLOBL cc2ae0000<>(SB), RODATA|NOPTR, $4
+
+DATA c3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+GLOBL c3fb8aa3b<>(SB), RODATA|NOPTR, $4
+
+DATA c3f317218<>+0(SB)/4, $0x3f317218
+GLOBL c3f317218<>(SB), RODATA|NOPTR, $4
+
+DATA cb102e308<>+0(SB)/4, $0xb102e308
+GLOBL cb102e308<>(SB), RODATA|NOPTR, $4
+
+DATA c39500d01<>+0(SB)/4, $0x39500d01
+GLOBL c39500d01<>(SB), RODATA|NOPTR, $4
+
+DATA c3ab60b61<>+0(SB)/4, $0x3ab60b61
+GLOBL c3ab60b61<>(SB), RODATA|NOPTR, $4
+
+DATA c3c088889<>+0(SB)/4, $0x3c088889
+GLOBL c3c088889<>(SB), RODATA|NOPTR, $4
+
+DATA c3d2aaaab<>+0(SB)/4, $0x3d2aaaab
+GLOBL c3d2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA c3e2aaaab<>+0(SB)/4, $0x3e2aaaab
+GLOBL c3e2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA c3f000000<>+0(SB)/4, $0x3f000000
+GLOBL c3f000000<>(SB), RODATA|NOPTR, $4
+
+DATA c3f800000<>+0(SB)/4, $0x3f800000
+GLOBL c3f800000<>(SB), RODATA|NOPTR, $4
+
+// func tanhAVX512(x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·tanhAVX512(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), AX
+	MOVQ n+8(FP), CX
+
+loop:
+	CMPQ         CX, $0x10
+	JL           tail
+	VMOVUPS      (AX), Z0
+	VADDPS       Z0, Z0, Z0
+	VBROADCASTSS c42200000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VBROADCASTSS c42b00000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VBROADCASTSS cc2ae0000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Z1
+	VMULPS       Z1, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VBROADCASTSS c3f317218<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS cb102e308<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS c39500d01<>+0(SB), Z2
+	VBROADCASTSS c3ab60b61<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3c088889<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3d2aaaab<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3e2aaaab<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3f000000<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z0
+	VBROADCASTSS c40000000<>+0(SB), Z1
+	VADDPS       Z0, Z2, Z2
+	VDIVPS       Z2, Z1, Z2
+	VSUBPS       Z2, Z0, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, CX
+	JMP          loop
+
+tail:
+	TESTQ        CX, CX
+	JZ           done
+	MOVQ         $-1, DX
+	SHLXQ        CX, DX, DX
+	NOTQ         DX
+	KMOVW        DX, K1
+	VMOVUPS.Z    (AX), K1, Z0
+	VADDPS       Z0, Z0, Z0
+	VBROADCASTSS c42200000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VBROADCASTSS c42b00000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VBROADCASTSS cc2ae0000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Z1
+	VMULPS       Z1, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VBROADCASTSS c3f317218<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS cb102e308<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS c39500d01<>+0(SB), Z2
+	VBROADCASTSS c3ab60b61<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3c088889<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3d2aaaab<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3e2aaaab<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3f000000<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z0
+	VBROADCASTSS c40000000<>+0(SB), Z1
+	VADDPS       Z0, Z2, Z2
+	VDIVPS       Z2, Z1, Z2
+	VSUBPS       Z2, Z0, Z2
+	VMOVUPS      Z2, K1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA c40000000<>+0(SB)/4, $0x40000000
+GLOBL c40000000<>(SB), RODATA|NOPTR, $4
+
+// func expAVX512(x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·expAVX512(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), AX
+	MOVQ n+8(FP), CX
+
+loop:
+	CMPQ         CX, $0x10
+	JL           tail
+	VMOVUPS      (AX), Z0
+	VBROADCASTSS c42b00000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VBROADCASTSS cc2ae0000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Z1
+	VMULPS       Z1, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VBROADCASTSS c3f317218<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS cb102e308<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS c39500d01<>+0(SB), Z2
+	VBROADCASTSS c3ab60b61<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3c088889<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3d2aaaab<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3e2aaaab<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3f000000<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, CX
+	JMP          loop
+
+tail:
+	TESTQ        CX, CX
+	JZ           done
+	MOVQ         $-1, DX
+	SHLXQ        CX, DX, DX
+	NOTQ         DX
+	KMOVW        DX, K1
+	VMOVUPS.Z    (AX), K1, Z0
+	VBROADCASTSS c42b00000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VBROADCASTSS cc2ae0000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Z1
+	VMULPS       Z1, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VBROADCASTSS c3f317218<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS cb102e308<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS c39500d01<>+0(SB), Z2
+	VBROADCASTSS c3ab60b61<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3c088889<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3d2aaaab<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3e2aaaab<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3f000000<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z3
+	VFMADD213PS  Z3, Z0, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VMOVUPS      Z2, K1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func sinCosAVX512(sin *float32, cos *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·sinCosAVX512(SB), NOSPLIT, $0-32
+	MOVQ sin+0(FP), AX
+	MOVQ cos+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	CMPQ         BX, $0x10
+	JL           tail
+	VMOVUPS      (DX), Z0
+	VBROADCASTSS c3f22f983<>+0(SB), Z1
+	VMULPS       Z1, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VBROADCASTSS c3fc90fdb<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS cb33bbd2e<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS ca7000000<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS c3f4978d5<>+0(SB), Z2
+	VMINPS       Z0, Z2, Z0
+	VBROADCASTSS cbf4978d5<>+0(SB), Z2
+	VMAXPS       Z0, Z2, Z0
+	VMULPS       Z0, Z0, Z2
+	VBROADCASTSS c3638ef1d<>+0(SB), Z3
+	VBROADCASTSS cb9500d01<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3c088889<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS cbe2aaaab<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VMULPS       Z0, Z3, Z3
+	VBROADCASTSS cb493f27e<>+0(SB), Z0
+	VBROADCASTSS c37d00d01<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z0
+	VBROADCASTSS cbab60b61<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z0
+	VBROADCASTSS c3d2aaaab<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z0
+	VBROADCASTSS cbf000000<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z0
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z0
+	VCVTPS2DQ    Z1, Z1
+	VPSLLD       $0x1f, Z1, Z2
+	VPSRAD       $0x1f, Z2, Z4
+	VXORPS       Z3, Z0, Z5
+	VANDPS       Z4, Z5, Z5
+	VXORPS       Z5, Z3, Z3
+	VXORPS       Z5, Z0, Z0
+	VPSRLD       $0x01, Z1, Z1
+	VPSLLD       $0x1f, Z1, Z1
+	VXORPS       Z1, Z3, Z3
+	VXORPS       Z1, Z0, Z0
+	VXORPS       Z2, Z0, Z0
+	VMOVUPS      Z3, (AX)
+	VMOVUPS      Z0, (CX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, BX
+	JMP          loop
+
+tail:
+	TESTQ        BX, BX
+	JZ           done
+	MOVQ         $-1, SI
+	SHLXQ        BX, SI, SI
+	NOTQ         SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (DX), K1, Z0
+	VBROADCASTSS c3f22f983<>+0(SB), Z1
+	VMULPS       Z1, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VBROADCASTSS c3fc90fdb<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS cb33bbd2e<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS ca7000000<>+0(SB), Z2
+	VFNMADD231PS Z2, Z1, Z0
+	VBROADCASTSS c3f4978d5<>+0(SB), Z2
+	VMINPS       Z0, Z2, Z0
+	VBROADCASTSS cbf4978d5<>+0(SB), Z2
+	VMAXPS       Z0, Z2, Z0
+	VMULPS       Z0, Z0, Z2
+	VBROADCASTSS c3638ef1d<>+0(SB), Z3
+	VBROADCASTSS cb9500d01<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3c088889<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS cbe2aaaab<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z3
+	VMULPS       Z0, Z3, Z3
+	VBROADCASTSS cb493f27e<>+0(SB), Z0
+	VBROADCASTSS c37d00d01<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z0
+	VBROADCASTSS cbab60b61<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z0
+	VBROADCASTSS c3d2aaaab<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z0
+	VBROADCASTSS cbf000000<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z0
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	VFMADD213PS  Z4, Z2, Z0
+	VCVTPS2DQ    Z1, Z1
+	VPSLLD       $0x1f, Z1, Z2
+	VPSRAD       $0x1f, Z2, Z4
+	VXORPS       Z3, Z0, Z5
+	VANDPS       Z4, Z5, Z5
+	VXORPS       Z5, Z3, Z3
+	VXORPS       Z5, Z0, Z0
+	VPSRLD       $0x01, Z1, Z1
+	VPSLLD       $0x1f, Z1, Z1
+	VXORPS       Z1, Z3, Z3
+	VXORPS       Z1, Z0, Z0
+	VXORPS       Z2, Z0, Z0
+	VMOVUPS      Z3, K1, (AX)
+	VMOVUPS      Z0, K1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA c3f22f983<>+0(SB)/4, $0x3f22f983
+GLOBL c3f22f983<>(SB), RODATA|NOPTR, $4
+
+DATA c3fc90fdb<>+0(SB)/4, $0x3fc90fdb
+GLOBL c3fc90fdb<>(SB), RODATA|NOPTR, $4
+
+DATA cb33bbd2e<>+0(SB)/4, $0xb33bbd2e
+GLOBL cb33bbd2e<>(SB), RODATA|NOPTR, $4
+
+DATA ca7000000<>+0(SB)/4, $0xa7000000
+GLOBL ca7000000<>(SB), RODATA|NOPTR, $4
+
+DATA c3f4978d5<>+0(SB)/4, $0x3f4978d5
+GLOBL c3f4978d5<>(SB), RODATA|NOPTR, $4
+
+DATA cbf4978d5<>+0(SB)/4, $0xbf4978d5
+GLOBL cbf4978d5<>(SB), RODATA|NOPTR, $4
+
+DATA c3638ef1d<>+0(SB)/4, $0x3638ef1d
+GLOBL c3638ef1d<>(SB), RODATA|NOPTR, $4
+
+DATA cb9500d01<>+0(SB)/4, $0xb9500d01
+GLOBL cb9500d01<>(SB), RODATA|NOPTR, $4
+
+DATA cbe2aaaab<>+0(SB)/4, $0xbe2aaaab
+GLOBL cbe2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA cb493f27e<>+0(SB)/4, $0xb493f27e
+GLOBL cb493f27e<>(SB), RODATA|NOPTR, $4
+
+DATA c37d00d01<>+0(SB)/4, $0x37d00d01
+GLOBL c37d00d01<>(SB), RODATA|NOPTR, $4
+
+DATA cbab60b61<>+0(SB)/4, $0xbab60b61
+GLOBL cbab60b61<>(SB), RODATA|NOPTR, $4
+
+DATA cbf000000<>+0(SB)/4, $0xbf000000
+GLOBL cbf000000<>(SB), RODATA|NOPTR, $4
+
+// func addToAVX512(dst *float32, src *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addToAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+loop:
+	CMPQ    DX, $0x10
+	JL      tail
+	VMOVUPS (AX), Z0
+	VMOVUPS (CX), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, DX
+	JMP     loop
+
+tail:
+	TESTQ     DX, DX
+	JZ        done
+	MOVQ      $-1, BX
+	SHLXQ     DX, BX, BX
+	NOTQ      BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulAddAVX512(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mulAddAVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	CMPQ        BX, $0x10
+	JL          tail
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (CX), Z1
+	VMOVUPS     (DX), Z2
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS     Z0, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, BX
+	JMP         loop
+
+tail:
+	TESTQ       BX, BX
+	JZ          done
+	MOVQ        $-1, SI
+	SHLXQ       BX, SI, SI
+	NOTQ        SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (AX), K1, Z0
+	VMOVUPS.Z   (CX), K1, Z1
+	VMOVUPS.Z   (DX), K1, Z2
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS     Z0, K1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func complexMulAddAVX512(dst *complex64, a *complex64, b *complex64, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·complexMulAddAVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	CMPQ           BX, $0x10
+	JL             tail
+	VMOVUPS        (CX), Z0
+	VMOVUPS        (DX), Z1
+	VMOVSLDUP      Z0, Z2
+	VMOVSHDUP      Z0, Z0
+	VPERMILPS      $0xb1, Z1, Z3
+	VMULPS         Z3, Z0, Z0
+	VFMADDSUB213PS Z0, Z1, Z2
+	VMOVUPS        (AX), Z0
+	VADDPS         Z2, Z0, Z0
+	VMOVUPS        Z0, (AX)
+	ADDQ           $0x40, AX
+	ADDQ           $0x40, CX
+	ADDQ           $0x40, DX
+	SUBQ           $0x10, BX
+	JMP            loop
+
+tail:
+	TESTQ          BX, BX
+	JZ             done
+	MOVQ           $-1, SI
+	SHLXQ          BX, SI, SI
+	NOTQ           SI
+	KMOVW          SI, K1
+	VMOVUPS.Z      (CX), K1, Z0
+	VMOVUPS.Z      (DX), K1, Z1
+	VMOVSLDUP      Z0, Z2
+	VMOVSHDUP      Z0, Z0
+	VPERMILPS      $0xb1, Z1, Z3
+	VMULPS         Z3, Z0, Z0
+	VFMADDSUB213PS Z0, Z1, Z2
+	VMOVUPS.Z      (AX), K1, Z0
+	VADDPS         Z2, Z0, Z0
+	VMOVUPS        Z0, K1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func layerNormAVX512(dst *float32, x *float32, gain *float32, bias *float32, rows int, width int, perWidth float32, eps float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·layerNormAVX512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         rows+32(FP), DX
+	VBROADCASTSS perWidth+48(FP), Z0
+	VBROADCASTSS eps+52(FP), Z1
+
+row:
+	VXORPS Z2, Z2, Z2
+	MOVQ   width+40(FP), BX
+	MOVQ   CX, SI
+
+meanloop:
+	CMPQ    BX, $0x10
+	JL      meantail
+	VMOVUPS (SI), Z3
+	VADDPS  Z3, Z2, Z2
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, BX
+	JMP     meanloop
+
+meantail:
+	TESTQ     BX, BX
+	JZ        meandone
+	MOVQ      $-1, DI
+	SHLXQ     BX, DI, DI
+	NOTQ      DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (SI), K1, Z3
+	VADDPS    Z3, Z2, Z2
+
+meandone:
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VADDPS        Y3, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X3
+	VADDPS        X3, X2, X2
+	VPERMILPS     $0x4e, X2, X3
+	VADDPS        X3, X2, X2
+	VPERMILPS     $0xb1, X2, X3
+	VADDPS        X3, X2, X2
+	VBROADCASTSS  X2, Z2
+	VMULPS        Z0, Z2, Z2
+	VXORPS        Z3, Z3, Z3
+	MOVQ          width+40(FP), BX
+	MOVQ          CX, SI
+
+varianceloop:
+	CMPQ        BX, $0x10
+	JL          variancetail
+	VMOVUPS     (SI), Z4
+	VSUBPS      Z2, Z4, Z4
+	VFMADD231PS Z4, Z4, Z3
+	ADDQ        $0x40, SI
+	SUBQ        $0x10, BX
+	JMP         varianceloop
+
+variancetail:
+	TESTQ       BX, BX
+	JZ          variancedone
+	MOVQ        $-1, DI
+	SHLXQ       BX, DI, DI
+	NOTQ        DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (SI), K1, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VFMADD231PS Z4, Z4, Z3
+
+variancedone:
+	VEXTRACTF64X4 $0x01, Z3, Y4
+	VADDPS        Y4, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X4
+	VADDPS        X4, X3, X3
+	VPERMILPS     $0x4e, X3, X4
+	VADDPS        X4, X3, X3
+	VPERMILPS     $0xb1, X3, X4
+	VADDPS        X4, X3, X3
+	VBROADCASTSS  X3, Z3
+	VFMADD213PS   Z1, Z0, Z3
+	VSQRTPS       Z3, Z3
+	VBROADCASTSS  c3f800000<>+0(SB), Z4
+	VDIVPS        Z3, Z4, Z3
+	MOVQ          gain+16(FP), BX
+	MOVQ          bias+24(FP), SI
+	MOVQ          width+40(FP), DI
+	MOVQ          AX, R8
+	MOVQ          CX, R9
+	MOVQ          SI, SI
+
+writeloop:
+	CMPQ        DI, $0x10
+	JL          writetail
+	VMOVUPS     (R9), Z4
+	VSUBPS      Z2, Z4, Z4
+	VMULPS      Z3, Z4, Z4
+	VMOVUPS     (SI), Z5
+	VMOVUPS     (BX), Z6
+	VFMADD213PS Z5, Z6, Z4
+	VMOVUPS     Z4, (R8)
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, SI
+	SUBQ        $0x10, DI
+	JMP         writeloop
+
+writetail:
+	TESTQ       DI, DI
+	JZ          writedone
+	MOVQ        $-1, R10
+	SHLXQ       DI, R10, R10
+	NOTQ        R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (R9), K1, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMULPS      Z3, Z4, Z4
+	VMOVUPS.Z   (SI), K1, Z2
+	VMOVUPS.Z   (BX), K1, Z3
+	VFMADD213PS Z2, Z3, Z4
+	VMOVUPS     Z4, K1, (R8)
+
+writedone:
+	MOVQ width+40(FP), BX
+	LEAQ (CX)(BX*4), CX
+	LEAQ (AX)(BX*4), AX
+	DECQ DX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func depthwiseAVX512(dst *float32, x *float32, w *float32, b *float32, frames int, width int, taps int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·depthwiseAVX512(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ frames+32(FP), DX
+	MOVQ width+40(FP), BX
+	SHLQ $0x02, BX
+
+frame:
+	MOVQ width+40(FP), SI
+	MOVQ w+16(FP), DI
+	MOVQ b+24(FP), R8
+	MOVQ CX, R9
+
+channelsloop:
+	CMPQ    SI, $0x10
+	JL      channelstail
+	VMOVUPS (R8), Z0
+	MOVQ    R9, R10
+	MOVQ    DI, R11
+	MOVQ    taps+48(FP), R12
+
+taps:
+	VMOVUPS     (R10), Z1
+	VMOVUPS     (R11), Z2
+	VFMADD231PS Z1, Z2, Z0
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	DECQ        R12
+	JNZ         taps
+	VMOVUPS     Z0, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, SI
+	JMP         channelsloop
+
+channelstail:
+	TESTQ     SI, SI
+	JZ        channelsdone
+	MOVQ      $-1, R10
+	SHLXQ     SI, R10, R10
+	NOTQ      R10
+	KMOVW     R10, K1
+	VMOVUPS.Z (R8), K1, Z0
+	MOVQ      R9, R8
+	MOVQ      taps+48(FP), R9
+
+lasttaps:
+	VMOVUPS.Z   (R8), K1, Z1
+	VMOVUPS.Z   (DI), K1, Z2
+	VFMADD231PS Z1, Z2, Z0
+	ADDQ        BX, R8
+	ADDQ        BX, DI
+	DECQ        R9
+	JNZ         lasttaps
+	VMOVUPS     Z0, K1, (AX)
+	LEAQ        (AX)(SI*4), AX
+
+channelsdone:
+	ADDQ BX, CX
+	DECQ DX
+	JNZ  frame
+	VZEROUPPER
+	RET

@@ -98,7 +98,7 @@ func expGeneric(x []float32) {
 // sinCosGeneric takes the angle to the nearest quarter turn first and then uses the Taylor series of both functions
 // on [-pi/4, pi/4].
 func sinCosGeneric(sin, cos, x []float32) {
-	const limit = 0.7855 // a little over pi/4
+	const limit = 0.787 // a little over pi/4, for the products that float32 rounds to the wrong quarter
 	for i, v := range x {
 		q := math.RoundToEven(float64(v) * (2 / math.Pi))
 		r := float32(float64(v) - float64(q*(math.Pi/2)))

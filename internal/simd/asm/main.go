@@ -8,15 +8,17 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/reg"
 )
 
 // target is the instruction set that is being written.
 type target struct {
-	suffix string // of every function's name
-	lanes  int    // float32 in a vector
-	wide   bool   // AVX-512
+	suffix string          // of every function's name
+	lanes  int             // float32 in a vector
+	wide   bool            // AVX-512
+	tables map[string]bool // constants that stand in the file already
 }
 
 func (t target) vec() reg.VecVirtual {
@@ -42,6 +44,8 @@ func (t target) function(name, signature, doc string) {
 	Doc(name + t.suffix + " " + doc)
 }
 
+const attrRODATA = attr.RODATA | attr.NOPTR
+
 func main() {
 	set := flag.String("isa", "", "instruction set: avx2 or avx512")
 	ConstraintExpr("!purego")
@@ -56,6 +60,9 @@ func main() {
 		fmt.Fprintf(os.Stderr, "isa %q: unknown\n", *set)
 		os.Exit(2)
 	}
+	t.tables = map[string]bool{}
 	t.products()
+	t.pointwise()
+	t.rows()
 	Generate()
 }
