@@ -117,7 +117,7 @@ func (e *formatError) Error() string {
 		in = e.path
 		out = strings.TrimSuffix(in, filepath.Ext(in)) + "-pcm.wav"
 	}
-	return fmt.Sprintf("this is %s, and only WAV and FLAC are read: convert it with ffmpeg -i %s %s",
+	return fmt.Sprintf("this is %s: only plain WAV and FLAC are read; convert it with ffmpeg -i %s %s",
 		e.kind, shellQuote(in), shellQuote(out))
 }
 

@@ -21,7 +21,7 @@ func decodeFLAC(br *bufio.Reader, maxSamples int) (Clip, error) {
 
 func walkFLAC(br *bufio.Reader, maxSamples int) (Clip, error) {
 	// flac.New buffers its input with bufio.NewReader, which returns br itself since it is larger than its default:
-	// afterwards br stands at the first frame. Frames are then taken one by one for what readFrame has to mend.
+	// afterwards br stands at the first frame. Frames are then taken one by one for what next has to mend.
 	stream, err := flac.New(br)
 	if err != nil {
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
@@ -68,7 +68,10 @@ var errFLACHeader = errors.New("it ends before the sound begins: the file is cut
 // the right end where the header does not give the length.
 func truncatedFLAC(clip Clip, ended bool, err error, want int64) (Clip, error) {
 	have := int64(len(clip.Samples))
+	var unread *formatError
 	switch {
+	case errors.As(err, &unread):
+		return Clip{}, err
 	case !ended:
 		return Clip{}, fmt.Errorf("damaged at %s s: %w; copy or export the file again", seconds(have, clip.Rate), err)
 	case have == 0:
@@ -96,10 +99,13 @@ func mixFrame(dst []float32, f *frame.Frame) {
 // frameReader takes frames from br and notices whether the input ended within one.
 type frameReader struct {
 	br    *bufio.Reader
-	head  []byte // a rewritten header that is to be read before br goes on
 	ended bool
-	crc   uint16 // of the bytes as they stand in the file
-	track bool
+
+	// Of a frame whose header was rewritten:
+	rewritten bool
+	head      []byte // the header, to be read before br goes on
+	rate      uint32 // Hz, where it was coded in the header
+	crc       uint16 // of the bytes as they stand in the file
 }
 
 func (r *frameReader) Read(p []byte) (int, error) {
@@ -109,7 +115,7 @@ func (r *frameReader) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	n, err := r.br.Read(p)
-	if r.track {
+	if r.rewritten {
 		r.crc = crc16(r.crc, p[:n])
 	}
 	if err == io.EOF {
@@ -118,13 +124,13 @@ func (r *frameReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// next decodes one frame. Two things in mewkiz/flac 1.0.13 are mended on the way. A frame that leaves its sample size
-// to the stream header is decoded as samples of 0 bits, unless the size is filled in. And for every frame that says
-// "24 kHz" or "176.4 kHz" by code the package prints a line with log.Printf, which has no place on a user's terminal:
-// such a header is rewritten to leave the rate to the stream header. That breaks the frame's checksum, so that it is
-// checked here instead.
+// next decodes one frame. Three things in mewkiz/flac 1.0.13 are mended on the way. A frame that leaves its sample
+// size to the stream header is decoded as samples of 0 bits, unless the size is filled in. The code for 32 bits is
+// refused. And for every frame that says "24 kHz" or "176.4 kHz" by code the package prints a line with log.Printf,
+// which has no place on a user's terminal. The latter two headers are rewritten to leave size and rate to the stream
+// header. That breaks the frame's checksum, so that it is checked here instead.
 func (r *frameReader) next(info *meta.StreamInfo) (*frame.Frame, error) {
-	r.quietHeader()
+	r.rewriteHeader()
 	f, err := frame.New(r)
 	if err != nil {
 		return nil, err
@@ -132,8 +138,14 @@ func (r *frameReader) next(info *meta.StreamInfo) (*frame.Frame, error) {
 	if f.BitsPerSample == 0 {
 		f.BitsPerSample = info.BitsPerSample
 	}
+	if f.SampleRate == 0 {
+		f.SampleRate = r.rate
+	}
+	if f.BitsPerSample == 32 && f.Channels >= frame.ChannelsLeftSide {
+		return nil, &formatError{kind: "FLAC of 32 bits with joint stereo"} // a difference needs 33
+	}
 	err = f.Parse()
-	if r.track && complete(f) && r.crc == 0 { // a message followed by its own checksum has the checksum 0
+	if r.rewritten && complete(f) && r.crc == 0 { // a message followed by its own checksum has the checksum 0
 		err = nil
 	}
 	if err != nil {
@@ -157,31 +169,43 @@ func complete(f *frame.Frame) bool {
 	return true
 }
 
-// quietHeader looks at the next frame's header and, where it codes a rate that makes mewkiz/flac print, puts a copy
-// without the code before the rest of the input.
-func (r *frameReader) quietHeader() {
-	r.track, r.crc, r.head = false, 0, nil
+// rewriteHeader looks at the next frame's header and, where it holds one of the codes that mewkiz/flac trips over,
+// puts a copy without them before the rest of the input.
+func (r *frameReader) rewriteHeader() {
+	r.rewritten, r.head, r.rate, r.crc = false, nil, 0, 0
 	const longest = 4 + 7 + 2 + 2 + 1 // fixed part, number, block size, rate, checksum
 	b, _ := r.br.Peek(longest)
 	if len(b) < 6 || b[0] != 0xff || b[1]&0xfe != 0xf8 {
 		return
 	}
-	if code := b[2] & 0x0f; code != 0x2 && code != 0x7 {
-		return
-	}
 	n := 4 + numberBytes(b[4])
-	switch b[2] >> 4 {
+	switch b[2] >> 4 { // the block size may stand in full after the number
 	case 0x6:
 		n++
 	case 0x7:
 		n += 2
 	}
-	if n >= len(b) || crc8(b[:n]) != b[n] {
-		return // damaged: decoding it as it is says so
+	masks := [2]byte{0xff, 0xff}
+	switch b[2] & 0x0f { // so may the rate
+	case 0x2:
+		r.rate, masks[0] = 176400, 0xf0
+	case 0x7:
+		r.rate, masks[0] = 24000, 0xf0
+	case 0xc:
+		n++
+	case 0xd, 0xe:
+		n += 2
+	}
+	if b[3]&0x0e == 0x0e {
+		masks[1] = 0xf1
+	}
+	if masks == [2]byte{0xff, 0xff} || n >= len(b) || crc8(b[:n]) != b[n] {
+		return // nothing to do, or damaged, which decoding it as it is will say
 	}
 	head := append([]byte(nil), b[:n+1]...)
-	r.track, r.crc = true, crc16(0, head)
-	head[2] &= 0xf0
+	r.rewritten, r.crc = true, crc16(0, head)
+	head[2] &= masks[0]
+	head[3] &= masks[1]
 	head[n] = crc8(head[:n])
 	r.head = head
 	r.br.Discard(n + 1)

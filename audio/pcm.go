@@ -94,11 +94,11 @@ func decodeRaw(r io.Reader, f Format, rate, channels, maxSamples int) (Clip, err
 
 // PCMReader reads mono raw PCM as it arrives. Create one with [NewPCMReader].
 type PCMReader struct {
-	r     io.Reader
-	mix   mixer
-	buf   []byte
-	held  int // bytes at the start of buf that are not decoded yet: a part of a sample
-	err   error
+	r    io.Reader
+	mix  mixer
+	buf  []byte
+	held int // bytes at the start of buf that are not decoded yet: a part of a sample
+	err  error
 }
 
 const pcmBufferBytes = 12 << 10 // a multiple of every sample size
