@@ -122,3 +122,35 @@ func TestRunRefuses(t *testing.T) {
 		})
 	}
 }
+
+// Real recordings through their own frames and Griffin-Lim: the floor under every conversion.
+func TestCopySynthesisOfClips(t *testing.T) {
+	paths, err := filepath.Glob("../../testdata/clips/*.flac")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(paths) == 0 {
+		t.Skip("no recordings in testdata/clips")
+	}
+	for _, path := range paths {
+		clip, err := audio.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := DefaultParallelConfig()
+		cfg.VocoderIterations = 32
+		heard, err := Analyze(clip, cfg.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := scoreCopy(clip, heard, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: MCD %.2f dB, log-F0 correlation %.3f, F0 off by %.0f cents, voicing error %.1f %%",
+			filepath.Base(path), r.MCD, r.LogF0Corr, r.LogF0RMSE, 100*r.VoicingError)
+		if r.MCD > 0.7 {
+			t.Errorf("%s: MCD %.2f dB, want 0.7 or less", filepath.Base(path), r.MCD)
+		}
+	}
+}

@@ -64,15 +64,6 @@ func (v voice) says() audio.Clip {
 // with is v with other settings.
 func (v voice) with(change func(*voice)) voice { change(&v); return v }
 
-func mustAnalyze(t *testing.T, clip audio.Clip) *Utterance {
-	t.Helper()
-	u, err := Analyze(clip, DefaultConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
-
 func mustMCD(t *testing.T, ref, test audio.Clip) Result {
 	t.Helper()
 	r, err := MCD(ref, test, DefaultConfig())
