@@ -32,11 +32,11 @@ func TestCacheKeepsEveryBit(t *testing.T) {
 	opts := PrepareOptions{CacheDir: filepath.Join(root, ".cache", "features")}
 	without, _ := mustPrepare(t, root, PrepareOptions{})
 	first, report := mustPrepare(t, root, opts)
-	if report.Computed != 12 || report.Cached != 0 {
+	if report.Computed != recordings || report.Cached != 0 {
 		t.Errorf("first run: %d computed, %d cached", report.Computed, report.Cached)
 	}
 	second, again := mustPrepare(t, root, opts)
-	if again.Computed != 0 || again.Cached != 12 {
+	if again.Computed != 0 || again.Cached != recordings {
 		t.Errorf("second run: %d computed, %d cached", again.Computed, again.Cached)
 	}
 	if !reflect.DeepEqual(first, without) || !reflect.DeepEqual(first, second) {
@@ -45,15 +45,15 @@ func TestCacheKeepsEveryBit(t *testing.T) {
 	if !reflect.DeepEqual(report.Speakers, again.Speakers) {
 		t.Error("the report on the speakers depends on the cache")
 	}
-	if n := len(cacheFiles(t, opts.CacheDir)); n != 12 {
-		t.Errorf("%d files in the cache, want 12", n)
+	if n := len(cacheFiles(t, opts.CacheDir)); n != recordings {
+		t.Errorf("%d files in the cache, want %d", n, recordings)
 	}
 
 	// A renamed recording is the same recording; another configuration is not.
 	if err := os.Rename(filepath.Join(root, "ann", "3.wav"), filepath.Join(root, "ann", "z.wav")); err != nil {
 		t.Fatal(err)
 	}
-	if _, report := mustPrepare(t, root, opts); report.Cached != 12 {
+	if _, report := mustPrepare(t, root, opts); report.Cached != recordings {
 		t.Errorf("after renaming: %d cached", report.Cached)
 	}
 	wide, err := features.ConfigForRate(24000)
@@ -83,7 +83,7 @@ func TestBrokenCacheIsRebuilt(t *testing.T) {
 		case 1:
 			data = nil
 		case 2:
-			data[len(data)*(i+1)/13] ^= 4
+			data[len(data)*(i+1)/(recordings+1)] ^= 4
 		case 3: // sound, but of another recording
 			if data, err = os.ReadFile(files[0]); err != nil {
 				t.Fatal(err)
@@ -92,10 +92,10 @@ func TestBrokenCacheIsRebuilt(t *testing.T) {
 		writeBytes(t, file, data)
 	}
 	got, report := mustPrepare(t, root, opts)
-	if report.Computed != 12 || len(report.Warnings) != 0 || !reflect.DeepEqual(got, want) {
+	if report.Computed != recordings || len(report.Warnings) != 0 || !reflect.DeepEqual(got, want) {
 		t.Errorf("%d computed, warnings %q", report.Computed, report.Warnings)
 	}
-	if got, report := mustPrepare(t, root, opts); report.Cached != 12 || !reflect.DeepEqual(got, want) {
+	if got, report := mustPrepare(t, root, opts); report.Cached != recordings || !reflect.DeepEqual(got, want) {
 		t.Errorf("%d cached after the repair", report.Cached)
 	}
 }

@@ -45,8 +45,8 @@ const defaultValidFraction = 0.05
 // ctx was done.
 //
 // Which utterances are held out depends on the content of each file, so adding files moves no utterance from training
-// to validation or back, with one exception: a speaker with three utterances or more always has at least one held out,
-// the one of the smallest hash, and a new file with a smaller hash takes its place. At least two stay in training.
+// to validation or back, but where chance would hold out none of a speaker's three or more, or more than twice the
+// fraction: then it is one, or the twice, in order of their hashes. At least two stay in training.
 func Prepare(ctx context.Context, speakers []Speaker, cfg features.Config, opts PrepareOptions) (*Set, *Report, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, nil, err
@@ -341,7 +341,7 @@ func (s *Set) addSpeaker(index int, own []recording, report *SpeakerReport, opts
 }
 
 // split sets aside the utterances whose hash, read as a number from 0 to 1, is below fraction: at least one of three or
-// more, and never so many that fewer than two are left.
+// more, at most twice the fraction, rounded up, and never so many that fewer than two are left.
 func split(us []Utterance, fraction float64) (train, valid []Utterance) {
 	order := slices.Clone(us)
 	slices.SortStableFunc(order, func(a, b Utterance) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
@@ -352,7 +352,7 @@ func split(us []Utterance, fraction float64) (train, valid []Utterance) {
 		}
 	}
 	if fraction > 0 {
-		n = max(n, 1)
+		n = min(max(n, 1), int(math.Ceil(2*fraction*float64(len(us)))))
 	}
 	n = min(n, max(len(us)-2, 0))
 	return order[n:], order[:n]

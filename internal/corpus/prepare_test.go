@@ -19,16 +19,19 @@ import (
 	"github.com/starvc/vc/features"
 )
 
-// twoVoices writes ann (8 recordings at three rates) and bob (4), and returns the folder.
+// recordings is how many twoVoices writes.
+const recordings = 9
+
+// twoVoices writes ann (6 recordings at three rates, 5.7 s) and bob (3, 2.4 s), and returns the folder.
 func twoVoices(t testing.TB) string {
 	t.Helper()
 	root := t.TempDir()
-	for i := range 8 {
+	for i := range 6 {
 		rate := []int{16000, 22050, 48000}[i%3]
-		writeClip(t, filepath.Join(root, "ann", fmt.Sprintf("%d.wav", i)), voiceSignal(210, 1+0.1*float64(i), rate, uint64(i)), rate)
+		writeClip(t, filepath.Join(root, "ann", fmt.Sprintf("%d.wav", i)), voiceSignal(210, 0.7+0.1*float64(i), rate, uint64(i)), rate)
 	}
-	for i := range 4 {
-		writeClip(t, filepath.Join(root, "bob", "deep", fmt.Sprintf("%d.wav", i)), voiceSignal(110, 1.5, 16000, uint64(100+i)), 16000)
+	for i := range 3 {
+		writeClip(t, filepath.Join(root, "bob", "deep", fmt.Sprintf("%d.wav", i)), voiceSignal(110, 0.8, 16000, uint64(100+i)), 16000)
 	}
 	return root
 }
@@ -56,19 +59,19 @@ func TestPrepare(t *testing.T) {
 	root, cfg := twoVoices(t), features.DefaultConfig()
 	var calls []int
 	set, report := mustPrepare(t, root, PrepareOptions{Workers: 3, Progress: func(done, total int) {
-		if total != 12 {
-			t.Errorf("total %d, want 12", total)
+		if total != recordings {
+			t.Errorf("total %d, want %d", total, recordings)
 		}
 		calls = append(calls, done)
 	}})
-	if want := []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}; !slices.Equal(calls, want) {
+	if want := []int{1, 2, 3, 4, 5, 6, 7, 8, 9}; !slices.Equal(calls, want) {
 		t.Errorf("progress %v, want %v", calls, want)
 	}
 	if got := set.Names(); !slices.Equal(got, []string{"ann", "bob"}) {
 		t.Fatalf("speakers %v", got)
 	}
-	if set.Features != cfg || len(set.Train)+len(set.Valid) != 12 {
-		t.Errorf("%d utterances to train, %d held out, want 12 in all", len(set.Train), len(set.Valid))
+	if set.Features != cfg || len(set.Train)+len(set.Valid) != recordings {
+		t.Errorf("%d utterances to train, %d held out, want %d in all", len(set.Train), len(set.Valid), recordings)
 	}
 	for i, info := range set.Speakers {
 		if want := []float64{210, 110}[i]; math.Abs(math.Exp(info.LogF0Mean)/want-1) > 0.05 {
@@ -77,7 +80,7 @@ func TestPrepare(t *testing.T) {
 		if info.LogF0Std < 0.03 || info.LogF0Std > 0.09 { // a vibrato of 8 % has 0.057
 			t.Errorf("%s: deviation of ln F0 %.3f", info.Name, info.LogF0Std)
 		}
-		if want := []float64{10.8, 6}[i]; math.Abs(info.Seconds-want) > 0.15 {
+		if want := []float64{5.7, 2.4}[i]; math.Abs(info.Seconds-want) > 0.15 {
 			t.Errorf("%s: %.2f s, want %.1f", info.Name, info.Seconds, want)
 		}
 	}
@@ -94,7 +97,7 @@ func TestPrepare(t *testing.T) {
 			t.Errorf("%s: features differ from extracting them here", u.Path)
 		}
 	}
-	if report.Computed != 12 || report.Cached != 0 || len(report.Warnings) != 0 {
+	if report.Computed != recordings || report.Cached != 0 || len(report.Warnings) != 0 {
 		t.Errorf("report %+v", report)
 	}
 	again, _ := mustPrepare(t, root, PrepareOptions{Workers: 1})
@@ -154,14 +157,14 @@ func TestPrepareSkipsAndNamesBadFiles(t *testing.T) {
 		if !reflect.DeepEqual(found, want) {
 			t.Errorf("found %v\nwant  %v", found, want)
 		}
-		if n := len(set.Train) + len(set.Valid); n != 14 { // 12, x1 and cut
-			t.Errorf("%d utterances, want 14", n)
+		if n := len(set.Train) + len(set.Valid); n != recordings+2 { // and x1 and cut
+			t.Errorf("%d utterances, want %d", n, recordings+2)
 		}
 		var text bytes.Buffer
 		if _, err := report.WriteTo(&text); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"unreadable, left out (3 files)", "x2.wav (the same as", "of bob", "7 left out", "advice: 15 s of speech"} {
+		for _, want := range []string{"unreadable, left out (3 files)", "x2.wav (the same as", "of bob", "7 left out", "bob      2.4 s in 4 files: 2 to train, 1 held out, 1 left out", "advice: 10 s of speech"} {
 			if !strings.Contains(text.String(), want) {
 				t.Errorf("report lacks %q:\n%s", want, text.String())
 			}
@@ -258,8 +261,7 @@ func TestTrimming(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	for i := range 3 {
-		x := voiceSignal(120, 2, 16000, uint64(i))
-		x = append(make([]float32, 16000*(2-i)), x...)
+		x := append(make([]float32, 16000*(2-i)), voiceSignal(120, 2, 16000, uint64(i))...)
 		x = append(x, make([]float32, 16000*i)...)
 		writeClip(t, filepath.Join(root, "ann", fmt.Sprintf("%d.wav", i)), x, 16000)
 	}
@@ -291,7 +293,7 @@ func TestSplitIsStable(t *testing.T) {
 		}
 		return u
 	}
-	for _, test := range []struct{ n, min, max int }{{0, 0, 0}, {1, 0, 0}, {2, 0, 0}, {3, 1, 1}, {10, 1, 4}, {1000, 30, 75}} {
+	for _, test := range []struct{ n, min, max int }{{0, 0, 0}, {1, 0, 0}, {2, 0, 0}, {3, 1, 1}, {10, 1, 1}, {14, 1, 2}, {1000, 30, 75}} {
 		var us []Utterance
 		for range test.n {
 			us = append(us, random())
@@ -370,13 +372,20 @@ func TestPitchStats(t *testing.T) {
 func TestPrepareRealSpeech(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..", "testdata", "voices")
-	set, report := mustPrepare(t, root, PrepareOptions{})
+	speakers := mustScan(t, root)
+	for i := range speakers {
+		speakers[i].Files = speakers[i].Files[:5]
+	}
+	set, report, err := Prepare(t.Context(), speakers, features.DefaultConfig(), PrepareOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var text bytes.Buffer
 	if _, err := report.WriteTo(&text); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range report.Speakers {
-		if s.Valid < 1 || s.Train < 5 || len(s.Problems) > 0 {
+		if s.Valid != 1 || s.Train != 4 || len(s.Problems) > 0 {
 			t.Errorf("unexpected report:\n%s", text.String())
 		}
 		if s.F0Hz < 120 || s.F0Hz > 260 {

@@ -74,8 +74,11 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 		width = max(width, len([]rune(s.Name)))
 	}
 	for _, s := range r.Speakers {
-		fmt.Fprintf(&b, "%-*s  %5.1f min in %s: %d to train", width, s.Name, s.Seconds/60, count(s.Files, "file"), s.Train)
-		fmt.Fprintf(&b, ", %d held out", s.Valid)
+		length := fmt.Sprintf("%.1f min", s.Seconds/60)
+		if s.Seconds < 60 {
+			length = fmt.Sprintf("%.1f s", s.Seconds)
+		}
+		fmt.Fprintf(&b, "%-*s  %9s in %s: %d to train, %d held out", width, s.Name, length, count(s.Files, "file"), s.Train, s.Valid)
 		if skipped := s.Files - s.Train - s.Valid; skipped > 0 {
 			fmt.Fprintf(&b, ", %d left out", skipped)
 		}
