@@ -201,23 +201,24 @@ func TestGeneratorRefuses(t *testing.T) {
 			t.Errorf("look-ahead %d is accepted", lookAhead)
 		}
 	}
-	g, err := NewGenerator(m, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, f := range map[string]func(){
-		"no style":       func() { g.Process(nil, nil, nil) },
-		"half a frame":   func() { g.SetStyle(m.Style(0)); g.Process(nil, make([]float32, c.NMels-1), nil) },
-		"short controls": func() { g.SetStyle(m.Style(0)); g.Process(nil, make([]float32, c.NMels), nil) },
-		"short style":    func() { g.SetStyle(nil) },
+	for name, f := range map[string]func(g *Generator){
+		"no style":         func(g *Generator) { g.Process(nil, nil, nil) },
+		"no style, at end": func(g *Generator) { g.Flush(nil) },
+		"half a frame":     func(g *Generator) { g.SetStyle(m.Style(0)); g.Process(nil, make([]float32, c.NMels-1), nil) },
+		"short controls":   func(g *Generator) { g.SetStyle(m.Style(0)); g.Process(nil, make([]float32, c.NMels), nil) },
+		"short style":      func(g *Generator) { g.SetStyle(nil) },
 	} {
+		g, err := NewGenerator(m, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
 		func() {
 			defer func() {
 				if recover() == nil {
 					t.Errorf("%s: no panic", name)
 				}
 			}()
-			f()
+			f(g)
 		}()
 	}
 }
