@@ -241,3 +241,6 @@ func (s *Stream) voice() {
 	}
 	s.y = s.vocoder.Process(s.y, s.logMel)
 }
+
+// LatencySeconds is Latency as a time.
+func (s *Stream) LatencySeconds() float64 { return float64(s.Latency()) / float64(s.o.OutputRate) }

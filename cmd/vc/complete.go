@@ -1,0 +1,179 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/starvc/vc/gan"
+	"github.com/urfave/cli/v2"
+)
+
+const completionDescription = `Prints a script that completes commands, flags, presets and the names of speakers.
+
+   bash   echo 'source <(vc completion bash)' >> ~/.bashrc
+   zsh    echo 'source <(vc completion zsh)' >> ~/.zshrc      (after compinit)
+   fish   vc completion fish > ~/.config/fish/completions/vc.fish
+
+Then open a new shell.`
+
+// completeName is what the scripts call. It answers for a command line that is being typed.
+const completeName = "__complete"
+
+func completionCommand(e env) *cli.Command {
+	return &cli.Command{
+		Name:        "completion",
+		Usage:       "print a completion script for bash, zsh or fish",
+		ArgsUsage:   "bash|zsh|fish",
+		Description: completionDescription,
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return usagef("completion", "completion: name one shell: bash, zsh or fish")
+			}
+			script, ok := completionScripts[c.Args().First()]
+			if !ok {
+				return usagef("completion", "completion: shell %q is not known, want bash, zsh or fish", c.Args().First())
+			}
+			_, err := fmt.Fprint(e.stdout, script)
+			return err
+		},
+	}
+}
+
+// The scripts pass the words before the cursor and the one under it, and fall back to file names where the answer
+// is empty.
+var completionScripts = map[string]string{
+	"bash": `# bash completion for vc
+_vc() {
+    local cur="${COMP_WORDS[COMP_CWORD]}" IFS=$'\n'
+    COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "$cur"))
+}
+complete -o bashdefault -o default -F _vc vc
+`,
+	"zsh": `#compdef vc
+_vc() {
+    local -a answers
+    answers=("${(@f)$(${words[1]} __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+    if [[ -n "${answers[1]}" ]]; then
+        compadd -a answers
+    else
+        _files
+    fi
+}
+compdef _vc vc
+`,
+	"fish": `# fish completion for vc
+function __vc_answers
+    set -l words (commandline -opc) (commandline -ct)
+    command $words[1] __complete $words[2..-1] 2>/dev/null
+end
+complete -c vc -a '(__vc_answers)'
+`,
+}
+
+func completeCommand(e env) *cli.Command {
+	return &cli.Command{
+		Name:            completeName,
+		Hidden:          true,
+		SkipFlagParsing: true,
+		HideHelp:        true,
+		Action: func(c *cli.Context) error {
+			for _, a := range complete(e, c.App, c.Args().Slice()) {
+				fmt.Fprintln(e.stdout, a)
+			}
+			return nil
+		},
+	}
+}
+
+// complete returns what may stand in the place of the last word, which may be empty. No answer means a file name.
+func complete(e env, app *cli.App, words []string) []string {
+	if len(words) == 0 {
+		words = []string{""}
+	}
+	cur, before := words[len(words)-1], words[:len(words)-1]
+	var command *cli.Command
+	for _, w := range before {
+		if command = findCommand(app.Commands, w); command != nil {
+			break
+		}
+	}
+	var all []string
+	switch {
+	case command == nil:
+		all = append(all, "help", "--help", "--version")
+		for _, c := range app.VisibleCommands() {
+			all = append(all, c.Name)
+		}
+	case takesValue(command, before[len(before)-1]):
+		name, _, _ := splitFlag(before[len(before)-1])
+		all = flagAnswers(e, name, modelFrom(before))
+	case isFlag(cur):
+		all = append(all, "--help")
+		for _, f := range command.Flags {
+			if v, ok := f.(cli.VisibleFlag); ok && !v.IsVisible() {
+				continue
+			}
+			for _, n := range f.Names() {
+				if len(n) > 1 {
+					all = append(all, "--"+n)
+				}
+			}
+		}
+	case command.Name == "completion":
+		all = []string{"bash", "fish", "zsh"}
+	}
+	var fitting []string
+	for _, a := range all {
+		if strings.HasPrefix(a, cur) {
+			fitting = append(fitting, a)
+		}
+	}
+	slices.Sort(fitting)
+	return slices.Compact(fitting)
+}
+
+func takesValue(command *cli.Command, word string) bool {
+	name, _, joined := splitFlag(word)
+	return isFlag(word) && !joined && flagTable(command.Flags)[name]
+}
+
+// flagAnswers are the values of a flag that can be listed.
+func flagAnswers(e env, flag, model string) []string {
+	switch flag {
+	case "to":
+		m, _, err := loadModel(e, model)
+		if err != nil {
+			return nil
+		}
+		return speakerNames(m)
+	case "preset":
+		return gan.Presets()
+	case "vocoder":
+		return vocoderNames()
+	case "device":
+		return []string{"auto", "cpu", "cuda", "cuda:0"}
+	case "format":
+		return formatNames()
+	case "latency":
+		return latencyNames()
+	}
+	return nil
+}
+
+// modelFrom finds the value of --model among the words typed so far.
+func modelFrom(words []string) string {
+	for i, w := range words {
+		name, value, joined := splitFlag(w)
+		if !isFlag(w) || name != "model" && name != "m" {
+			continue
+		}
+		if joined {
+			return value
+		}
+		if i+1 < len(words) {
+			return words[i+1]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/convert"
+	"github.com/urfave/cli/v2"
+)
+
+const infoDescription = `Says what a file is. Of a model: its voices, rate, size and delay. Of a recording: its rate, length, level and pitch.
+Without a file it describes the model that the other commands would use.
+
+EXAMPLES
+
+   vc info
+   vc info my.safetensors
+   vc info in.wav`
+
+func infoCommand(e env) *cli.Command {
+	return &cli.Command{
+		Name:        "info",
+		Usage:       "describe a model or a recording",
+		UsageText:   "vc info [MODEL|RECORDING]...",
+		ArgsUsage:   "[MODEL|RECORDING]...",
+		Description: infoDescription,
+		Flags:       []cli.Flag{modelFlag()},
+		Action: func(c *cli.Context) error {
+			paths := c.Args().Slice()
+			if len(paths) == 0 || c.String("model") != "" {
+				path, err := findModel(e, c.String("model"))
+				if err != nil {
+					return err
+				}
+				paths = append([]string{path}, paths...)
+			}
+			return runInfo(c, e, paths)
+		},
+	}
+}
+
+func runInfo(c *cli.Context, e env, paths []string) error {
+	var failed []job
+	for i, p := range paths {
+		if i > 0 {
+			fmt.Fprintln(e.stdout)
+		}
+		if err := describeFile(c, e, p); err != nil {
+			failed = append(failed, job{in: p, err: err})
+		}
+	}
+	if len(paths) == 1 || len(failed) == 0 {
+		return failures(failed)
+	}
+	var lines []string
+	for _, j := range failed {
+		lines = append(lines, j.describe())
+	}
+	return fmt.Errorf("%d of %d files failed:\n    %s", len(failed), len(paths), strings.Join(lines, "\n    "))
+}
+
+func describeFile(c *cli.Context, e env, path string) error {
+	if path == standardStream {
+		clip, err := readClip(c.Context, e, path)
+		if err != nil {
+			return err
+		}
+		return describeClip(e, "standard input", clip)
+	}
+	model, err := looksLikeModel(path)
+	if err != nil {
+		return err
+	}
+	if model {
+		m, err := gan.Load(path)
+		if err != nil {
+			return err
+		}
+		return describeModel(e, path, m)
+	}
+	clip, err := audio.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return describeClip(e, path, clip)
+}
+
+// looksLikeModel tells a safetensors file by its name or its first bytes: a length of 8 bytes, then JSON.
+func looksLikeModel(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, plainCause(err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return false, errors.New("is a folder: name a model or a recording")
+	}
+	if strings.HasSuffix(strings.ToLower(path), ".safetensors") {
+		return true, nil
+	}
+	head := make([]byte, 9)
+	if _, err := io.ReadFull(f, head); err != nil {
+		return false, nil // too short for either; the audio reader says so best
+	}
+	return head[8] == '{' && bytes.Equal(head[5:8], []byte{0, 0, 0}), nil
+}
+
+// table prints pairs of words in two columns.
+type table struct{ w *tabwriter.Writer }
+
+func newTable(w io.Writer) table { return table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
+
+func (t table) row(name, format string, a ...any) {
+	fmt.Fprintf(t.w, name+"\t"+format+"\n", a...)
+}
+
+func describeModel(e env, path string, m *gan.Model) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	count := func(params []gan.Param) (n int) {
+		for _, p := range params {
+			k := 1
+			for _, d := range p.Shape {
+				k *= d
+			}
+			n += k
+		}
+		return n
+	}
+	f, c, speakers := m.Features, m.Config, len(m.Speakers)
+	t := newTable(e.stdout)
+	t.row("model", "%s", path)
+	t.row("size", "%s", bytesText(info.Size()))
+	t.row("voices", "%d: %s", speakers, strings.Join(speakerNames(m), ", "))
+	t.row("rate", "%d Hz", f.SampleRate)
+	t.row("features", "%d mel bands of %g to %g Hz, %g frames a second", f.NMels, f.FMinHz, f.FMaxHz, float64(f.SampleRate)/float64(f.Hop))
+	t.row("generator", "%s weights, %d encoder and %d decoder blocks, %d wide", countText(count(c.GeneratorParams())), c.EncoderBlocks, c.DecoderBlocks, c.Width)
+	t.row("styles", "%d numbers each, networks of %s weights", c.StyleDim, countText(count(c.MappingParams(speakers))+count(c.StyleParams(speakers))))
+	trained := "unknown"
+	if m.Trained.Steps > 0 || m.Trained.Preset != "" {
+		trained = fmt.Sprintf("%d steps from preset %s", m.Trained.Steps, m.Trained.Preset)
+		if m.Trained.Program != "" {
+			trained += ", by vc " + m.Trained.Program
+		}
+	}
+	t.row("trained", "%s", trained)
+	for _, l := range latencies() {
+		ms, err := streamLatency(m, l)
+		if err != nil {
+			return err
+		}
+		t.row("delay", "%.0f ms live with --latency %s", ms, l.name)
+	}
+	return t.w.Flush()
+}
+
+// streamLatency is the delay of a live stream at the model's own rate, without that of sound cards.
+func streamLatency(m *gan.Model, l latencySetting) (milliseconds float64, err error) {
+	o := l.options(m, m.Features.SampleRate)
+	s, err := convert.NewStream(m, convert.SpeakerVoice(m, 0), o)
+	if err != nil {
+		return 0, err
+	}
+	return l.milliseconds(m, s), nil
+}
+
+func describeClip(e env, name string, clip audio.Clip) error {
+	for _, w := range clip.Warnings {
+		e.tell("warning: %s: %s", name, w)
+	}
+	rms, peak := audio.Level(clip.Samples)
+	t := newTable(e.stdout)
+	t.row("recording", "%s", name)
+	t.row("length", "%.2f s, %d samples", clip.Duration().Seconds(), len(clip.Samples))
+	t.row("rate", "%d Hz", clip.Rate)
+	t.row("level", "%s RMS, %s peak", decibels(rms), decibels(peak))
+	t.row("speech", "%s", speechText(clip))
+	return t.w.Flush()
+}
+
+// speechText says where sound is and at what pitch.
+func speechText(clip audio.Clip) string {
+	start, end := audio.TrimSilence(clip.Samples, clip.Rate, 40, 0)
+	if end <= start {
+		return "none, all is silence"
+	}
+	seconds := func(n int) float64 { return float64(n) / float64(clip.Rate) }
+	text := fmt.Sprintf("from %.2f to %.2f s", seconds(start), seconds(end))
+	cfg := features.DefaultConfig()
+	// A minute is enough to know a voice's pitch.
+	x := clip.Samples[start:min(end, start+60*clip.Rate)]
+	f, err := features.Extract(cfg, audio.Resample(x, clip.Rate, cfg.SampleRate))
+	if err != nil {
+		return text
+	}
+	voiced, sum := 0, 0.0
+	for _, hz := range f.F0 {
+		if hz > 0 {
+			voiced++
+			sum += math.Log(float64(hz))
+		}
+	}
+	if voiced == 0 {
+		return text + ", without pitch"
+	}
+	return fmt.Sprintf("%s, mean pitch %.0f Hz", text, math.Exp(sum/float64(voiced)))
+}
+
+func decibels(v float64) string {
+	if math.IsInf(v, -1) {
+		return "silent"
+	}
+	return fmt.Sprintf("%.1f dB", v)
+}
+
+func countText(n int) string {
+	switch {
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f million", float64(n)/1e6)
+	case n >= 1e4:
+		return fmt.Sprintf("%.0f thousand", float64(n)/1e3)
+	}
+	return fmt.Sprint(n)
+}
+
+func bytesText(n int64) string {
+	switch {
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

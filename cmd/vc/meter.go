@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/starvc/vc/audio"
+)
+
+// meter measures a live stream and prints a line every second, where it has somewhere to print to.
+type meter struct {
+	out   io.Writer
+	rate  int
+	since time.Time // of this line
+	start time.Time // of this chunk
+
+	times           []time.Duration // of this line's chunks
+	samples, underr int
+	in, got         []float32 // this line's sound, at most a second or two of it
+}
+
+func newMeter(rate int) *meter {
+	return &meter{rate: rate, times: make([]time.Duration, 0, 256), in: make([]float32, 0, 2*rate), got: make([]float32, 0, 2*rate)}
+}
+
+func (m *meter) begin(x []float32) {
+	if m.out == nil {
+		return
+	}
+	m.start = time.Now()
+	if m.since.IsZero() {
+		m.since = m.start
+	}
+	m.in = appendWithin(m.in, x)
+}
+
+// appendWithin never lets x grow: the figures are about the last second, and a stream may run for days.
+func appendWithin(x, more []float32) []float32 {
+	return append(x, more[:min(len(more), cap(x)-len(x))]...)
+}
+
+// end takes the sound that went out, for so many samples that came in. A chunk that took longer than its sound lasts
+// is an underrun: whoever listens has run dry.
+func (m *meter) end(y []float32, received int) {
+	if m.out == nil || received == 0 {
+		return
+	}
+	now := time.Now()
+	took := now.Sub(m.start)
+	if len(m.times) < cap(m.times) {
+		m.times = append(m.times, took)
+	}
+	if took.Seconds() > float64(received)/float64(m.rate) {
+		m.underr++
+	}
+	m.samples += received
+	m.got = appendWithin(m.got, y)
+	if now.Sub(m.since) < time.Second {
+		return
+	}
+	var total time.Duration
+	for _, t := range m.times {
+		total += t
+	}
+	slices.Sort(m.times)
+	at := func(p float64) float64 {
+		return m.times[int(p*float64(len(m.times)-1)+0.5)].Seconds() * 1000
+	}
+	// The share of chunks whose times were kept stands for all.
+	rtf := total.Seconds() / (float64(m.samples) / float64(m.rate))
+	inDB, _ := audio.Level(m.in)
+	outDB, _ := audio.Level(m.got)
+	fmt.Fprintf(m.out, "vc: rtf %.3f  chunk p50 %.2f p95 %.2f p99 %.2f ms  underruns %d  in %s  out %s\n",
+		rtf, at(0.5), at(0.95), at(0.99), m.underr, decibels(inDB), decibels(outDB))
+	m.since, m.samples, m.times, m.in, m.got = now, 0, m.times[:0], m.in[:0], m.got[:0]
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const standardStream = "-"
+
+// audioExtensions are what is picked up in folders. Files that are named are opened whatever they are called.
+var audioExtensions = []string{".wav", ".wave", ".flac"}
+
+// job is one file to convert.
+type job struct {
+	in, out string // "-" is standard input or output
+	picture string // empty for none
+	err     error  // found before work began
+}
+
+// findInputs expands folders and patterns. inside maps a file found in a folder to its path within it, so that
+// folders keep their form in --out-dir. What cannot be expanded becomes an entry with an error, and the rest goes on.
+type input struct {
+	path, inside string
+	err          error
+}
+
+func findInputs(args []string) []input {
+	var found []input
+	for _, a := range args {
+		if a == standardStream {
+			found = append(found, input{path: a, inside: "stdin"})
+			continue
+		}
+		info, err := os.Stat(a)
+		switch {
+		case err == nil && info.IsDir():
+			found = append(found, walk(a)...)
+		case err == nil:
+			found = append(found, input{path: a, inside: filepath.Base(a)})
+		default:
+			found = append(found, glob(a, err)...)
+		}
+	}
+	return found
+}
+
+// walk finds the recordings in a folder and the folders inside it, in order of their names.
+func walk(dir string) []input {
+	var found []input
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			found = append(found, input{path: path, err: plainCause(err)})
+			if d != nil && d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case path != dir && strings.HasPrefix(d.Name(), "."):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case d.IsDir() || !slices.Contains(audioExtensions, strings.ToLower(filepath.Ext(path))):
+			return nil
+		}
+		inside, err := filepath.Rel(dir, path)
+		found = append(found, input{path: path, inside: inside, err: err})
+		return nil
+	})
+	if err != nil {
+		return []input{{path: dir, err: plainCause(err)}}
+	}
+	if len(found) == 0 {
+		return []input{{path: dir, err: errors.New("no WAV or FLAC files in this folder")}}
+	}
+	return found
+}
+
+// glob expands a pattern that the shell left alone.
+func glob(pattern string, cause error) []input {
+	if !strings.ContainsAny(pattern, "*?[") {
+		return []input{{path: pattern, err: plainCause(cause)}}
+	}
+	paths, err := filepath.Glob(pattern)
+	switch {
+	case err != nil:
+		return []input{{path: pattern, err: fmt.Errorf("bad pattern: %w", err)}}
+	case len(paths) == 0:
+		return []input{{path: pattern, err: errors.New("no file has such a name")}}
+	}
+	var found []input
+	for _, p := range paths {
+		if info, err := os.Stat(p); err == nil && info.IsDir() {
+			found = append(found, walk(p)...)
+			continue
+		}
+		found = append(found, input{path: p, inside: filepath.Base(p)})
+	}
+	return found
+}
+
+// plainCause takes the path and the system call off an error, where the path is printed anyway.
+func plainCause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		if errors.Is(p.Err, fs.ErrNotExist) {
+			return errors.New("there is no such file or folder")
+		}
+		return p.Err
+	}
+	return err
+}
+
+// outputName is in-spk3.wav for in.flac and spk3.
+func outputName(in, speaker string) string {
+	speaker = strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`/\:*?"<>|`, r) || r < ' ' {
+			return '_'
+		}
+		return r
+	}, speaker)
+	return strings.TrimSuffix(in, filepath.Ext(in)) + "-" + speaker + ".wav"
+}
+
+// planJobs decides where every result goes. It refuses what would overwrite an input, or the result of another.
+func planJobs(inputs []input, o convertOptions) []job {
+	var jobs []job
+	taken := map[string]string{}
+	for _, in := range inputs {
+		j := job{in: in.path, err: in.err}
+		switch {
+		case j.err != nil:
+		case o.output != "":
+			j.out = o.output
+		case o.outDir != "":
+			j.out = filepath.Join(o.outDir, outputName(in.inside, o.to))
+		case in.path == standardStream:
+			j.out = standardStream
+		default:
+			j.out = outputName(in.path, o.to)
+		}
+		if j.err == nil && j.out != standardStream {
+			if by, ok := taken[j.out]; ok {
+				j.err = fmt.Errorf("its result %s would overwrite that of %s: convert it with -o", j.out, by)
+			} else if hit := sameAsInput(j.out, inputs); hit != "" {
+				j.err = fmt.Errorf("its result %s would overwrite the input %s: choose another name", j.out, hit)
+			} else {
+				taken[j.out] = j.in
+			}
+		}
+		if j.err == nil && o.picture != "" {
+			j.picture = o.picture
+			if len(inputs) > 1 {
+				j.picture = filepath.Join(o.picture, strings.TrimSuffix(outputName(in.inside, o.to), ".wav")+".png")
+			}
+			if hit := sameAsInput(j.picture, inputs); hit != "" || j.picture == j.out {
+				j.err = fmt.Errorf("its picture %s would overwrite a recording: choose another name", j.picture)
+			}
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs
+}
+
+// sameAsInput returns the input that out is another name of, links included.
+func sameAsInput(out string, inputs []input) string {
+	target, err := os.Stat(out)
+	if err != nil {
+		return ""
+	}
+	for _, in := range inputs {
+		if in.err != nil || in.path == standardStream {
+			continue
+		}
+		if info, err := os.Stat(in.path); err == nil && os.SameFile(info, target) {
+			return in.path
+		}
+	}
+	return ""
+}
+
+// checkWritable finds out before any work whether a result can be written, by making a file beside it. create makes
+// missing folders, which only --out-dir and a folder of pictures are allowed to.
+func checkWritable(path string, create bool) error {
+	if path == standardStream || path == "" {
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil {
+		if info.IsDir() {
+			return fmt.Errorf("%s: is a folder: name a file, or use --out-dir", path)
+		}
+		if !info.Mode().IsRegular() {
+			return nil // a device or a pipe; opening it may have effects
+		}
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return err
+		}
+	}
+	dir := filepath.Dir(path)
+	if create {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return fmt.Errorf("cannot make the folder %s: %w", dir, plainCause(err))
+		}
+	}
+	f, err := os.CreateTemp(dir, ".vc-*.tmp")
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: cannot be written: there is no folder %s", path, dir)
+		}
+		return fmt.Errorf("%s: cannot be written: %w", path, plainCause(err))
+	}
+	f.Close()
+	return os.Remove(f.Name())
+}

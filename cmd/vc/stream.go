@@ -1,0 +1,400 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/convert"
+	"github.com/urfave/cli/v2"
+)
+
+const streamDescription = `Reads sound from standard input as it comes and writes it to standard output in another voice, a fixed time later.
+Both are raw samples, or WAV if the input begins with a WAV header. It runs until the input ends.
+
+EXAMPLES
+
+   from the microphone to the loudspeakers (use headphones):
+      arecord -f S16_LE -r 48000 -c 1 -t raw | vc stream --to ann --rate 48000 | aplay -f S16_LE -r 48000 -c 1
+
+   least delay, and a line of figures every second:
+      ... | vc stream --to ann --latency low --stats | ...
+
+   between two voices:
+      ... | vc stream --mix ann=0.7,bob=0.3 | ...
+
+   changed while it runs, by lines such as "to bob", "pitch 2", "gain -3" in a file or named pipe:
+      mkfifo control; ... | vc stream --to ann --control control | ...
+      echo "to bob" > control`
+
+func streamCommand(e env) *cli.Command {
+	return &cli.Command{
+		Name:        "stream",
+		Usage:       "convert live sound from standard input to standard output",
+		UsageText:   "vc stream --to SPEAKER [flags] < SOUND > SOUND",
+		Description: streamDescription,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "to", Usage: "`SPEAKER` whose voice to take on"},
+			&cli.StringFlag{Name: "mix", Usage: "several voices with their shares, `A=0.7,B=0.3`, in place of --to"},
+			modelFlag(),
+			&cli.IntFlag{Name: "rate", Aliases: []string{"r"}, Value: 48000, Usage: "raw sound has `N` samples a second"},
+			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "s16le", Usage: "raw samples are `FORMAT`: s16le, s24le, s32le or f32le"},
+			&cli.IntFlag{Name: "channels", Aliases: []string{"c"}, Value: 1, Usage: "raw sound has `N` channels; they are averaged, and all carry the result"},
+			&cli.Float64Flag{Name: "pitch", Usage: "shift the pitch by `N` semitones, up or down"},
+			&cli.Float64Flag{Name: "gain", Usage: "make the output louder by `DB`"},
+			&cli.Float64Flag{Name: "gate", Value: -90, Usage: "take input below `DB` for silence"},
+			&cli.Float64Flag{Name: "dry-wet", Value: 1, Usage: "from 0, the input, to 1, the converted voice: `PART`"},
+			&cli.StringFlag{Name: "latency", Value: "normal", Usage: "`SETTING` between delay and quality: low, normal or high"},
+			&cli.BoolFlag{Name: "stats", DisableDefaultText: true, Usage: "every second a line of figures on standard error"},
+			&cli.StringFlag{Name: "control", Usage: "read changes from the file or named pipe `PATH` while running"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
+		},
+		Action: func(c *cli.Context) error {
+			o := streamOptions{
+				model: c.String("model"), rate: c.Int("rate"), channels: c.Int("channels"), format: c.String("format"),
+				latency: c.String("latency"), stats: c.Bool("stats"), control: c.String("control"), quiet: c.Bool("quiet"),
+				set: settings{
+					to: c.String("to"), mix: c.String("mix"), pitch: c.Float64("pitch"), gainDB: c.Float64("gain"),
+					gateDB: c.Float64("gate"), wet: c.Float64("dry-wet"),
+				},
+			}
+			if c.NArg() > 0 {
+				return usagef("stream", "stream: %q: sound comes from standard input; for files there is \"vc convert\"", c.Args().First())
+			}
+			if err := o.validate(); err != nil {
+				return &usageError{"stream", fmt.Errorf("stream: %w", err)}
+			}
+			return runStream(c.Context, e, o)
+		},
+	}
+}
+
+func formatNames() []string {
+	return []string{audio.S16LE.String(), audio.S24LE.String(), audio.S32LE.String(), audio.F32LE.String()}
+}
+
+type streamOptions struct {
+	model, format, latency, control string
+	rate, channels                  int
+	stats, quiet                    bool
+	set                             settings
+}
+
+// settings are what can change while a stream runs.
+type settings struct {
+	to, mix        string
+	pitch          float64 // semitones
+	gainDB, gateDB float64
+	wet            float64
+	voiceChanged   bool
+}
+
+func (s settings) validate() error {
+	switch {
+	case s.to != "" && s.mix != "":
+		return errors.New("--to and --mix exclude each other")
+	case s.to == "" && s.mix == "":
+		return errors.New(`--to is missing: whose voice? "vc speakers" lists those there are`)
+	case !(s.wet >= 0 && s.wet <= 1):
+		return fmt.Errorf("--dry-wet is %g, want 0 to 1", s.wet)
+	case !(s.gainDB >= -120 && s.gainDB <= 60):
+		return fmt.Errorf("--gain is %g dB, want -120 to 60", s.gainDB)
+	case !(s.gateDB <= 0):
+		return fmt.Errorf("--gate is %g dB, want 0 or less", s.gateDB)
+	}
+	return convert.Options{PitchSemitones: s.pitch}.Validate()
+}
+
+func (o streamOptions) validate() error {
+	if _, err := audio.ParseFormat(o.format); err != nil {
+		return err
+	}
+	if _, err := findLatency(o.latency); err != nil {
+		return err
+	}
+	switch {
+	case o.rate < audio.MinRate || o.rate > audio.MaxRate:
+		return fmt.Errorf("--rate is %d, want %d to %d", o.rate, audio.MinRate, audio.MaxRate)
+	case o.channels < 1 || o.channels > audio.MaxChannels:
+		return fmt.Errorf("--channels is %d, want 1 to %d", o.channels, audio.MaxChannels)
+	}
+	return o.set.validate()
+}
+
+// voiceOf finds the voice that settings ask for.
+func voiceOf(m *gan.Model, s settings) (convert.Voice, error) {
+	if s.mix == "" {
+		i, err := m.Speaker(s.to)
+		if err != nil {
+			return convert.Voice{}, err
+		}
+		return convert.SpeakerVoice(m, i), nil
+	}
+	var voices []convert.Voice
+	var weights []float64
+	for _, part := range strings.Split(s.mix, ",") {
+		name, share, ok := strings.Cut(strings.TrimSpace(part), "=")
+		weight := 1.0
+		if ok {
+			var err error
+			if weight, err = strconv.ParseFloat(share, 64); err != nil {
+				return convert.Voice{}, fmt.Errorf("mix: %q: the share is no number, want NAME=SHARE,NAME=SHARE", part)
+			}
+		}
+		i, err := m.Speaker(name)
+		if err != nil {
+			return convert.Voice{}, fmt.Errorf("mix: %w", err)
+		}
+		voices, weights = append(voices, convert.SpeakerVoice(m, i)), append(weights, weight)
+	}
+	return convert.Mix(voices, weights)
+}
+
+func runStream(ctx context.Context, e env, o streamOptions) error {
+	m, _, err := loadModel(e, o.model)
+	if err != nil {
+		return err
+	}
+	voice, err := voiceOf(m, o.set)
+	if err != nil {
+		return err
+	}
+	if e.stdinIsTerminal || e.stdoutIsTerminal {
+		return errors.New("stream: sound comes in and goes out by pipes, and here is a terminal; see the examples in \"vc stream --help\"")
+	}
+	format, err := audio.ParseFormat(o.format)
+	if err != nil {
+		return err
+	}
+	in, err := openPipe(e.stdin, pipeFormat{format, o.rate, o.channels})
+	if errors.Is(err, io.EOF) {
+		return nil // no sound, nothing to do
+	}
+	if err != nil {
+		return err
+	}
+	latency, err := findLatency(o.latency)
+	if err != nil {
+		return err
+	}
+	opts := latency.options(m, in.format.rate)
+	opts.PitchSemitones = o.set.pitch
+	s, err := convert.NewStream(m, voice, opts)
+	if err != nil {
+		return err
+	}
+	if !o.quiet {
+		what := fmt.Sprintf("raw %s", in.format.format)
+		if in.wav {
+			what = fmt.Sprintf("WAV %s", in.format.format)
+		}
+		e.tell("%s, %d Hz, %d channels; chunks of %.0f ms, delay %.0f ms", what, in.format.rate, in.format.channels,
+			1000*latency.chunk.Seconds(), latency.milliseconds(m, s))
+	}
+	l := &live{
+		env: e, model: m, stream: s, set: o.set, in: in, out: newPipeWriter(e.stdout, in),
+		chunk: latency.chunkSamples(in.format.rate), meter: newMeter(in.format.rate),
+	}
+	if o.stats {
+		l.meter.out = e.stderr
+	}
+	if o.control != "" {
+		control, err := watchControl(ctx, e, o.control)
+		if err != nil {
+			return err
+		}
+		l.control = control
+	}
+	err = l.run(ctx)
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
+		return nil // whoever listened has gone
+	}
+	return err
+}
+
+// live is a running stream.
+type live struct {
+	env     env
+	model   *gan.Model
+	stream  *convert.Stream
+	set     settings
+	in      *pipeReader
+	out     *pipeWriter
+	chunk   int // samples
+	meter   *meter
+	control <-chan string
+	warned  bool
+
+	dry    []float32 // input samples whose output is still to come
+	gain   float32   // of the last sample given out
+	open   float32   // of the gate, 0 to 1
+	held   int       // samples for which the gate stays open
+	output []float32
+}
+
+// gateHold keeps the gate open behind the last loud chunk, so that it does not cut the ends of words.
+const gateHold = 0.25 // seconds
+
+// run reads, converts and writes chunk by chunk. Reading goes on in a goroutine of its own, which owns nothing but two
+// buffers: when ctx ends it may be waiting for input, and is left to the end of the process.
+func (l *live) run(ctx context.Context) error {
+	type piece struct {
+		x   []float32
+		err error
+	}
+	free, ready := make(chan []float32, 2), make(chan piece)
+	for range cap(free) {
+		free <- make([]float32, l.chunk)
+	}
+	go func() {
+		for x := range free {
+			n, err := l.in.readFull(x)
+			select {
+			case ready <- piece{x[:n], err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	defer close(free)
+	l.gain, l.open = gainOf(l.set), 1
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case text := <-l.control:
+			l.apply(text)
+		case p := <-ready:
+			if err := l.write(p.x); err != nil {
+				return err
+			}
+			if p.err == io.EOF {
+				return l.finish()
+			}
+			if p.err != nil {
+				return errors.Join(p.err, l.finish())
+			}
+			free <- p.x[:cap(p.x)]
+		}
+	}
+}
+
+func gainOf(s settings) float32 { return float32(math.Pow(10, s.gainDB/20)) }
+
+func (l *live) write(x []float32) error {
+	if len(x) == 0 {
+		return nil
+	}
+	l.meter.begin(x)
+	l.gate(x)
+	l.dry = append(l.dry, x...)
+	l.output = l.stream.Process(l.output[:0], x)
+	return l.give(len(x))
+}
+
+func (l *live) finish() error {
+	l.output = l.stream.Flush(l.output[:0])
+	return l.give(0)
+}
+
+// give mixes, amplifies and writes what is in l.output.
+func (l *live) give(received int) error {
+	y := l.output
+	wet, goal := float32(l.set.wet), gainOf(l.set)
+	step := (goal - l.gain) / float32(max(1, len(y)))
+	for i := range y {
+		l.gain += step
+		y[i] = l.gain * (wet*y[i] + (1-wet)*l.dry[i])
+	}
+	if len(y) > 0 {
+		l.gain = goal
+	}
+	l.dry = slices.Delete(l.dry, 0, len(y))
+	l.meter.end(y, received)
+	if !l.stream.Healthy() && !l.warned {
+		l.warned = true
+		l.env.tell("warning: the model gives values that are not numbers; they go out as silence")
+	}
+	return l.out.write(y)
+}
+
+// gate fades quiet chunks out, and loud ones in.
+func (l *live) gate(x []float32) {
+	rms, _ := audio.Level(x)
+	if rms >= l.set.gateDB {
+		l.held = int(gateHold * float64(l.in.format.rate))
+	} else {
+		l.held = max(0, l.held-len(x))
+	}
+	goal := float32(0)
+	if l.held > 0 {
+		goal = 1
+	}
+	if goal == 1 && l.open == 1 {
+		return
+	}
+	step := (goal - l.open) / float32(len(x))
+	for i := range x {
+		l.open += step
+		x[i] *= l.open
+	}
+	l.open = goal
+}
+
+// apply carries out a line from the control file. A line that makes no sense is reported and changes nothing.
+func (l *live) apply(line string) {
+	next, err := l.set.with(line)
+	if err == nil {
+		err = next.validate()
+	}
+	if err == nil && next.voiceChanged {
+		var v convert.Voice
+		if v, err = voiceOf(l.model, next); err == nil {
+			l.stream.SetVoice(v)
+		}
+	}
+	if err == nil {
+		err = l.stream.SetPitch(next.pitch)
+	}
+	if err != nil {
+		l.env.tell("control: %q: %v", line, err)
+		return
+	}
+	next.voiceChanged = false
+	l.set = next
+}
+
+// with returns the settings as a line such as "pitch -2" changes them.
+func (s settings) with(line string) (settings, error) {
+	word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+	rest = strings.TrimSpace(rest)
+	switch word {
+	case "to":
+		s.to, s.mix, s.voiceChanged = rest, "", true
+		return s, nil
+	case "mix":
+		s.to, s.mix, s.voiceChanged = "", rest, true
+		return s, nil
+	}
+	target := map[string]*float64{"pitch": &s.pitch, "gain": &s.gainDB, "gate": &s.gateDB, "dry-wet": &s.wet}[word]
+	if target == nil {
+		return s, errors.New("not known, want to, mix, pitch, gain, gate or dry-wet and a value")
+	}
+	v, err := strconv.ParseFloat(rest, 64)
+	if err != nil {
+		return s, errors.New("the value is no number")
+	}
+	*target = v
+	return s, nil
+}

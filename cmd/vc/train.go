@@ -1,0 +1,103 @@
+package main
+
+import (
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/gan/train"
+	"github.com/urfave/cli/v2"
+)
+
+const trainDescription = `Reads a folder for each speaker, with WAV or FLAC recordings of any rate, and trains one model for all of them. Ten
+minutes of clear speech per speaker are good, one minute is enough to try. Everything about the run goes into a run
+folder: its configuration, losses, pictures and converted examples.
+
+EXAMPLES
+
+   recordings/ann/*.wav, recordings/bob/*.wav:
+      vc train --speakers recordings -o my.safetensors
+
+   folders in different places:
+      vc train --speakers ann=/data/ann,bob=/data/bob -o my.safetensors
+
+   a quick look whether all is well, on any computer:
+      vc train --speakers recordings --preset tiny --steps 300 -o quick.safetensors
+
+   for live use, on a graphics card:
+      vc train --speakers recordings --preset live --device cuda --run runs/live -o live.safetensors
+
+   Ctrl-C saves. Go on later, as if never stopped:
+      vc train --run runs/live --resume
+
+   change any number of the configuration:
+      vc train --speakers recordings --set losses.cycle=2 --set optimizer.rate=2e-4`
+
+func trainCommand(e env) *cli.Command {
+	return &cli.Command{
+		Name:        "train",
+		Usage:       "train a model on folders of recordings",
+		UsageText:   "vc train --speakers DIR -o MODEL [flags]",
+		Description: trainDescription,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "speakers", Usage: "`DIR` with a folder per speaker, or NAME=DIR,NAME=DIR"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `MODEL` (default: model.safetensors in the run folder)"},
+			&cli.StringFlag{Name: "preset", Usage: "`SIZE` of the networks: tiny (a try), live (calls), hq (files); default live"},
+			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
+			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
+			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
+			&cli.IntFlag{Name: "snapshot-every", DefaultText: "chosen by the preset", Usage: "save every `N` steps"},
+			&cli.StringFlag{Name: "init", Usage: "start from the weights of `MODEL`"},
+			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, cuda or cuda:N"},
+			&cli.Uint64Flag{Name: "seed", DefaultText: "chosen by the preset", Usage: "`SEED` of all randomness; the same seed gives the same run on a CPU"},
+			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
+			&cli.StringFlag{Name: "config", Usage: "JSON `FILE` with settings that replace the preset's"},
+			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` replaces one setting; may be given again"},
+			&cli.StringFlag{Name: "phones", Usage: "`FILE` of the phone classifier, for the content loss"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
+		},
+		Action: func(c *cli.Context) error {
+			o, err := trainOptions(e, c)
+			if err != nil {
+				return err
+			}
+			return train.Run(c.Context, o)
+		},
+	}
+}
+
+// trainOptions reads the flags. What needs more than the command line to be judged is left to train.Run.
+func trainOptions(e env, c *cli.Context) (train.Options, error) {
+	fail := func(format string, a ...any) (train.Options, error) {
+		return train.Options{}, usagef("train", "train: "+format, a...)
+	}
+	o := train.Options{
+		Speakers: c.String("speakers"), Preset: c.String("preset"), Steps: c.Int("steps"), RunDir: c.String("run"),
+		Resume: c.Bool("resume"), SnapshotEvery: c.Int("snapshot-every"), Output: c.String("output"),
+		Init: c.String("init"), Device: c.String("device"), ConfigFile: c.String("config"), Phones: c.String("phones"),
+		Set: c.StringSlice("set"), Seed: c.Uint64("seed"), Batch: c.Int("batch"), Quiet: c.Bool("quiet"),
+		Stderr: e.stderr, Version: e.version,
+	}
+	if c.NArg() > 0 {
+		return fail("%q is not a flag; folders are named with --speakers", c.Args().First())
+	}
+	switch {
+	case o.Resume && o.RunDir == "":
+		return fail("--resume needs --run with the folder of the run to go on with")
+	case !o.Resume && o.Speakers == "":
+		return fail("--speakers is missing: a folder that holds one folder of recordings per speaker")
+	case o.Resume && o.Init != "":
+		return fail("--init starts a new run and --resume goes on with an old one: give one of them")
+	}
+	for _, n := range []struct {
+		flag  string
+		value int
+	}{{"steps", o.Steps}, {"snapshot-every", o.SnapshotEvery}, {"batch", o.Batch}} {
+		if c.IsSet(n.flag) && n.value < 1 {
+			return fail("--%s is %d, want at least 1", n.flag, n.value)
+		}
+	}
+	if o.Preset != "" {
+		if _, err := gan.Preset(o.Preset); err != nil {
+			return fail("%w", err)
+		}
+	}
+	return o, nil
+}
