@@ -22,6 +22,12 @@ func decodeFLAC(br *bufio.Reader, maxSamples int) (Clip, error) {
 func walkFLAC(br *bufio.Reader, maxSamples int) (Clip, error) {
 	// flac.New buffers its input with bufio.NewReader, which returns br itself since it is larger than its default:
 	// afterwards br stands at the first frame. Frames are then taken one by one for what next has to mend.
+	//
+	// It parses the first metadata block whatever its type, and allocates whatever sizes a picture or a comment there
+	// claims; hence the look ahead. The blocks after the first are skipped.
+	if head, _ := br.Peek(8); len(head) == 8 && (head[4]&0x7f != 0 || string(head[5:8]) != "\x00\x00\x22") {
+		return Clip{}, errors.New("it does not begin with a stream header: the file is damaged; copy or export it again")
+	}
 	stream, err := flac.New(br)
 	if err != nil {
 		if err == io.EOF || err == io.ErrUnexpectedEOF {

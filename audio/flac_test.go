@@ -216,6 +216,8 @@ func TestDecodeFLACRefuses(t *testing.T) {
 		want string
 	}{
 		{"only the name", []byte("fLaC"), "cut short"},
+		{"a huge picture in place of the stream header", []byte("fLaC\x06\x00\x00\x28\xfb\xfb\xfb\xfb\xfb\xfb\xfb\xfb" + strings.Repeat("x", 32)), "stream header"},
+		{"0xfffffff0 comments in place of the stream header", []byte("fLaC\x04\x00\x00\x28\x00\x00\x00\x00\xf0\xff\xff\xff" + strings.Repeat("x", 32)), "stream header"},
 		{"0 Hz", flacFile(0, 1, 16, 16, good), "sample rate"},
 		{"1 Hz", flacFile(1, 1, 16, 16, good), "sample rate 1 Hz"},
 		{"absurd length", flacFile(16000, 1, 16, 1<<36-1, good), "longer than"},
