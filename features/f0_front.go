@@ -1,0 +1,163 @@
+package features
+
+import "math"
+
+// The front end of the F0 tracker.
+const (
+	f0RateHz     = 8000   // the correlator's rate is the sample rate divided by a whole number, near this
+	f0BlockSec   = 0.0025 // what the correlator sums up at once
+	f0HighPassHz = 60     // removes DC and weakens hum; a voice below keeps its harmonics
+	f0LowBandHz  = 1200   // voices have most of their energy below it, hisses above
+	f0LowestHz   = 20     // no F0 below is looked for, which bounds the memory
+)
+
+// f0Front filters and decimates the signal and keeps what later steps look back at. Its filters are recursive: linear
+// phase would cost delay, and a period survives any phase.
+type f0Front struct {
+	decimation int
+	rate       float64 // decimated samples per second
+	block      int     // decimated samples per block
+
+	highPass  biquad
+	antiAlias [3]biquad
+	lowBand   biquad
+
+	full history // band-limited, full rate
+	dec  history // the same, decimated
+
+	phase  int // samples since the last decimated one
+	filled int // decimated samples in the current block
+
+	wide, low        float64 // energy in the current block so far: high-passed at full rate, and the low band
+	wideBlk, lowBlk  float64 // energy per sample of the last complete block
+	decimatedInTotal int
+}
+
+func (f *f0Front) init(cfg Config) {
+	fs := float64(cfg.SampleRate)
+	f.decimation = max(1, int(math.Round(fs/f0RateHz)))
+	f.rate = fs / float64(f.decimation)
+	f.block = max(1, int(math.Round(f.rate*f0BlockSec)))
+	f.highPass = newHighPass(fs, f0HighPassHz, math.Sqrt2/2)
+	// A Butterworth low-pass of sixth order.
+	for i, q := range []float64{0.51763809, 0.70710678, 1.93185165} {
+		f.antiAlias[i] = newLowPass(fs, 0.4*f.rate, q)
+	}
+	f.lowBand = newLowPass(f.rate, math.Min(f0LowBandHz, 0.3*f.rate), math.Sqrt2/2)
+	longest := int(fs/math.Max(cfg.F0MinHz, f0LowestHz)) + 2*f.decimation
+	f.full.init(3*longest + cfg.WinLength)
+	f.dec.init(longest/f.decimation + 2*f.block + 2*f0Margin + 4)
+}
+
+func (f *f0Front) reset() {
+	f.highPass.reset()
+	for i := range f.antiAlias {
+		f.antiAlias[i].reset()
+	}
+	f.lowBand.reset()
+	f.full.reset()
+	f.dec.reset()
+	f.phase, f.filled = 0, 0
+	f.wide, f.low, f.wideBlk, f.lowBlk = 0, 0, 0, 0
+}
+
+// push takes a sample and says whether it ended a block.
+func (f *f0Front) push(v float64) bool {
+	if v-v != 0 {
+		v = 0
+	}
+	v = f.highPass.filter(v)
+	f.wide += v * v
+	for i := range f.antiAlias {
+		v = f.antiAlias[i].filter(v)
+	}
+	f.full.push(v)
+	f.phase++
+	if f.phase < f.decimation {
+		return false
+	}
+	f.phase = 0
+	f.dec.push(v)
+	u := f.lowBand.filter(v)
+	f.low += u * u
+	f.filled++
+	if f.filled < f.block {
+		return false
+	}
+	f.filled = 0
+	f.wideBlk = f.wide / float64(f.block*f.decimation)
+	f.lowBlk = f.low / float64(f.block)
+	f.wide, f.low = 0, 0
+	f.highPass.settle()
+	for i := range f.antiAlias {
+		f.antiAlias[i].settle()
+	}
+	f.lowBand.settle()
+	return true
+}
+
+// history is the end of a signal in one piece of memory, zeros before its beginning.
+type history struct {
+	buf  []float64
+	keep int
+	end  int
+}
+
+func (h *history) init(keep int) {
+	h.keep = keep
+	h.buf = make([]float64, 4*keep)
+	h.end = keep
+}
+
+func (h *history) reset() {
+	clear(h.buf)
+	h.end = h.keep
+}
+
+func (h *history) push(v float64) {
+	if h.end == len(h.buf) {
+		copy(h.buf, h.buf[h.end-h.keep:])
+		h.end = h.keep
+	}
+	h.buf[h.end] = v
+	h.end++
+}
+
+// last is the last n samples, at most keep.
+func (h *history) last(n int) []float64 { return h.buf[h.end-n : h.end] }
+
+// biquad is a recursive filter of second order (transposed direct form II, coefficients after Bristow-Johnson's cookbook).
+type biquad struct {
+	b0, b1, b2, a1, a2 float64
+	s1, s2             float64
+}
+
+func newLowPass(rate, cutoffHz, q float64) biquad {
+	w := 2 * math.Pi * cutoffHz / rate
+	alpha, c := math.Sin(w)/(2*q), math.Cos(w)
+	a0 := 1 + alpha
+	return biquad{b0: (1 - c) / 2 / a0, b1: (1 - c) / a0, b2: (1 - c) / 2 / a0, a1: -2 * c / a0, a2: (1 - alpha) / a0}
+}
+
+func newHighPass(rate, cutoffHz, q float64) biquad {
+	w := 2 * math.Pi * cutoffHz / rate
+	alpha, c := math.Sin(w)/(2*q), math.Cos(w)
+	a0 := 1 + alpha
+	return biquad{b0: (1 + c) / 2 / a0, b1: -(1 + c) / a0, b2: (1 + c) / 2 / a0, a1: -2 * c / a0, a2: (1 - alpha) / a0}
+}
+
+func (f *biquad) filter(x float64) float64 {
+	y := f.b0*x + f.s1
+	f.s1 = f.b1*x - f.a1*y + f.s2
+	f.s2 = f.b2*x - f.a2*y
+	return y
+}
+
+func (f *biquad) reset() { f.s1, f.s2 = 0, 0 }
+
+// settle ends a tail that nobody can hear before it turns into denormal numbers, which are slow.
+func (f *biquad) settle() {
+	if math.Abs(f.s1)+math.Abs(f.s2) < 1e-60 {
+		f.reset()
+	}
+}
