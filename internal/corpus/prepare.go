@@ -246,9 +246,15 @@ func analyse(clip audio.Clip, cfg features.Config) (entry, error) {
 	if f.NMels != cfg.NMels || len(f.F0) != n || len(f.LogEnergy) != n {
 		panic(fmt.Sprintf("corpus: %d frames of %d mels with %d F0 and %d energies", n, f.NMels, len(f.F0), len(f.LogEnergy)))
 	}
-	for _, part := range [][]float32{f.LogMel, f.F0, f.LogEnergy} {
-		if i := slices.IndexFunc(part, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }); i >= 0 {
-			e.Problems = append(e.Problems, Problem{Kind: NonFinite, Detail: fmt.Sprintf("a feature is %v", part[i]), Skipped: true})
+	for _, part := range []struct {
+		name     string
+		values   []float32
+		perFrame int
+	}{{"log-mel", f.LogMel, f.NMels}, {"F0", f.F0, 1}, {"log-energy", f.LogEnergy, 1}} {
+		i := slices.IndexFunc(part.values, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) })
+		if i >= 0 { // the samples are finite, so the fault is not the recording's
+			detail := fmt.Sprintf("the %s of frame %d is %v, a fault of this program", part.name, i/part.perFrame, part.values[i])
+			e.Problems = append(e.Problems, Problem{Kind: NonFinite, Detail: detail, Skipped: true})
 			return e, nil
 		}
 	}
