@@ -12,7 +12,7 @@ type Extractor struct {
 	cfg  Config
 	stft *STFT
 	bank *MelBank
-	f0   *noPitch
+	f0   *F0Tracker
 
 	frame    []float64 // [WinLength] the samples of the next frame, of which the first filled are there
 	filled   int
@@ -39,7 +39,7 @@ func NewExtractor(cfg Config) (*Extractor, error) {
 		return nil, err
 	}
 	e := &Extractor{
-		cfg: cfg, stft: NewSTFT(cfg), bank: bank, f0: newNoPitch(cfg),
+		cfg: cfg, stft: NewSTFT(cfg), bank: bank, f0: NewF0Tracker(cfg),
 		frame:     make([]float64, cfg.WinLength),
 		spectrum:  make([]complex128, cfg.Bins()),
 		magnitude: make([]float64, cfg.Bins()),
