@@ -247,40 +247,6 @@ func TestOpenRegular(t *testing.T) {
 	}
 }
 
-func TestAdvice(t *testing.T) {
-	t.Parallel()
-	noisy := func(n int) (ps []Problem) {
-		for i := range n {
-			ps = append(ps, Problem{Path: fmt.Sprint(i), Kind: Noisy}, Problem{Path: fmt.Sprint(i), Kind: Clipped})
-		}
-		return ps
-	}
-	tests := []struct {
-		name   string
-		report SpeakerReport
-		want   []string // the beginning of each advice
-	}{
-		{"plenty", SpeakerReport{Files: 40, Train: 38, Valid: 2, Seconds: 200, F0Hz: 100, Problems: noisy(7)}, nil},
-		{"little", SpeakerReport{Files: 9, Train: 8, Valid: 1, Seconds: 60, F0Hz: 100}, []string{"1.0 minutes"}},
-		{"very little", SpeakerReport{Files: 9, Train: 8, Valid: 1, Seconds: 20, F0Hz: 100}, []string{"20 s"}},
-		{"two files", SpeakerReport{Files: 2, Train: 2, Seconds: 300, F0Hz: 100}, []string{"2 recordings are too few to hold one out"}},
-		{"noisy and clipped", SpeakerReport{Files: 40, Train: 38, Valid: 2, Seconds: 200, F0Hz: 100, Problems: noisy(8)},
-			[]string{"8 of 40 recordings are clipped", "8 of 40 recordings are noisy"}},
-		{"no voice", SpeakerReport{Files: 40, Train: 38, Valid: 2, Seconds: 200}, []string{"no voiced speech"}},
-		{"nothing", SpeakerReport{Files: 40}, nil},
-	}
-	for _, test := range tests {
-		test.report.advise(true)
-		ok := len(test.report.Advice) == len(test.want)
-		for i := range test.want {
-			ok = ok && strings.HasPrefix(test.report.Advice[i], test.want[i])
-		}
-		if !ok {
-			t.Errorf("%s: got %q, want %q", test.name, test.report.Advice, test.want)
-		}
-	}
-}
-
 func TestPrepareStopsWhenCancelled(t *testing.T) {
 	t.Parallel()
 	speakers := mustScan(t, twoVoices(t))
@@ -361,54 +327,6 @@ func TestSplitIsStable(t *testing.T) {
 		if !slices.ContainsFunc(after, func(v Utterance) bool { return v.Hash == u.Hash }) {
 			t.Error("an utterance that was held out is trained on after others were added")
 		}
-	}
-}
-
-func TestPitchStats(t *testing.T) {
-	t.Parallel()
-	cfg := features.DefaultConfig()
-	r := rand.New(rand.NewPCG(3, 4))
-	var track []float32
-	var sum, squares, n float64
-	for range 40 { // phrases around 140 Hz, each followed by a pause
-		l := math.Log(140) + 0.15*r.NormFloat64()
-		for range 50 {
-			l += 0.005 * r.NormFloat64()
-			track = append(track, float32(math.Exp(l)))
-			sum, squares, n = sum+l, squares+l*l, n+1
-		}
-		track = append(track, make([]float32, 20)...)
-	}
-	wantMean := sum / n
-	wantStd := math.Sqrt(squares/n - wantMean*wantMean)
-	check := func(name string, track []float32) {
-		t.Helper()
-		mean, std, voiced := pitchStats(cfg, [][]float32{track[:900], nil, track[900:]})
-		if !voiced || math.Abs(mean-wantMean) > 0.01 || math.Abs(std-wantStd) > 0.02 {
-			t.Errorf("%s: mean %.4f and deviation %.4f, want %.4f and %.4f", name, mean, std, wantMean, wantStd)
-		}
-	}
-	check("clean", track)
-	broken := slices.Clone(track)
-	for i := 7; i < len(broken); i += 45 { // single octave jumps, up and down
-		broken[i] *= []float32{2, 0.5}[i%2]
-	}
-	for i := 55; i < len(broken); i += 70 { // accidents in the pauses
-		broken[i], broken[i+1] = 800, 820
-	}
-	for i := 140; i < 190; i++ { // a phrase an octave up
-		broken[i] *= 2
-	}
-	check("with errors", broken)
-
-	for name, track := range map[string][]float32{"empty": nil, "unvoiced": make([]float32, 100), "accidents": {0, 100, 100, 0, 0, 200, 0}} {
-		mean, std, voiced := pitchStats(cfg, [][]float32{track})
-		if voiced || math.Abs(math.Exp(mean)-math.Sqrt(50*1000)) > 1 || std != guessLogF0Std {
-			t.Errorf("%s: mean %v, deviation %v, voiced %v", name, mean, std, voiced)
-		}
-	}
-	if _, std, voiced := pitchStats(cfg, [][]float32{slices.Repeat([]float32{100}, 50)}); !voiced || std != minLogF0Std {
-		t.Errorf("monotone: deviation %v, voiced %v", std, voiced)
 	}
 }
 
