@@ -69,10 +69,13 @@ func exp32(v float32) float32 {
 	}
 	n := math.RoundToEven(float64(v) * math.Log2E)
 	r := float32(float64(v) - float64(n*math.Ln2))
-	p := float32(1. / 5040)
-	for _, c := range [...]float32{1. / 720, 1. / 120, 1. / 24, 1. / 6, 1. / 2, 1, 1} {
-		p = float32(p*r) + c
-	}
+	p := float32(r*(1./5040)) + 1./720
+	p = float32(p*r) + 1./120
+	p = float32(p*r) + 1./24
+	p = float32(p*r) + 1./6
+	p = float32(p*r) + 1./2
+	p = float32(p*r) + 1
+	p = float32(p*r) + 1
 	return p * math.Float32frombits(uint32(int32(n)+127)<<23)
 }
 
@@ -104,15 +107,16 @@ func sinCosGeneric(sin, cos, x []float32) {
 		r := float32(float64(v) - float64(q*(math.Pi/2)))
 		r = max(min(r, limit), -limit)
 		r2 := float32(r * r)
-		s := float32(1. / 362880)
-		for _, c := range [...]float32{-1. / 5040, 1. / 120, -1. / 6, 1} {
-			s = float32(s*r2) + c
-		}
+		s := float32(r2*(1./362880)) - 1./5040
+		s = float32(s*r2) + 1./120
+		s = float32(s*r2) - 1./6
+		s = float32(s*r2) + 1
 		s *= r
-		c := float32(-1. / 3628800)
-		for _, k := range [...]float32{1. / 40320, -1. / 720, 1. / 24, -1. / 2, 1} {
-			c = float32(c*r2) + k
-		}
+		c := float32(r2*(-1./3628800)) + 1./40320
+		c = float32(c*r2) - 1./720
+		c = float32(c*r2) + 1./24
+		c = float32(c*r2) - 1./2
+		c = float32(c*r2) + 1
 		quarter := int32(q)
 		if quarter&1 != 0 {
 			s, c = c, -s

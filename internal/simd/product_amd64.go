@@ -2,10 +2,10 @@
 
 package simd
 
-// blockRows is how many rows pass over all panels before the next ones do: few enough that their inputs and outputs
-// stay in the second-level cache beside a panel, and that no call into assembly, which cannot be preempted, lasts
-// longer than some 100 microseconds.
-const blockRows = 96
+// blockInputs is how many numbers of x pass over all panels before the next ones do: few enough to stay in a
+// second-level cache beside a panel, and to keep a call into assembly, which cannot be preempted, near 100
+// microseconds; as many as that allows, because the weights are read again for each block.
+const blockInputs = 1 << 17
 
 // zeros is where a product without bias starts.
 var zeros [64]float32
@@ -15,6 +15,7 @@ func (m *Matrix) mul(dst []float32, dstStride int, x []float32, xStride, rows in
 		m.mulGeneric(dst, dstStride, x, xStride, rows, bias)
 		return
 	}
+	blockRows := max(1, blockInputs/m.k/6) * 6 // the kernels take six rows at a time
 	for ; rows > 0; rows -= blockRows {
 		block := min(rows, blockRows)
 		for col := 0; col < m.n; {

@@ -116,7 +116,7 @@ func TestMulRowsIndependent(t *testing.T) {
 			x, bias := randoms(rng, rows*depth, 1), randoms(rng, n, 1)
 			whole := make([]float32, rows*n)
 			m.Mul(whole, x, rows, bias)
-			for _, chunk := range []int{1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 16, 24, 31, 50} {
+			for _, chunk := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 24, 31, 50} {
 				got := make([]float32, rows*n)
 				for r := 0; r < rows; r += chunk {
 					c := min(chunk, rows-r)
@@ -446,6 +446,38 @@ func BenchmarkMul(b *testing.B) {
 				m.Mul(dst, x, s.rows, bias)
 			}
 			b.ReportMetric(2*float64(s.rows*s.k*s.n)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOPS")
+		})
+	}
+}
+
+// BenchmarkPointwise reports nanoseconds per element over a chunk of 2 frames of 768.
+func BenchmarkPointwise(b *testing.B) {
+	const rows, width = 2, 768
+	rng := rand.New(rand.NewPCG(1, 1))
+	x, y, w := randoms(rng, rows*width, 1), randoms(rng, rows*width, 1), randoms(rng, 7*width, 1)
+	past := randoms(rng, (rows+6)*width, 1)
+	z := make([]complex64, rows*width)
+	fresh := clone(x)
+	for _, f := range []struct {
+		name string
+		f    func()
+	}{
+		{"gelu", func() { GELU(x) }},
+		{"tanh", func() { Tanh(x) }},
+		{"exp", func() { Exp(x) }},
+		{"sincos", func() { SinCos(x, y, x) }},
+		{"add", func() { AddTo(x, y) }},
+		{"muladd", func() { MulAdd(x, y, y) }},
+		{"complexmuladd", func() { ComplexMulAdd(z, z, z) }},
+		{"norm", func() { LayerNorm(x, x, w[:width], y[:width], rows, width, 1e-5) }},
+		{"depthwise7", func() { Depthwise(x, past, w, y[:width], rows, width, 7) }},
+	} {
+		b.Run(f.name, func(b *testing.B) {
+			for b.Loop() {
+				copy(x, fresh) // or the values would drift away into subnormals
+				f.f()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(rows*width), "ns/element")
 		})
 	}
 }

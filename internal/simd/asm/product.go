@@ -43,28 +43,25 @@ func (t target) product(v int) {
 	SHLQ(U8(2), p.xStride)
 
 	Label("next")
-	CMPQ(rows, U8(blockRows))
-	JL(LabelRef("rest"))
-	p.block(blockRows)
-	for range blockRows {
-		ADDQ(p.xStride, p.x)
-	}
-	SUBQ(U8(blockRows), rows)
-	JMP(LabelRef("next"))
-	Label("rest")
-	for r := blockRows - 1; r >= 1; r-- {
+	// Seven and eight rows are better cut in the middle than into six and one or two, which wait for the weights.
+	CMPQ(rows, U8(8))
+	JEQ(LabelRef("rows4"))
+	CMPQ(rows, U8(7))
+	JEQ(LabelRef("rows4"))
+	for r := blockRows - 1; r >= 0; r-- {
 		CMPQ(rows, U8(r))
-		JEQ(LabelRef(fmt.Sprintf("rest%d", r)))
+		JEQ(LabelRef(fmt.Sprintf("rows%d", r)))
 	}
-	JMP(LabelRef("done"))
-	for r := blockRows - 1; r >= 1; r-- {
-		Label(fmt.Sprintf("rest%d", r))
+	for r := blockRows; r >= 1; r-- {
+		Label(fmt.Sprintf("rows%d", r))
 		p.block(r)
-		if r > 1 {
-			JMP(LabelRef("done"))
+		for range r {
+			ADDQ(p.xStride, p.x)
 		}
+		SUBQ(U8(r), rows)
+		JMP(LabelRef("next"))
 	}
-	Label("done")
+	Label("rows0")
 	VZEROUPPER()
 	RET()
 }
