@@ -23,3 +23,11 @@ func layerNorm(dst, x, gain, bias []float32, rows, width int, eps float32) {
 func depthwise(dst, x, w, b []float32, frames, width, taps int) {
 	depthwiseGeneric(dst, x, w, b, frames, width, taps)
 }
+
+func (f *FFT) split(z complexes, x []float32)    { splitGeneric(z, x) }
+func (f *FFT) join(x []float32, z complexes)     { joinGeneric(x, z) }
+func (f *FFT) stage(y, x complexes, s *fftStage) { stageGeneric(y, x, s, f.half) }
+func (f *FFT) pairs(y, x complexes)              { pairsGeneric(y, x, f.half) }
+func (f *FFT) mirror(y, x complexes, t []float32, scale float32) {
+	mirrorGeneric(y, x, t, f.half, scale)
+}

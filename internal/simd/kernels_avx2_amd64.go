@@ -58,3 +58,38 @@ func layerNormAVX2(dst *float32, x *float32, gain *float32, bias *float32, rows 
 //
 //go:noescape
 func depthwiseAVX2(dst *float32, x *float32, w *float32, b *float32, frames int, width int, taps int)
+
+// splitAVX2 takes n complex numbers apart.
+//
+//go:noescape
+func splitAVX2(re *float32, im *float32, x *float32, n int)
+
+// joinAVX2 puts n complex numbers together.
+//
+//go:noescape
+func joinAVX2(x *float32, re *float32, im *float32, n int)
+
+// stage1AVX2 is a pass of radix 4.
+//
+//go:noescape
+func stage1AVX2(yRe *float32, yIm *float32, xRe *float32, xIm *float32, twiddles *float32, quarter int, stride int)
+
+// stage4AVX2 is a pass of radix 4.
+//
+//go:noescape
+func stage4AVX2(yRe *float32, yIm *float32, xRe *float32, xIm *float32, twiddles *float32, quarter int, stride int)
+
+// stageNAVX2 is a pass of radix 4.
+//
+//go:noescape
+func stageNAVX2(yRe *float32, yIm *float32, xRe *float32, xIm *float32, twiddles *float32, quarter int, stride int)
+
+// pairsAVX2 is a pass of radix 2 over one part.
+//
+//go:noescape
+func pairsAVX2(y *float32, x *float32, half int)
+
+// mirrorAVX2 joins each number with its mirror image.
+//
+//go:noescape
+func mirrorAVX2(yRe *float32, yIm *float32, xRe *float32, xIm *float32, table *float32, n int, scale float32)

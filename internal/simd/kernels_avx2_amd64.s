@@ -1771,3 +1771,399 @@ channelsdone:
 	JNZ  frame
 	VZEROUPPER
 	RET
+
+// func splitAVX2(re *float32, im *float32, x *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·splitAVX2(SB), NOSPLIT, $0-32
+	MOVQ re+0(FP), AX
+	MOVQ im+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VSHUFPS $0x88, Y1, Y0, Y2
+	VSHUFPS $0xdd, Y1, Y0, Y0
+	VPERMPD $0xd8, Y2, Y2
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y0, (CX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	ADDQ    $+64, DX
+	SUBQ    $0x08, BX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func joinAVX2(x *float32, re *float32, im *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·joinAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), AX
+	MOVQ re+8(FP), CX
+	MOVQ im+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	VMOVUPS   (CX), Y0
+	VMOVUPS   (DX), Y1
+	VPERMPD   $0xd8, Y0, Y0
+	VPERMPD   $0xd8, Y1, Y1
+	VUNPCKLPS Y1, Y0, Y2
+	VUNPCKHPS Y1, Y0, Y0
+	VMOVUPS   Y2, (AX)
+	VMOVUPS   Y0, 32(AX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	ADDQ      $+64, AX
+	SUBQ      $0x08, BX
+	JNZ       loop
+	VZEROUPPER
+	RET
+
+// func stage1AVX2(yRe *float32, yIm *float32, xRe *float32, xIm *float32, twiddles *float32, quarter int, stride int)
+// Requires: AVX, FMA3
+TEXT ·stage1AVX2(SB), NOSPLIT, $0-56
+	MOVQ yRe+0(FP), AX
+	MOVQ yIm+8(FP), CX
+	MOVQ xRe+16(FP), DX
+	MOVQ xIm+24(FP), BX
+	MOVQ twiddles+32(FP), SI
+	MOVQ quarter+40(FP), DI
+	MOVQ stride+48(FP), R8
+	MOVQ DI, R8
+	SHLQ $0x02, DI
+	LEAQ (DI)(DI*2), R9
+
+loop:
+	VMOVUPS     (DX), Y0
+	VMOVUPS     (DX)(DI*2), Y1
+	VADDPS      Y1, Y0, Y2
+	VSUBPS      Y1, Y0, Y0
+	VMOVUPS     (DX)(DI*1), Y1
+	VMOVUPS     (DX)(R9*1), Y3
+	VADDPS      Y3, Y1, Y4
+	VSUBPS      Y3, Y1, Y1
+	VMOVUPS     (BX), Y3
+	VMOVUPS     (BX)(DI*2), Y5
+	VADDPS      Y5, Y3, Y6
+	VSUBPS      Y5, Y3, Y3
+	VMOVUPS     (BX)(DI*1), Y5
+	VMOVUPS     (BX)(R9*1), Y7
+	VADDPS      Y7, Y5, Y8
+	VSUBPS      Y7, Y5, Y5
+	VSUBPS      Y4, Y2, Y7
+	VADDPS      Y4, Y2, Y2
+	VSUBPS      Y8, Y6, Y4
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y5, Y0, Y8
+	VSUBPS      Y1, Y3, Y9
+	VSUBPS      Y5, Y0, Y0
+	VADDPS      Y1, Y3, Y3
+	VMOVUPS     (SI), Y1
+	VMOVAPS     Y1, Y5
+	VMULPS      32(SI), Y9, Y10
+	VFMSUB213PS Y10, Y8, Y1
+	VMULPS      32(SI), Y8, Y10
+	VFMADD213PS Y10, Y9, Y5
+	VMOVUPS     64(SI), Y8
+	VMOVAPS     Y8, Y9
+	VMULPS      96(SI), Y4, Y10
+	VFMSUB213PS Y10, Y7, Y8
+	VMULPS      96(SI), Y7, Y10
+	VFMADD213PS Y10, Y4, Y9
+	VMOVUPS     128(SI), Y4
+	VMOVAPS     Y4, Y7
+	VMULPS      160(SI), Y3, Y10
+	VFMSUB213PS Y10, Y0, Y4
+	VMULPS      160(SI), Y0, Y10
+	VFMADD213PS Y10, Y3, Y7
+	VUNPCKLPS   Y1, Y2, Y0
+	VUNPCKHPS   Y1, Y2, Y3
+	VUNPCKLPS   Y4, Y8, Y1
+	VUNPCKHPS   Y4, Y8, Y4
+	VUNPCKLPD   Y1, Y0, Y2
+	VUNPCKHPD   Y1, Y0, Y1
+	VUNPCKLPD   Y4, Y3, Y8
+	VUNPCKHPD   Y4, Y3, Y4
+	VPERM2F128  $0x20, Y1, Y2, Y0
+	VPERM2F128  $0x20, Y4, Y8, Y3
+	VPERM2F128  $0x31, Y1, Y2, Y1
+	VPERM2F128  $0x31, Y4, Y8, Y2
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y3, 32(AX)
+	VMOVUPS     Y1, 64(AX)
+	VMOVUPS     Y2, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $0x20, DX
+	VUNPCKLPS   Y5, Y6, Y0
+	VUNPCKHPS   Y5, Y6, Y1
+	VUNPCKLPS   Y7, Y9, Y2
+	VUNPCKHPS   Y7, Y9, Y3
+	VUNPCKLPD   Y2, Y0, Y6
+	VUNPCKHPD   Y2, Y0, Y5
+	VUNPCKLPD   Y3, Y1, Y9
+	VUNPCKHPD   Y3, Y1, Y7
+	VPERM2F128  $0x20, Y5, Y6, Y0
+	VPERM2F128  $0x20, Y7, Y9, Y1
+	VPERM2F128  $0x31, Y5, Y6, Y2
+	VPERM2F128  $0x31, Y7, Y9, Y3
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	VMOVUPS     Y2, 64(CX)
+	VMOVUPS     Y3, 96(CX)
+	ADDQ        $+128, CX
+	ADDQ        $0x20, BX
+	ADDQ        $+192, SI
+	SUBQ        $0x08, R8
+	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func stage4AVX2(yRe *float32, yIm *float32, xRe *float32, xIm *float32, twiddles *float32, quarter int, stride int)
+// Requires: AVX, FMA3
+TEXT ·stage4AVX2(SB), NOSPLIT, $0-56
+	MOVQ yRe+0(FP), AX
+	MOVQ yIm+8(FP), CX
+	MOVQ xRe+16(FP), DX
+	MOVQ xIm+24(FP), BX
+	MOVQ twiddles+32(FP), SI
+	MOVQ quarter+40(FP), DI
+	MOVQ stride+48(FP), R8
+	MOVQ DI, R8
+	SHLQ $0x02, DI
+	LEAQ (DI)(DI*2), R9
+
+loop:
+	VMOVUPS     (DX), Y0
+	VMOVUPS     (DX)(DI*2), Y1
+	VADDPS      Y1, Y0, Y2
+	VSUBPS      Y1, Y0, Y0
+	VMOVUPS     (DX)(DI*1), Y1
+	VMOVUPS     (DX)(R9*1), Y3
+	VADDPS      Y3, Y1, Y4
+	VSUBPS      Y3, Y1, Y1
+	VMOVUPS     (BX), Y3
+	VMOVUPS     (BX)(DI*2), Y5
+	VADDPS      Y5, Y3, Y6
+	VSUBPS      Y5, Y3, Y3
+	VMOVUPS     (BX)(DI*1), Y5
+	VMOVUPS     (BX)(R9*1), Y7
+	VADDPS      Y7, Y5, Y8
+	VSUBPS      Y7, Y5, Y5
+	VSUBPS      Y4, Y2, Y7
+	VADDPS      Y4, Y2, Y2
+	VSUBPS      Y8, Y6, Y4
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y5, Y0, Y8
+	VSUBPS      Y1, Y3, Y9
+	VSUBPS      Y5, Y0, Y0
+	VADDPS      Y1, Y3, Y3
+	VMOVUPS     (SI), Y1
+	VMOVAPS     Y1, Y5
+	VMULPS      32(SI), Y9, Y10
+	VFMSUB213PS Y10, Y8, Y1
+	VMULPS      32(SI), Y8, Y10
+	VFMADD213PS Y10, Y9, Y5
+	VMOVUPS     64(SI), Y8
+	VMOVAPS     Y8, Y9
+	VMULPS      96(SI), Y4, Y10
+	VFMSUB213PS Y10, Y7, Y8
+	VMULPS      96(SI), Y7, Y10
+	VFMADD213PS Y10, Y4, Y9
+	VMOVUPS     128(SI), Y4
+	VMOVAPS     Y4, Y7
+	VMULPS      160(SI), Y3, Y10
+	VFMSUB213PS Y10, Y0, Y4
+	VMULPS      160(SI), Y0, Y10
+	VFMADD213PS Y10, Y3, Y7
+	VPERM2F128  $0x20, Y1, Y2, Y0
+	VPERM2F128  $0x20, Y4, Y8, Y3
+	VPERM2F128  $0x31, Y1, Y2, Y1
+	VPERM2F128  $0x31, Y4, Y8, Y2
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y3, 32(AX)
+	VMOVUPS     Y1, 64(AX)
+	VMOVUPS     Y2, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $0x20, DX
+	VPERM2F128  $0x20, Y5, Y6, Y0
+	VPERM2F128  $0x20, Y7, Y9, Y1
+	VPERM2F128  $0x31, Y5, Y6, Y2
+	VPERM2F128  $0x31, Y7, Y9, Y3
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	VMOVUPS     Y2, 64(CX)
+	VMOVUPS     Y3, 96(CX)
+	ADDQ        $+128, CX
+	ADDQ        $0x20, BX
+	ADDQ        $+192, SI
+	SUBQ        $0x08, R8
+	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func stageNAVX2(yRe *float32, yIm *float32, xRe *float32, xIm *float32, twiddles *float32, quarter int, stride int)
+// Requires: AVX, FMA3
+TEXT ·stageNAVX2(SB), NOSPLIT, $0-56
+	MOVQ yRe+0(FP), AX
+	MOVQ yIm+8(FP), CX
+	MOVQ xRe+16(FP), DX
+	MOVQ xIm+24(FP), BX
+	MOVQ twiddles+32(FP), SI
+	MOVQ quarter+40(FP), DI
+	MOVQ stride+48(FP), R8
+	MOVQ DI, R9
+	SHLQ $0x02, DI
+	LEAQ (DI)(DI*2), R12
+	SHLQ $0x02, R8
+	LEAQ (R8)(R8*2), R11
+
+outer:
+	MOVQ R8, R10
+
+loop:
+	VMOVUPS     (DX), Y0
+	VMOVUPS     (DX)(DI*2), Y1
+	VADDPS      Y1, Y0, Y2
+	VSUBPS      Y1, Y0, Y0
+	VMOVUPS     (DX)(DI*1), Y1
+	VMOVUPS     (DX)(R12*1), Y3
+	VADDPS      Y3, Y1, Y4
+	VSUBPS      Y3, Y1, Y1
+	VMOVUPS     (BX), Y3
+	VMOVUPS     (BX)(DI*2), Y5
+	VADDPS      Y5, Y3, Y6
+	VSUBPS      Y5, Y3, Y3
+	VMOVUPS     (BX)(DI*1), Y5
+	VMOVUPS     (BX)(R12*1), Y7
+	VADDPS      Y7, Y5, Y8
+	VSUBPS      Y7, Y5, Y5
+	VSUBPS      Y4, Y2, Y7
+	VADDPS      Y4, Y2, Y2
+	VSUBPS      Y8, Y6, Y4
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y5, Y0, Y8
+	VSUBPS      Y1, Y3, Y9
+	VSUBPS      Y5, Y0, Y0
+	VADDPS      Y1, Y3, Y3
+	VMOVUPS     (SI), Y1
+	VMOVAPS     Y1, Y5
+	VMULPS      32(SI), Y9, Y10
+	VFMSUB213PS Y10, Y8, Y1
+	VMULPS      32(SI), Y8, Y10
+	VFMADD213PS Y10, Y9, Y5
+	VMOVUPS     64(SI), Y8
+	VMOVAPS     Y8, Y9
+	VMULPS      96(SI), Y4, Y10
+	VFMSUB213PS Y10, Y7, Y8
+	VMULPS      96(SI), Y7, Y10
+	VFMADD213PS Y10, Y4, Y9
+	VMOVUPS     128(SI), Y4
+	VMOVAPS     Y4, Y7
+	VMULPS      160(SI), Y3, Y10
+	VFMSUB213PS Y10, Y0, Y4
+	VMULPS      160(SI), Y0, Y10
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y1, (AX)(R8*1)
+	VMOVUPS     Y8, (AX)(R8*2)
+	VMOVUPS     Y4, (AX)(R11*1)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, DX
+	VMOVUPS     Y6, (CX)
+	VMOVUPS     Y5, (CX)(R8*1)
+	VMOVUPS     Y9, (CX)(R8*2)
+	VMOVUPS     Y7, (CX)(R11*1)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, BX
+	ADDQ        $+192, SI
+	SUBQ        $0x20, R10
+	JNZ         loop
+	ADDQ        R11, AX
+	ADDQ        R11, CX
+	MOVQ        R8, R10
+	SHRQ        $0x02, R10
+	SUBQ        R10, R9
+	JNZ         outer
+	VZEROUPPER
+	RET
+
+// func pairsAVX2(y *float32, x *float32, half int)
+// Requires: AVX
+TEXT ·pairsAVX2(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ half+16(FP), DX
+	MOVQ DX, BX
+	SHLQ $0x02, BX
+
+loop:
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(BX*1), Y1
+	VADDPS  Y1, Y0, Y2
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y0, (AX)(BX*1)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, DX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func mirrorAVX2(yRe *float32, yIm *float32, xRe *float32, xIm *float32, table *float32, n int, scale float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·mirrorAVX2(SB), NOSPLIT, $0-52
+	MOVQ         yRe+0(FP), AX
+	MOVQ         yIm+8(FP), CX
+	MOVQ         xRe+16(FP), DX
+	MOVQ         xIm+24(FP), BX
+	MOVQ         table+32(FP), SI
+	MOVQ         n+40(FP), DI
+	VBROADCASTSS scale+48(FP), Y0
+	VMOVUPS      backwards<>+0(SB), Y1
+	LEAQ         -28(DX)(DI*4), R8
+	LEAQ         -28(BX)(DI*4), R9
+
+loop:
+	VMOVUPS      (DX), Y4
+	VPERMPS      (R8), Y1, Y6
+	VADDPS       Y6, Y4, Y2
+	VSUBPS       Y6, Y4, Y4
+	VMOVUPS      (BX), Y5
+	VPERMPS      (R9), Y1, Y6
+	VSUBPS       Y6, Y5, Y3
+	VADDPS       Y6, Y5, Y5
+	VMOVUPS      (SI), Y6
+	VMOVUPS      32(SI), Y7
+	VMULPS       Y0, Y2, Y2
+	VMULPS       Y0, Y3, Y3
+	VFMADD231PS  Y4, Y6, Y2
+	VFNMADD231PS Y5, Y7, Y2
+	VFMADD231PS  Y4, Y7, Y3
+	VFMADD231PS  Y5, Y6, Y3
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, (CX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x20, R8
+	SUBQ         $0x20, R9
+	ADDQ         $+64, SI
+	SUBQ         $0x08, DI
+	JNZ          loop
+	VZEROUPPER
+	RET
+
+DATA backwards<>+0(SB)/4, $0x00000007
+DATA backwards<>+4(SB)/4, $0x00000006
+DATA backwards<>+8(SB)/4, $0x00000005
+DATA backwards<>+12(SB)/4, $0x00000004
+DATA backwards<>+16(SB)/4, $0x00000003
+DATA backwards<>+20(SB)/4, $0x00000002
+DATA backwards<>+24(SB)/4, $0x00000001
+DATA backwards<>+28(SB)/4, $0x00000000
+GLOBL backwards<>(SB), RODATA|NOPTR, $32

@@ -63,3 +63,38 @@ func layerNormAVX512(dst *float32, x *float32, gain *float32, bias *float32, row
 //
 //go:noescape
 func depthwiseAVX512(dst *float32, x *float32, w *float32, b *float32, frames int, width int, taps int)
+
+// splitAVX512 takes n complex numbers apart.
+//
+//go:noescape
+func splitAVX512(re *float32, im *float32, x *float32, n int)
+
+// joinAVX512 puts n complex numbers together.
+//
+//go:noescape
+func joinAVX512(x *float32, re *float32, im *float32, n int)
+
+// stage1AVX512 is a pass of radix 4.
+//
+//go:noescape
+func stage1AVX512(yRe *float32, yIm *float32, xRe *float32, xIm *float32, twiddles *float32, quarter int, stride int)
+
+// stage4AVX512 is a pass of radix 4.
+//
+//go:noescape
+func stage4AVX512(yRe *float32, yIm *float32, xRe *float32, xIm *float32, twiddles *float32, quarter int, stride int)
+
+// stageNAVX512 is a pass of radix 4.
+//
+//go:noescape
+func stageNAVX512(yRe *float32, yIm *float32, xRe *float32, xIm *float32, twiddles *float32, quarter int, stride int)
+
+// pairsAVX512 is a pass of radix 2 over one part.
+//
+//go:noescape
+func pairsAVX512(y *float32, x *float32, half int)
+
+// mirrorAVX512 joins each number with its mirror image.
+//
+//go:noescape
+func mirrorAVX512(yRe *float32, yIm *float32, xRe *float32, xIm *float32, table *float32, n int, scale float32)

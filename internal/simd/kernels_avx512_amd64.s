@@ -2444,3 +2444,447 @@ channelsdone:
 	JNZ  frame
 	VZEROUPPER
 	RET
+
+// func splitAVX512(re *float32, im *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·splitAVX512(SB), NOSPLIT, $0-32
+	MOVQ re+0(FP), AX
+	MOVQ im+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VSHUFPS $0x88, Z1, Z0, Z2
+	VSHUFPS $0xdd, Z1, Z0, Z0
+	VMOVUPS split<>+0(SB), Z1
+	VPERMPD Z2, Z1, Z2
+	VMOVUPS split<>+0(SB), Z1
+	VPERMPD Z0, Z1, Z0
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z0, (CX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $+128, DX
+	SUBQ    $0x10, BX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+DATA split<>+0(SB)/8, $0x0000000000000000
+DATA split<>+8(SB)/8, $0x0000000000000002
+DATA split<>+16(SB)/8, $0x0000000000000004
+DATA split<>+24(SB)/8, $0x0000000000000006
+DATA split<>+32(SB)/8, $0x0000000000000001
+DATA split<>+40(SB)/8, $0x0000000000000003
+DATA split<>+48(SB)/8, $0x0000000000000005
+DATA split<>+56(SB)/8, $0x0000000000000007
+GLOBL split<>(SB), RODATA|NOPTR, $64
+
+// func joinAVX512(x *float32, re *float32, im *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·joinAVX512(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), AX
+	MOVQ re+8(FP), CX
+	MOVQ im+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	VMOVUPS   (CX), Z0
+	VMOVUPS   (DX), Z1
+	VMOVUPS   join<>+0(SB), Z2
+	VPERMPD   Z0, Z2, Z0
+	VMOVUPS   join<>+0(SB), Z2
+	VPERMPD   Z1, Z2, Z1
+	VUNPCKLPS Z1, Z0, Z2
+	VUNPCKHPS Z1, Z0, Z0
+	VMOVUPS   Z2, (AX)
+	VMOVUPS   Z0, 64(AX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	ADDQ      $+128, AX
+	SUBQ      $0x10, BX
+	JNZ       loop
+	VZEROUPPER
+	RET
+
+DATA join<>+0(SB)/8, $0x0000000000000000
+DATA join<>+8(SB)/8, $0x0000000000000004
+DATA join<>+16(SB)/8, $0x0000000000000001
+DATA join<>+24(SB)/8, $0x0000000000000005
+DATA join<>+32(SB)/8, $0x0000000000000002
+DATA join<>+40(SB)/8, $0x0000000000000006
+DATA join<>+48(SB)/8, $0x0000000000000003
+DATA join<>+56(SB)/8, $0x0000000000000007
+GLOBL join<>(SB), RODATA|NOPTR, $64
+
+// func stage1AVX512(yRe *float32, yIm *float32, xRe *float32, xIm *float32, twiddles *float32, quarter int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·stage1AVX512(SB), NOSPLIT, $0-56
+	MOVQ yRe+0(FP), AX
+	MOVQ yIm+8(FP), CX
+	MOVQ xRe+16(FP), DX
+	MOVQ xIm+24(FP), BX
+	MOVQ twiddles+32(FP), SI
+	MOVQ quarter+40(FP), DI
+	MOVQ stride+48(FP), R8
+	MOVQ DI, R8
+	SHLQ $0x02, DI
+	LEAQ (DI)(DI*2), R9
+
+loop:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (DX)(DI*2), Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z0, Z0
+	VMOVUPS     (DX)(DI*1), Z1
+	VMOVUPS     (DX)(R9*1), Z3
+	VADDPS      Z3, Z1, Z4
+	VSUBPS      Z3, Z1, Z1
+	VMOVUPS     (BX), Z3
+	VMOVUPS     (BX)(DI*2), Z5
+	VADDPS      Z5, Z3, Z6
+	VSUBPS      Z5, Z3, Z3
+	VMOVUPS     (BX)(DI*1), Z5
+	VMOVUPS     (BX)(R9*1), Z7
+	VADDPS      Z7, Z5, Z8
+	VSUBPS      Z7, Z5, Z5
+	VSUBPS      Z4, Z2, Z7
+	VADDPS      Z4, Z2, Z2
+	VSUBPS      Z8, Z6, Z4
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z5, Z0, Z8
+	VSUBPS      Z1, Z3, Z9
+	VSUBPS      Z5, Z0, Z0
+	VADDPS      Z1, Z3, Z3
+	VMOVUPS     (SI), Z1
+	VMOVAPS     Z1, Z5
+	VMULPS      64(SI), Z9, Z10
+	VFMSUB213PS Z10, Z8, Z1
+	VMULPS      64(SI), Z8, Z10
+	VFMADD213PS Z10, Z9, Z5
+	VMOVUPS     128(SI), Z8
+	VMOVAPS     Z8, Z9
+	VMULPS      192(SI), Z4, Z10
+	VFMSUB213PS Z10, Z7, Z8
+	VMULPS      192(SI), Z7, Z10
+	VFMADD213PS Z10, Z4, Z9
+	VMOVUPS     256(SI), Z4
+	VMOVAPS     Z4, Z7
+	VMULPS      320(SI), Z3, Z10
+	VFMSUB213PS Z10, Z0, Z4
+	VMULPS      320(SI), Z0, Z10
+	VFMADD213PS Z10, Z3, Z7
+	VUNPCKLPS   Z1, Z2, Z0
+	VUNPCKHPS   Z1, Z2, Z3
+	VUNPCKLPS   Z4, Z8, Z1
+	VUNPCKHPS   Z4, Z8, Z4
+	VUNPCKLPD   Z1, Z0, Z2
+	VUNPCKHPD   Z1, Z0, Z1
+	VUNPCKLPD   Z4, Z3, Z8
+	VUNPCKHPD   Z4, Z3, Z4
+	VSHUFF32X4  $0x44, Z1, Z2, Z3
+	VSHUFF32X4  $0x44, Z4, Z8, Z10
+	VSHUFF32X4  $0x88, Z10, Z3, Z0
+	VSHUFF32X4  $0xdd, Z10, Z3, Z3
+	VSHUFF32X4  $0xee, Z1, Z2, Z1
+	VSHUFF32X4  $0xee, Z4, Z8, Z4
+	VSHUFF32X4  $0x88, Z4, Z1, Z2
+	VSHUFF32X4  $0xdd, Z4, Z1, Z1
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z3, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z1, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $0x40, DX
+	VUNPCKLPS   Z5, Z6, Z0
+	VUNPCKHPS   Z5, Z6, Z1
+	VUNPCKLPS   Z7, Z9, Z2
+	VUNPCKHPS   Z7, Z9, Z3
+	VUNPCKLPD   Z2, Z0, Z6
+	VUNPCKHPD   Z2, Z0, Z5
+	VUNPCKLPD   Z3, Z1, Z9
+	VUNPCKHPD   Z3, Z1, Z7
+	VSHUFF32X4  $0x44, Z5, Z6, Z1
+	VSHUFF32X4  $0x44, Z7, Z9, Z2
+	VSHUFF32X4  $0x88, Z2, Z1, Z0
+	VSHUFF32X4  $0xdd, Z2, Z1, Z1
+	VSHUFF32X4  $0xee, Z5, Z6, Z2
+	VSHUFF32X4  $0xee, Z7, Z9, Z4
+	VSHUFF32X4  $0x88, Z4, Z2, Z3
+	VSHUFF32X4  $0xdd, Z4, Z2, Z2
+	VMOVUPS     Z0, (CX)
+	VMOVUPS     Z1, 64(CX)
+	VMOVUPS     Z3, 128(CX)
+	VMOVUPS     Z2, 192(CX)
+	ADDQ        $+256, CX
+	ADDQ        $0x40, BX
+	ADDQ        $+384, SI
+	SUBQ        $0x10, R8
+	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func stage4AVX512(yRe *float32, yIm *float32, xRe *float32, xIm *float32, twiddles *float32, quarter int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·stage4AVX512(SB), NOSPLIT, $0-56
+	MOVQ yRe+0(FP), AX
+	MOVQ yIm+8(FP), CX
+	MOVQ xRe+16(FP), DX
+	MOVQ xIm+24(FP), BX
+	MOVQ twiddles+32(FP), SI
+	MOVQ quarter+40(FP), DI
+	MOVQ stride+48(FP), R8
+	MOVQ DI, R8
+	SHLQ $0x02, DI
+	LEAQ (DI)(DI*2), R9
+
+loop:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (DX)(DI*2), Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z0, Z0
+	VMOVUPS     (DX)(DI*1), Z1
+	VMOVUPS     (DX)(R9*1), Z3
+	VADDPS      Z3, Z1, Z4
+	VSUBPS      Z3, Z1, Z1
+	VMOVUPS     (BX), Z3
+	VMOVUPS     (BX)(DI*2), Z5
+	VADDPS      Z5, Z3, Z6
+	VSUBPS      Z5, Z3, Z3
+	VMOVUPS     (BX)(DI*1), Z5
+	VMOVUPS     (BX)(R9*1), Z7
+	VADDPS      Z7, Z5, Z8
+	VSUBPS      Z7, Z5, Z5
+	VSUBPS      Z4, Z2, Z7
+	VADDPS      Z4, Z2, Z2
+	VSUBPS      Z8, Z6, Z4
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z5, Z0, Z8
+	VSUBPS      Z1, Z3, Z9
+	VSUBPS      Z5, Z0, Z0
+	VADDPS      Z1, Z3, Z3
+	VMOVUPS     (SI), Z1
+	VMOVAPS     Z1, Z5
+	VMULPS      64(SI), Z9, Z10
+	VFMSUB213PS Z10, Z8, Z1
+	VMULPS      64(SI), Z8, Z10
+	VFMADD213PS Z10, Z9, Z5
+	VMOVUPS     128(SI), Z8
+	VMOVAPS     Z8, Z9
+	VMULPS      192(SI), Z4, Z10
+	VFMSUB213PS Z10, Z7, Z8
+	VMULPS      192(SI), Z7, Z10
+	VFMADD213PS Z10, Z4, Z9
+	VMOVUPS     256(SI), Z4
+	VMOVAPS     Z4, Z7
+	VMULPS      320(SI), Z3, Z10
+	VFMSUB213PS Z10, Z0, Z4
+	VMULPS      320(SI), Z0, Z10
+	VFMADD213PS Z10, Z3, Z7
+	VSHUFF32X4  $0x44, Z1, Z2, Z3
+	VSHUFF32X4  $0x44, Z4, Z8, Z10
+	VSHUFF32X4  $0x88, Z10, Z3, Z0
+	VSHUFF32X4  $0xdd, Z10, Z3, Z3
+	VSHUFF32X4  $0xee, Z1, Z2, Z1
+	VSHUFF32X4  $0xee, Z4, Z8, Z4
+	VSHUFF32X4  $0x88, Z4, Z1, Z2
+	VSHUFF32X4  $0xdd, Z4, Z1, Z1
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z3, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z1, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $0x40, DX
+	VSHUFF32X4  $0x44, Z5, Z6, Z1
+	VSHUFF32X4  $0x44, Z7, Z9, Z2
+	VSHUFF32X4  $0x88, Z2, Z1, Z0
+	VSHUFF32X4  $0xdd, Z2, Z1, Z1
+	VSHUFF32X4  $0xee, Z5, Z6, Z2
+	VSHUFF32X4  $0xee, Z7, Z9, Z4
+	VSHUFF32X4  $0x88, Z4, Z2, Z3
+	VSHUFF32X4  $0xdd, Z4, Z2, Z2
+	VMOVUPS     Z0, (CX)
+	VMOVUPS     Z1, 64(CX)
+	VMOVUPS     Z3, 128(CX)
+	VMOVUPS     Z2, 192(CX)
+	ADDQ        $+256, CX
+	ADDQ        $0x40, BX
+	ADDQ        $+384, SI
+	SUBQ        $0x10, R8
+	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func stageNAVX512(yRe *float32, yIm *float32, xRe *float32, xIm *float32, twiddles *float32, quarter int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·stageNAVX512(SB), NOSPLIT, $0-56
+	MOVQ yRe+0(FP), AX
+	MOVQ yIm+8(FP), CX
+	MOVQ xRe+16(FP), DX
+	MOVQ xIm+24(FP), BX
+	MOVQ twiddles+32(FP), SI
+	MOVQ quarter+40(FP), DI
+	MOVQ stride+48(FP), R8
+	MOVQ DI, R9
+	SHLQ $0x02, DI
+	LEAQ (DI)(DI*2), R12
+	SHLQ $0x02, R8
+	LEAQ (R8)(R8*2), R11
+
+outer:
+	MOVQ R8, R10
+
+loop:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (DX)(DI*2), Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z0, Z0
+	VMOVUPS     (DX)(DI*1), Z1
+	VMOVUPS     (DX)(R12*1), Z3
+	VADDPS      Z3, Z1, Z4
+	VSUBPS      Z3, Z1, Z1
+	VMOVUPS     (BX), Z3
+	VMOVUPS     (BX)(DI*2), Z5
+	VADDPS      Z5, Z3, Z6
+	VSUBPS      Z5, Z3, Z3
+	VMOVUPS     (BX)(DI*1), Z5
+	VMOVUPS     (BX)(R12*1), Z7
+	VADDPS      Z7, Z5, Z8
+	VSUBPS      Z7, Z5, Z5
+	VSUBPS      Z4, Z2, Z7
+	VADDPS      Z4, Z2, Z2
+	VSUBPS      Z8, Z6, Z4
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z5, Z0, Z8
+	VSUBPS      Z1, Z3, Z9
+	VSUBPS      Z5, Z0, Z0
+	VADDPS      Z1, Z3, Z3
+	VMOVUPS     (SI), Z1
+	VMOVAPS     Z1, Z5
+	VMULPS      64(SI), Z9, Z10
+	VFMSUB213PS Z10, Z8, Z1
+	VMULPS      64(SI), Z8, Z10
+	VFMADD213PS Z10, Z9, Z5
+	VMOVUPS     128(SI), Z8
+	VMOVAPS     Z8, Z9
+	VMULPS      192(SI), Z4, Z10
+	VFMSUB213PS Z10, Z7, Z8
+	VMULPS      192(SI), Z7, Z10
+	VFMADD213PS Z10, Z4, Z9
+	VMOVUPS     256(SI), Z4
+	VMOVAPS     Z4, Z7
+	VMULPS      320(SI), Z3, Z10
+	VFMSUB213PS Z10, Z0, Z4
+	VMULPS      320(SI), Z0, Z10
+	VFMADD213PS Z10, Z3, Z7
+	VMOVUPS     Z2, (AX)
+	VMOVUPS     Z1, (AX)(R8*1)
+	VMOVUPS     Z8, (AX)(R8*2)
+	VMOVUPS     Z4, (AX)(R11*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, DX
+	VMOVUPS     Z6, (CX)
+	VMOVUPS     Z5, (CX)(R8*1)
+	VMOVUPS     Z9, (CX)(R8*2)
+	VMOVUPS     Z7, (CX)(R11*1)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, BX
+	ADDQ        $+384, SI
+	SUBQ        $0x40, R10
+	JNZ         loop
+	ADDQ        R11, AX
+	ADDQ        R11, CX
+	MOVQ        R8, R10
+	SHRQ        $0x02, R10
+	SUBQ        R10, R9
+	JNZ         outer
+	VZEROUPPER
+	RET
+
+// func pairsAVX512(y *float32, x *float32, half int)
+// Requires: AVX, AVX512F
+TEXT ·pairsAVX512(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ half+16(FP), DX
+	MOVQ DX, BX
+	SHLQ $0x02, BX
+
+loop:
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	VADDPS  Z1, Z0, Z2
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z0, (AX)(BX*1)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, DX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func mirrorAVX512(yRe *float32, yIm *float32, xRe *float32, xIm *float32, table *float32, n int, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·mirrorAVX512(SB), NOSPLIT, $0-52
+	MOVQ         yRe+0(FP), AX
+	MOVQ         yIm+8(FP), CX
+	MOVQ         xRe+16(FP), DX
+	MOVQ         xIm+24(FP), BX
+	MOVQ         table+32(FP), SI
+	MOVQ         n+40(FP), DI
+	VBROADCASTSS scale+48(FP), Z0
+	VMOVUPS      backwards<>+0(SB), Z1
+	LEAQ         -60(DX)(DI*4), R8
+	LEAQ         -60(BX)(DI*4), R9
+
+loop:
+	VMOVUPS      (DX), Z4
+	VPERMPS      (R8), Z1, Z6
+	VADDPS       Z6, Z4, Z2
+	VSUBPS       Z6, Z4, Z4
+	VMOVUPS      (BX), Z5
+	VPERMPS      (R9), Z1, Z6
+	VSUBPS       Z6, Z5, Z3
+	VADDPS       Z6, Z5, Z5
+	VMOVUPS      (SI), Z6
+	VMOVUPS      64(SI), Z7
+	VMULPS       Z0, Z2, Z2
+	VMULPS       Z0, Z3, Z3
+	VFMADD231PS  Z4, Z6, Z2
+	VFNMADD231PS Z5, Z7, Z2
+	VFMADD231PS  Z4, Z7, Z3
+	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, (CX)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	SUBQ         $0x40, R8
+	SUBQ         $0x40, R9
+	ADDQ         $+128, SI
+	SUBQ         $0x10, DI
+	JNZ          loop
+	VZEROUPPER
+	RET
+
+DATA backwards<>+0(SB)/4, $0x0000000f
+DATA backwards<>+4(SB)/4, $0x0000000e
+DATA backwards<>+8(SB)/4, $0x0000000d
+DATA backwards<>+12(SB)/4, $0x0000000c
+DATA backwards<>+16(SB)/4, $0x0000000b
+DATA backwards<>+20(SB)/4, $0x0000000a
+DATA backwards<>+24(SB)/4, $0x00000009
+DATA backwards<>+28(SB)/4, $0x00000008
+DATA backwards<>+32(SB)/4, $0x00000007
+DATA backwards<>+36(SB)/4, $0x00000006
+DATA backwards<>+40(SB)/4, $0x00000005
+DATA backwards<>+44(SB)/4, $0x00000004
+DATA backwards<>+48(SB)/4, $0x00000003
+DATA backwards<>+52(SB)/4, $0x00000002
+DATA backwards<>+56(SB)/4, $0x00000001
+DATA backwards<>+60(SB)/4, $0x00000000
+GLOBL backwards<>(SB), RODATA|NOPTR, $64

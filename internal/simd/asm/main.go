@@ -64,5 +64,6 @@ func main() {
 	t.products()
 	t.pointwise()
 	t.rows()
+	t.fft()
 	Generate()
 }
