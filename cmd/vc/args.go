@@ -51,6 +51,9 @@ func reorder(app *cli.App, argv []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if slices.ContainsFunc(flags, func(f string) bool { return f == "--help" || f == "-help" || f == "-h" || f == "--h" }) {
+		return append(slices.Clip(argv[:at]), "--help"), nil // else urfave/cli takes a file for a topic of help
+	}
 	out := slices.Concat(argv[:at], flags)
 	if len(rest) == 0 {
 		return out, nil

@@ -40,8 +40,8 @@ func TestReorder(t *testing.T) {
 		{"only two dashes", "convert --", "convert"},
 		{"two dashes as a value", "convert --to -- in.wav", "convert --to -- -- in.wav"},
 		{"repeated", "train --set a=1 --set b=2 -q", "train --set a=1 --set b=2 -q"},
-		{"help last", "convert in.wav --help", "convert --help -- in.wav"},
-		{"help short", "convert in.wav -h", "convert -h -- in.wav"},
+		{"help last", "convert in.wav --help", "convert --help"},
+		{"help short", "convert in.wav --to a -h", "convert --help"},
 		{"global flag", "--version", "--version"},
 		{"global flag and command", "--help convert in.wav --to a", "--help convert --to a -- in.wav"},
 		{"unknown command stays", "bogus x --to a", "bogus x --to a"},
@@ -133,6 +133,9 @@ func FuzzReorder(f *testing.F) {
 		out, err := reorder(app, in)
 		if err != nil {
 			return
+		}
+		if len(out) > 0 && out[len(out)-1] == "--help" {
+			return // which makes all else superfluous
 		}
 		// Nothing is lost and nothing but one "--" is added.
 		count := func(words []string) map[string]int {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -17,19 +18,15 @@ const (
 )
 
 // watchControl gives the lines that are written to a control file. A named pipe gives each line once. A plain file
-// gives all its lines at the beginning and again whenever it changes. The goroutine ends with ctx, but one that waits
-// for somebody to open a named pipe is left to the end of the process.
-func watchControl(ctx context.Context, e env, path string) (<-chan string, error) {
+// gives all its lines now, as first, and again whenever it changes. The goroutine ends with ctx, but one that waits for
+// somebody to open a named pipe is left to the end of the process.
+func watchControl(ctx context.Context, e env, path string) (first []string, later <-chan string, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, &fs.PathError{Op: "control", Path: path, Err: plainCause(err)}
+		return nil, nil, fmt.Errorf("control: %s: %w", path, plainCause(err))
 	}
 	lines := make(chan string, controlLines)
 	give := func(text string) bool {
-		text = strings.TrimSpace(text)
-		if text == "" || strings.HasPrefix(text, "#") {
-			return true
-		}
 		select {
 		case lines <- text:
 			return true
@@ -39,10 +36,28 @@ func watchControl(ctx context.Context, e env, path string) (<-chan string, error
 	}
 	if info.Mode()&fs.ModeNamedPipe != 0 {
 		go followPipe(ctx, e, path, give)
-	} else {
-		go followFile(ctx, e, path, give)
+		return nil, lines, nil
 	}
-	return lines, nil
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("control: %s: %w", path, plainCause(err))
+	}
+	if len(text) > maxControl {
+		return nil, nil, fmt.Errorf("control: %s: is far too large for a few lines", path)
+	}
+	go followFile(ctx, path, text, give)
+	return controlText(text), lines, nil
+}
+
+// controlText returns the lines that say something.
+func controlText(text []byte) []string {
+	var said []string
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			said = append(said, line)
+		}
+	}
+	return said
 }
 
 // followPipe opens the pipe anew whenever its writer has gone.
@@ -54,37 +69,33 @@ func followPipe(ctx context.Context, e env, path string, give func(string) bool)
 			return
 		}
 		for s := bufio.NewScanner(f); s.Scan(); {
-			if !give(s.Text()) {
-				break
+			for _, line := range controlText(s.Bytes()) {
+				give(line)
 			}
 		}
 		f.Close()
 	}
 }
 
-func followFile(ctx context.Context, e env, path string, give func(string) bool) {
-	var last []byte
+// followFile gives the lines of a file anew whenever they differ from last. A missing file is one being replaced.
+func followFile(ctx context.Context, path string, last []byte, give func(string) bool) {
 	tick := time.NewTicker(controlPoll)
 	defer tick.Stop()
 	for {
-		// A missing file is one being replaced; the next turn sees it again.
-		text, err := os.ReadFile(path)
-		if err == nil && len(text) > maxControl {
-			e.tell("control: %s: is far too large for a few lines", path)
-			return
-		}
-		if err == nil && !bytes.Equal(text, last) {
-			last = text
-			for line := range strings.Lines(string(text)) {
-				if !give(line) {
-					return
-				}
-			}
-		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		text, err := os.ReadFile(path)
+		if err != nil || len(text) > maxControl || bytes.Equal(text, last) {
+			continue
+		}
+		last = text
+		for _, line := range controlText(text) {
+			if !give(line) {
+				return
+			}
 		}
 	}
 }

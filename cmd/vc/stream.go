@@ -170,6 +170,13 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 	if e.stdinIsTerminal || e.stdoutIsTerminal {
 		return errors.New("stream: sound comes in and goes out by pipes, and here is a terminal; see the examples in \"vc stream --help\"")
 	}
+	var first []string
+	var control <-chan string
+	if o.control != "" {
+		if first, control, err = watchControl(ctx, e, o.control); err != nil {
+			return err
+		}
+	}
 	format, err := audio.ParseFormat(o.format)
 	if err != nil {
 		return err
@@ -201,17 +208,13 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 	}
 	l := &live{
 		env: e, model: m, stream: s, set: o.set, in: in, out: newPipeWriter(e.stdout, in),
-		chunk: latency.chunkSamples(in.format.rate), meter: newMeter(in.format.rate),
+		chunk: latency.chunkSamples(in.format.rate), meter: newMeter(in.format.rate), control: control,
 	}
 	if o.stats {
 		l.meter.out = e.stderr
 	}
-	if o.control != "" {
-		control, err := watchControl(ctx, e, o.control)
-		if err != nil {
-			return err
-		}
-		l.control = control
+	for _, line := range first {
+		l.apply(line)
 	}
 	err = l.run(ctx)
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
