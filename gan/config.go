@@ -41,7 +41,7 @@ func Tiny() Config {
 		NMels: 80, Width: 96, Hidden: 192, Kernel: 7, StemPast: 4, StemFuture: 4,
 		EncoderBlocks: 2, DecoderBlocks: 3, Bottleneck: 32,
 		StyleDim: 64, LatentDim: 16, MapWidth: 64, MapLayers: 3,
-		BodyWidths: []int{8, 16, 32, 32, 32},
+		BodyWidths: []int{4, 8, 16, 24, 32},
 	}
 }
 

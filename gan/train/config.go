@@ -1,0 +1,210 @@
+package train
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
+)
+
+// LossWeights multiply the terms of the objective.
+type LossWeights struct {
+	Adversarial float64 `json:"adversarial"`
+	Cycle       float64 `json:"cycle"`
+	Style       float64 `json:"style"`
+	Diversity   float64 `json:"diversity"` // at the start; falls linearly to 0
+	Content     float64 `json:"content"`   // counts only with a phone network
+	SourceG     float64 `json:"sourceG"`   // G fools C into the target
+	SourceC     float64 `json:"sourceC"`   // C learns the source
+	Energy      float64 `json:"energy"`
+	Identity    float64 `json:"identity"` // the warm-up's reconstruction
+	R1          float64 `json:"r1"`       // gradient penalty of D
+}
+
+// Config is everything that decides a run besides its recordings. Every number can be set by a JSON file or by
+// --set name=value, nested names joined by dots (loss.cycle=2).
+type Config struct {
+	Preset   string          `json:"preset"`
+	GAN      gan.Config      `json:"gan"`
+	Features features.Config `json:"features"`
+	Loss     LossWeights     `json:"loss"`
+
+	Steps       int     `json:"steps"`       // of the whole run
+	WarmUpShare float64 `json:"warmUpShare"` // share of the steps that warm up without D, 0 to 1
+	SourceShare float64 `json:"sourceShare"` // share of the star phase after which the source classifier joins
+	Batch       int     `json:"batch"`       // items per step, even
+	CropFrames  int     `json:"cropFrames"`  // frames of a training crop
+	StyleFrames int     `json:"styleFrames"` // frames of a style reference
+
+	LearningRate float64 `json:"learningRate"` // of G, E, D and C
+	MapRate      float64 `json:"mapRate"`      // share of it that F gets
+	WarmUpRate   float64 `json:"warmUpRate"`   // learning rate of the warm-up phase
+	RampSteps    int     `json:"rampSteps"`    // steps over which a phase's rate rises from 0
+	DecayShare   float64 `json:"decayShare"`   // last share of the run over which the rate falls to a tenth
+	WeightDecay  float64 `json:"weightDecay"`
+	Clip         float64 `json:"clip"` // largest gradient norm of one network
+	EMA          float64 `json:"ema"`  // decay of the averaged weights that are exported
+
+	R1Sigma      float64 `json:"r1Sigma"`      // length of R1's step per coordinate, normalised log-mel units
+	EnergyMargin float64 `json:"energyMargin"` // natural log units
+	WarpRange    float64 `json:"warpRange"`    // largest relative warp of the source's mel axis in the warm-up
+	TiltRange    float64 `json:"tiltRange"`    // largest disturbance of its spectral slope, normalised log-mel units
+	FreezeShare  float64 `json:"freezeShare"`  // share of the warm-up in which an encoder taken from P stays as it is
+
+	BFloat16 bool   `json:"bfloat16"` // activations in bfloat16; weights, norms and losses stay float32
+	Seed     uint64 `json:"seed"`
+
+	ValidEvery    int     `json:"validEvery"` // steps between validations, 0 never
+	ValidFraction float64 `json:"validFraction"`
+	SnapshotEvery int     `json:"snapshotEvery"`
+	KeepSnapshots int     `json:"keepSnapshots"`
+	LogEvery      int     `json:"logEvery"` // steps between lines of metrics
+}
+
+// DefaultConfig returns the settings of a preset: tiny, live or hq.
+func DefaultConfig(preset string) (Config, error) {
+	g, err := gan.Preset(preset)
+	if err != nil {
+		return Config{}, err
+	}
+	c := Config{
+		Preset: preset, GAN: g, Features: features.DefaultConfig(),
+		Loss: LossWeights{
+			Adversarial: 2, Cycle: 5, Style: 1, Diversity: 1, Content: 10, SourceG: 0.5, SourceC: 0.1, Energy: 1,
+			Identity: 10, R1: 1,
+		},
+		Steps: 60000, WarmUpShare: 0.2, SourceShare: 1.0 / 3,
+		Batch: 16, CropFrames: 128, StyleFrames: 128,
+		LearningRate: 2e-4, MapRate: 0.01, WarmUpRate: 5e-4, RampSteps: 500, DecayShare: 0.3, WeightDecay: 1e-4, Clip: 5, EMA: 0.999,
+		R1Sigma: 0.05, EnergyMargin: 0.5, WarpRange: 0.15, TiltRange: 0.5, FreezeShare: 0.5,
+		Seed: 1, ValidEvery: 1000, ValidFraction: 0.05, SnapshotEvery: 1000, KeepSnapshots: 3, LogEvery: 10,
+	}
+	if preset == "tiny" {
+		c.Steps, c.Batch, c.CropFrames, c.StyleFrames = 300, 4, 48, 48
+		c.LearningRate, c.WarmUpRate, c.RampSteps = 5e-4, 2e-3, 20
+		c.WarmUpShare = 0.6
+		c.EMA = 0.98
+		c.ValidEvery, c.SnapshotEvery = 100, 100
+	}
+	return c, nil
+}
+
+// WarmUpSteps is the length of the warm-up phase.
+func (c Config) WarmUpSteps() int { return int(math.Round(float64(c.Steps) * c.WarmUpShare)) }
+
+// sourceStep is the step at which the source classifier joins.
+func (c Config) sourceStep() int {
+	w := c.WarmUpSteps()
+	return w + int(float64(c.Steps-w)*c.SourceShare)
+}
+
+// Validate names the first field that cannot work.
+func (c Config) Validate() error {
+	if err := c.GAN.Validate(); err != nil {
+		return err
+	}
+	if err := c.Features.Validate(); err != nil {
+		return err
+	}
+	if c.GAN.NMels != c.Features.NMels {
+		return fmt.Errorf("config: gan.nMels is %d and features.nMels %d, want the same", c.GAN.NMels, c.Features.NMels)
+	}
+	for _, f := range []struct {
+		name      string
+		value     float64
+		low, high float64
+	}{
+		{"steps", float64(c.Steps), 1, 1e8},
+		{"warmUpShare", c.WarmUpShare, 0, 1},
+		{"sourceShare", c.SourceShare, 0, 1},
+		{"batch", float64(c.Batch), 2, 4096},
+		{"cropFrames", float64(c.CropFrames), float64(c.GAN.MinStyleFrames()), 1 << 14},
+		{"styleFrames", float64(c.StyleFrames), float64(c.GAN.MinStyleFrames()), 1 << 14},
+		{"learningRate", c.LearningRate, 0, 1},
+		{"mapRate", c.MapRate, 0, 1},
+		{"warmUpRate", c.WarmUpRate, 0, 1},
+		{"rampSteps", float64(c.RampSteps), 0, 1e8},
+		{"decayShare", c.DecayShare, 0, 1},
+		{"weightDecay", c.WeightDecay, 0, 1},
+		{"clip", c.Clip, 0, 1e9},
+		{"ema", c.EMA, 0, 1},
+		{"r1Sigma", c.R1Sigma, 1e-4, 10},
+		{"warpRange", c.WarpRange, 0, 0.5},
+		{"tiltRange", c.TiltRange, 0, 10},
+		{"freezeShare", c.FreezeShare, 0, 1},
+		{"validFraction", c.ValidFraction, 0, 0.5},
+		{"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},
+		{"keepSnapshots", float64(c.KeepSnapshots), 1, 1000},
+		{"logEvery", float64(c.LogEvery), 1, 1e8},
+	} {
+		if math.IsNaN(f.value) || f.value < f.low || f.value > f.high {
+			return fmt.Errorf("config: %s is %v, want %v to %v", f.name, f.value, f.low, f.high)
+		}
+	}
+	if c.Batch%2 != 0 {
+		return fmt.Errorf("config: batch is %d, want an even number: half of it takes its style from F, half from E", c.Batch)
+	}
+	return nil
+}
+
+// ApplyFile overrides settings from a JSON file that holds any part of the configuration.
+func (c *Config) ApplyFile(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("config file: %w", err)
+	}
+	return c.apply(b, "config file "+path)
+}
+
+// ApplySet overrides one setting, "loss.cycle=2".
+func (c *Config) ApplySet(assignment string) error {
+	name, value, ok := strings.Cut(assignment, "=")
+	if !ok || name == "" {
+		return fmt.Errorf("--set %q: want name=value, for instance loss.cycle=2", assignment)
+	}
+	if !json.Valid([]byte(value)) {
+		quoted, _ := json.Marshal(value)
+		value = string(quoted)
+	}
+	parts := strings.Split(name, ".")
+	for i := len(parts) - 1; i >= 0; i-- {
+		key, _ := json.Marshal(parts[i])
+		value = "{" + string(key) + ":" + value + "}"
+	}
+	return c.apply([]byte(value), "--set "+assignment)
+}
+
+func (c *Config) apply(b []byte, where string) error {
+	d := json.NewDecoder(strings.NewReader(string(b)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(c); err != nil {
+		return fmt.Errorf("%s: %w (a run's config.json lists every name)", where, err)
+	}
+	return nil
+}
+
+// rate is the learning rate at a step: a linear ramp at the start of each phase, then constant, then down to a tenth over
+// the last share of the run. A pure function of the step, so that resuming is exact.
+func (c Config) rate(step int) float64 {
+	base, since := c.WarmUpRate, step
+	if w := c.WarmUpSteps(); step >= w {
+		base, since = c.LearningRate, step-w
+	}
+	r := base
+	if c.RampSteps > 0 {
+		r *= math.Min(1, float64(since+1)/float64(c.RampSteps))
+	}
+	if from := float64(c.Steps) * (1 - c.DecayShare); c.DecayShare > 0 && float64(step) > from {
+		r *= 1 - 0.9*(float64(step)-from)/(float64(c.Steps)-from)
+	}
+	return r
+}
+
+// emaDecay rises from 0 so that the average is not held back by the first, random weights.
+func (c Config) emaDecay(step int) float64 {
+	return math.Min(c.EMA, float64(1+step)/float64(10+step))
+}

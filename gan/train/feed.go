@@ -1,0 +1,124 @@
+package train
+
+import (
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/corpus"
+)
+
+// schedule holds the scalars that change from step to step. They enter the graph as one input: a changed constant would
+// compile it again.
+type schedule struct {
+	Rate, MapRate, EncoderRate, Diversity, SourceG, SourceC, EMA float64
+}
+
+const scheduleLength = 7
+
+func (s schedule) values() []float32 {
+	return []float32{
+		float32(s.Rate), float32(s.MapRate), float32(s.EncoderRate), float32(s.Diversity), float32(s.SourceG),
+		float32(s.SourceC), float32(s.EMA),
+	}
+}
+
+// schedule is a pure function of the step.
+func (c Config) schedule(step int, encoderFromP bool) schedule {
+	w := c.WarmUpSteps()
+	s := schedule{Rate: c.rate(step), EMA: c.emaDecay(step)}
+	s.MapRate = s.Rate * c.MapRate
+	s.EncoderRate = s.Rate
+	if encoderFromP && float64(step) < c.FreezeShare*float64(w) {
+		s.EncoderRate = 0
+	}
+	s.Diversity = DiversityWeight(c.Loss.Diversity, step-w, c.Steps-w)
+	if step >= c.sourceStep() {
+		s.SourceG, s.SourceC = c.Loss.SourceG, c.Loss.SourceC
+	}
+	return s
+}
+
+// feed turns a batch into the tensors of a step.
+type feed struct {
+	cfg      Config
+	speakers []corpus.SpeakerInfo
+	batch    *corpus.Batch
+}
+
+func (f feed) mels(values []float32, frames int) *tensors.Tensor {
+	return tensors.FromFlatDataAndDimensions(values, f.cfg.Batch, frames, f.cfg.GAN.NMels)
+}
+
+func (f feed) x() *tensors.Tensor     { return f.mels(f.batch.X, f.cfg.CropFrames) }
+func (f feed) noise() *tensors.Tensor { return f.mels(f.batch.Noise, f.cfg.CropFrames) }
+func (f feed) mask() *tensors.Tensor  { return f.mels(f.batch.AugMask, f.cfg.CropFrames) }
+func (f feed) same() *tensors.Tensor  { return f.mels(f.batch.Same, f.cfg.StyleFrames) }
+func (f feed) ref() *tensors.Tensor   { return f.mels(f.batch.Ref, f.cfg.StyleFrames) }
+func (f feed) ref2() *tensors.Tensor  { return f.mels(f.batch.Ref2, f.cfg.StyleFrames) }
+
+func (f feed) latent(z []float32) *tensors.Tensor {
+	return tensors.FromFlatDataAndDimensions(z, f.cfg.Batch, f.cfg.GAN.LatentDim)
+}
+
+func (f feed) oneHot(y []int32) *tensors.Tensor {
+	k := len(f.speakers)
+	v := make([]float32, len(y)*k)
+	for i, s := range y {
+		v[i*k+int(s)] = 1
+	}
+	return tensors.FromFlatDataAndDimensions(v, len(y), k)
+}
+
+// controls are the source's pitch and energy as G takes them, [batch, frames, 3], with the pitch moved to the range of
+// speaker to[b] by the two speakers' statistics.
+func (f feed) controls(to []int32) *tensors.Tensor {
+	n := f.cfg.CropFrames
+	v := make([]float32, 0, f.cfg.Batch*n*gan.Controls)
+	moved := make([]float32, n)
+	for b, y := range f.batch.Y {
+		from, target := f.speakers[y], f.speakers[to[b]]
+		pitch := gan.PitchMap{
+			Source: gan.LogF0{Mean: from.LogF0Mean, Std: from.LogF0Std},
+			Target: gan.LogF0{Mean: target.LogF0Mean, Std: target.LogF0Std},
+		}
+		copy(moved, f.batch.F0[b*n:(b+1)*n])
+		if to[b] != y {
+			for t, hz := range moved {
+				moved[t] = pitch.Hz(hz)
+			}
+		}
+		v = gan.AppendControls(v, moved, f.batch.LogEnergy[b*n:(b+1)*n])
+	}
+	return tensors.FromFlatDataAndDimensions(v, f.cfg.Batch, n, gan.Controls)
+}
+
+// taps is the stem's mask for the batch's look-ahead.
+func (f feed) taps() *tensors.Tensor {
+	v := make([]float32, f.cfg.GAN.StemTaps())
+	for k := range f.cfg.GAN.StemPast + 1 + f.batch.LookAhead {
+		v[k] = 1
+	}
+	return tensors.FromFlatDataAndDimensions(v, len(v))
+}
+
+// disturbance is what the warm-up does to the source before the encoder sees it.
+func (f feed) disturbance() (warp, tilt *tensors.Tensor) {
+	b, m := f.cfg.Batch, f.cfg.GAN.NMels
+	w, t := make([]float32, b*m*m), make([]float32, b*m)
+	disturb(w, t, b, m, f.cfg.WarpRange, f.cfg.TiltRange, f.cfg.Seed, f.batch.Step)
+	return tensors.FromFlatDataAndDimensions(w, b, m, m), tensors.FromFlatDataAndDimensions(t, b, m)
+}
+
+// shifts are the discriminator's augmentation: a matrix per item and a gain.
+func (f feed) shifts() (shift, gain *tensors.Tensor) {
+	b, m := f.cfg.Batch, f.cfg.GAN.NMels
+	w := make([]float32, b*m*m)
+	for i := range b {
+		shiftMatrix(w[i*m*m:(i+1)*m*m], m, int(f.batch.AugShift[i]))
+	}
+	return tensors.FromFlatDataAndDimensions(w, b, m, m), tensors.FromFlatDataAndDimensions(f.batch.AugGain, b, 1, 1)
+}
+
+func (f feed) schedule(s schedule) *tensors.Tensor {
+	return tensors.FromFlatDataAndDimensions(s.values(), scheduleLength)
+}

@@ -1,0 +1,83 @@
+package train
+
+import (
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// Each term of the objective is one function from nodes to a scalar node, a mean over everything it is given, so that no
+// weight depends on batch size or length. Names and signs follow Choi et al. 2020 (StarGAN v2) and Li et al. 2021
+// (StarGANv2-VC).
+
+// StyleLoss is the style reconstruction: L1 between the style s~ that G was given and E's reading of G's output.
+func StyleLoss(given, read *Node) *Node { return l1(given, read) }
+
+// DiversityLoss is the L1 distance between two outputs of G for the same input and two styles. G makes it LARGE, so the
+// objective subtracts it. The second output is a constant: the gradient moves the first away from it.
+func DiversityLoss(first, second *Node) *Node { return l1(first, StopGradient(second)) }
+
+// CycleLoss is L1 between a source and what G rebuilds of it out of its own conversion.
+func CycleLoss(source, rebuilt *Node) *Node { return l1(source, rebuilt) }
+
+// IdentityLoss is L1 between a source and G's output in the source's own style.
+func IdentityLoss(source, rebuilt *Node) *Node { return l1(source, rebuilt) }
+
+// DiscriminatorLoss is D's side of the non-saturating loss (Goodfellow et al. 2014): softplus(-real) + softplus(fake),
+// logits [batch].
+func DiscriminatorLoss(real, fake *Node) *Node {
+	return Add(ReduceAllMean(softplus(Neg(real))), ReduceAllMean(softplus(fake)))
+}
+
+// GeneratorLoss is G's side: softplus(-fake).
+func GeneratorLoss(fake *Node) *Node { return ReduceAllMean(softplus(Neg(fake))) }
+
+// GradientPenalty is R1 (Mescheder et al. 2018) in first-order form: the squared difference quotient of D along a random
+// direction of length sigma per coordinate. Its mean over directions is the squared norm of D's gradient at real data.
+func GradientPenalty(atReal, atDisturbed *Node, sigma float64) *Node {
+	return MulScalar(ReduceAllMean(Square(Sub(atDisturbed, atReal))), 1/(sigma*sigma))
+}
+
+// ClassifierLoss is the cross entropy of logits [batch, speakers] against oneHot [batch, speakers]. C minimises it for the
+// source speaker; G minimises it for the target.
+func ClassifierLoss(logits, oneHot *Node) *Node {
+	return Neg(ReduceAllMean(ReduceSum(Mul(LogSoftmax(logits, -1), oneHot), -1)))
+}
+
+// ContentLoss is smooth L1 (Huber with knee 1) between the phone network's hidden layer on the source and on the output.
+// The source side is a constant.
+func ContentLoss(source, converted *Node) *Node {
+	difference := Abs(Sub(StopGradient(source), converted))
+	quadratic := MulScalar(Square(difference), 0.5)
+	linear := SubScalar(difference, 0.5)
+	return ReduceAllMean(Where(LessThan(difference, OnesLike(difference)), quadratic, linear))
+}
+
+// EnergyLoss is a hinge on the difference of log frame energy: nothing within the margin (natural log units), linear
+// beyond. x and y are normalised log-mels [batch, frames, nMels]; mean and scale undo the normalisation.
+func EnergyLoss(x, y *Node, mean, scale, margin float64) *Node {
+	difference := Abs(Sub(StopGradient(frameEnergy(x, mean, scale)), frameEnergy(y, mean, scale)))
+	return ReduceAllMean(MaxScalar(SubScalar(difference, margin), 0.0))
+}
+
+// frameEnergy is the log of the mean mel magnitude of each frame, [batch, frames].
+func frameEnergy(x *Node, mean, scale float64) *Node {
+	// ln(exp(8)) is far above full scale: it only keeps a wild output of an untrained G from overflowing.
+	logMel := MinScalar(AddScalar(MulScalar(x, scale), mean), 8.0)
+	return Log(AddScalar(ReduceMean(Exp(logMel), -1), 1e-5))
+}
+
+func l1(a, b *Node) *Node { return ReduceAllMean(Abs(Sub(a, b))) }
+
+// softplus is ln(1 + e^x) without overflow, from operations whose gradients every backend has.
+func softplus(x *Node) *Node {
+	return Add(MaxScalar(x, 0.0), Log(AddScalar(Exp(Neg(Abs(x))), 1)))
+}
+
+// DiversityWeight is the weight of the diversity term: it falls linearly from start to 0 at the last step.
+func DiversityWeight(start float64, step, steps int) float64 {
+	if steps <= 0 {
+		return 0
+	}
+	return start * math.Max(0, 1-float64(step)/float64(steps))
+}

@@ -1,0 +1,104 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/mlx"
+)
+
+// networks builds the graphs of all networks of one configuration over the weights of net. Names and shapes of weights
+// stand in gan.Config; package gan has the same arithmetic for the CPU, and a parity test compares the two.
+type networks struct {
+	cfg gan.Config
+	net mlx.Net
+}
+
+// encode is G up to the bottleneck: x [batch, frames, nMels] normalised log-mel, tapMask [taps] of the stem (nil for all),
+// to content [batch, frames, bottleneck].
+func (n networks) encode(x, tapMask *Node) *Node {
+	return n.encodeAs("gen", x, tapMask)
+}
+
+func (n networks) encodeAs(prefix string, x, tapMask *Node) *Node {
+	h := n.net.TimeConv(x, prefix+".stem", n.cfg.StemPast, n.cfg.StemFuture, tapMask)
+	for i := range n.cfg.EncoderBlocks {
+		name := fmt.Sprintf("%s.enc.%d", prefix, i)
+		h = n.block(h, name, func(y *Node) *Node { return n.net.LayerNorm(y, name+".norm") })
+	}
+	return n.net.Linear(n.net.LayerNorm(h, prefix+".neck.norm"), prefix+".neck.down")
+}
+
+// decode is G behind the bottleneck: content, controls [batch, frames, 3] (log-F0, voiced, log-energy) and style
+// [batch, styleDim] to a normalised log-mel, float32.
+func (n networks) decode(content, controls, style *Node) *Node {
+	joined := Concatenate([]*Node{mlx.Float(content), controls}, -1)
+	h := n.net.Linear(joined, "gen.neck.up")
+	for i := range n.cfg.DecoderBlocks {
+		name := fmt.Sprintf("gen.dec.%d", i)
+		h = n.block(h, name, func(y *Node) *Node { return n.net.AdaLN(y, style, name+".ada") })
+	}
+	return mlx.Float(n.net.Linear(n.net.LayerNorm(h, "gen.out.norm"), "gen.out"))
+}
+
+// generate is G.
+func (n networks) generate(x, controls, style, tapMask *Node) *Node {
+	return n.decode(n.encode(x, tapMask), controls, style)
+}
+
+// block is a residual block: causal depthwise convolution, norm, and two linear layers around a GELU (Liu et al. 2022).
+func (n networks) block(h *Node, name string, norm func(*Node) *Node) *Node {
+	y := norm(n.net.CausalDepthwise(h, name+".dw"))
+	y = n.net.Linear(mlx.GELU(n.net.Linear(y, name+".up")), name+".down")
+	return Add(h, y)
+}
+
+// mapLatent is F: z [batch, latentDim] and oneHot [batch, speakers] to a style.
+func (n networks) mapLatent(z, oneHot *Node) *Node {
+	h := z
+	for i := range n.cfg.MapLayers {
+		h = mlx.ReLU(n.net.Linear(h, fmt.Sprintf("map.shared.%d", i)))
+	}
+	return n.net.SelectHead(h, oneHot, "map.head")
+}
+
+// body is what E, D and C share in form: x [batch, frames, nMels] to one vector per item, [batch, channels].
+func (n networks) body(x *Node, prefix string) *Node {
+	d := x.Shape().Dimensions
+	h := n.net.Conv2D(Reshape(x, d[0], d[1], d[2], 1), prefix+".stem", true)
+	for i := range n.cfg.BodyBlocks() {
+		name := fmt.Sprintf("%s.block.%d", prefix, i)
+		r := mlx.AvgPool2D(n.net.Conv2D(mlx.LeakyReLU(h), name+".conv1", true))
+		r = n.net.Conv2D(mlx.LeakyReLU(r), name+".conv2", true)
+		skip := mlx.AvgPool2D(h) // a 1x1 convolution and the mean commute; the mean first is four times cheaper
+		if n.cfg.BodyWidths[i] != n.cfg.BodyWidths[i+1] {
+			skip = n.net.Conv2D(skip, name+".skip", false)
+		}
+		h = MulScalar(Add(r, skip), 1/math.Sqrt2)
+	}
+	h = mlx.LeakyReLU(h)
+	e := h.Shape().Dimensions
+	v := mlx.LeakyReLU(n.net.Linear(Reshape(h, e[0], e[1], e[2]*e[3]), prefix+".join"))
+	return mlx.Float(ReduceMean(mlx.Float(v), 1))
+}
+
+// encodeStyle is E: a reference x [batch, frames, nMels] to the style of its speaker's head and that of the common head.
+func (n networks) encodeStyle(x, oneHot *Node) (style, common *Node) {
+	v := n.body(x, "sty")
+	return n.net.SelectHead(v, oneHot, "sty.head"), mlx.Float(n.net.Linear(v, "sty.common"))
+}
+
+// judge is D: x to the real/fake logit of the speaker in oneHot, [batch].
+func (n networks) judge(x, oneHot *Node) *Node {
+	return ReduceSum(Mul(n.logits(x, "disc"), oneHot), -1)
+}
+
+// classifySource is C: x to logits [batch, speakers] of which speaker was its source.
+func (n networks) classifySource(x *Node) *Node { return n.logits(x, "cls") }
+
+func (n networks) logits(x *Node, prefix string) *Node {
+	return mlx.Float(n.net.Linear(n.body(x, prefix), prefix+".head"))
+}

@@ -1,0 +1,31 @@
+package train
+
+import (
+	"errors"
+	"io"
+)
+
+// Options are the flags of `vc train`. Zero values leave the preset's settings alone.
+type Options struct {
+	Speakers      string   // folder with a folder per speaker, or name=folder,name=folder
+	Preset        string   // tiny, live or hq; empty for live
+	ConfigFile    string   // JSON with settings that replace the preset's
+	Set           []string // name=value, each replacing one setting
+	Steps         int
+	Batch         int
+	SnapshotEvery int
+	Seed          uint64
+
+	RunDir  string // empty for a new folder under runs/
+	Resume  bool   // go on with the run in RunDir
+	Output  string // model file; empty for model.safetensors in the run folder
+	Init    string // model to start from
+	Phones  string // phone network for the content loss
+	Device  string // see mlx.FindDevice
+	Quiet   bool
+	Stderr  io.Writer
+	Version string // of the program, for the model file
+}
+
+// ErrStopped is what Run returns after it was told to stop and has saved.
+var ErrStopped = errors.New("stopped")

@@ -1,0 +1,191 @@
+package train
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// reporter tells a person how the work goes: one line that renews itself on a terminal, plain lines now and then elsewhere.
+type reporter struct {
+	w        io.Writer
+	quiet    bool
+	terminal bool
+	open     bool // a renewed line is on the screen
+	last     time.Time
+}
+
+// plainInterval is the time between lines of progress where nothing can be renewed.
+const plainInterval = 10 * time.Second
+
+func newReporter(w io.Writer, quiet bool) *reporter {
+	if w == nil {
+		w = io.Discard
+	}
+	f, ok := w.(*os.File)
+	return &reporter{w: w, quiet: quiet, terminal: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// linef writes a line that stays.
+func (p *reporter) linef(format string, a ...any) {
+	if p.quiet && !strings.HasPrefix(format, "warning") {
+		return
+	}
+	p.finish()
+	fmt.Fprintf(p.w, "vc: "+format+"\n", a...)
+}
+
+// progress shows the present state of long work.
+func (p *reporter) progress(line string) {
+	if p.quiet {
+		return
+	}
+	switch {
+	case p.terminal:
+		if time.Since(p.last) < 100*time.Millisecond {
+			return
+		}
+		fmt.Fprintf(p.w, "\r\x1b[K%s", line)
+		p.open = true
+	case time.Since(p.last) < plainInterval:
+		return
+	default:
+		fmt.Fprintf(p.w, "vc: %s\n", line)
+	}
+	p.last = time.Now()
+}
+
+// count shows done out of total.
+func (p *reporter) count(what string, done, total int) {
+	if p.terminal || done == total {
+		p.progress(fmt.Sprintf("%s %s %d/%d", what, bar(done, total), done, total))
+	}
+}
+
+// finish ends a renewed line.
+func (p *reporter) finish() {
+	if p.open {
+		fmt.Fprintln(p.w)
+		p.open = false
+	}
+}
+
+// bar draws done out of total in twenty characters.
+func bar(done, total int) string {
+	const width = 20
+	full := width
+	if total > 0 {
+		full = width * done / total
+	}
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
+}
+
+// bookkeeper collects the metrics of the steps, writes them down, and watches for trouble. Values stay on the device until
+// LogEvery steps are together, so that a fast card never waits for the host.
+type bookkeeper struct {
+	cfg     Config
+	log     *metricsLog
+	say     *reporter
+	first   int
+	began   time.Time
+	warm    time.Time // when the first steps, which compile, were over
+	pending []pendingStep
+	valid   []record
+
+	skipped    int // in all
+	skippedRow int // in a row
+}
+
+type pendingStep struct {
+	step    int
+	results []results
+}
+
+func (b *bookkeeper) add(step int, rs []results) error {
+	b.pending = append(b.pending, pendingStep{step, rs})
+	if (step+1)%b.cfg.LogEvery != 0 && step != b.first {
+		return nil
+	}
+	return b.flush()
+}
+
+func (b *bookkeeper) addValidation(step int, values []float32) error {
+	if err := b.flush(); err != nil {
+		return err
+	}
+	m := record{Step: step, Rate: b.cfg.rate(step), Metrics: map[string]float32{}}
+	for i, name := range validMetrics {
+		m.Metrics[name] = values[i]
+	}
+	b.say.linef("step %d: held-out speech: rebuilt %.3f, through the cycle %.3f, style read back %.3f", step+1, values[0], values[1], values[2])
+	return b.log.add([]record{m})
+}
+
+// flush fetches what is pending and writes it down.
+func (b *bookkeeper) flush() error {
+	var records []record
+	for _, p := range b.pending {
+		m := record{Step: p.step, Rate: b.cfg.rate(p.step), Metrics: map[string]float32{}}
+		ok := true
+		for _, r := range p.results {
+			for i, v := range r.fetch() {
+				m.Metrics[r.names[i]] = v
+				if (r.names[i] == "ok" || r.names[i] == "ok_d") && v == 0 {
+					ok = false
+				}
+			}
+		}
+		records = append(records, m)
+		if ok {
+			b.skippedRow = 0
+			continue
+		}
+		b.skipped++
+		b.skippedRow++
+		b.say.linef("warning: step %d was skipped: a loss or gradient was not finite (%d so far)", p.step+1, b.skipped)
+	}
+	b.pending = b.pending[:0]
+	if len(records) == 0 {
+		return nil
+	}
+	if err := b.log.add(records); err != nil {
+		return err
+	}
+	if b.skippedRow >= maxSkipped {
+		return fmt.Errorf("%d steps in a row were not finite: lower the rate (--set learningRate=%g), or look at lint.txt for a broken recording",
+			b.skippedRow, b.cfg.LearningRate/2)
+	}
+	b.show(records[len(records)-1])
+	return nil
+}
+
+func (b *bookkeeper) show(m record) {
+	made := m.Step + 1
+	if b.warm.IsZero() {
+		b.warm = time.Now()
+		b.say.linef("first step done after %v", time.Since(b.began).Round(100*time.Millisecond))
+		b.first = m.Step + 1
+		return
+	}
+	perSecond := float64(made-b.first) / time.Since(b.warm).Seconds()
+	left := "?"
+	if perSecond > 0 {
+		left = time.Duration(float64(b.cfg.Steps-made) / perSecond * float64(time.Second)).Round(time.Second).String()
+	}
+	phase := "warm-up"
+	shown := []string{"identity", "content"}
+	if m.Step >= b.cfg.WarmUpSteps() {
+		phase, shown = "star", []string{"adv_d", "adv_g", "cycle", "style", "diversity", "content", "source_g"}
+	}
+	line := fmt.Sprintf("%s %s step %d/%d", phase, bar(made, b.cfg.Steps), made, b.cfg.Steps)
+	for _, name := range shown {
+		if v, ok := m.Metrics[name]; ok && v != 0 {
+			line += fmt.Sprintf("  %s %.3f", name, v)
+		}
+	}
+	b.say.progress(fmt.Sprintf("%s  %.2f steps/s  %s left", line, perSecond, left))
+}

@@ -1,0 +1,155 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/plot"
+)
+
+// curves are the charts of losses.png: a title, and the metrics in it.
+var curves = []struct {
+	title string
+	names []string
+}{
+	{"Rebuilding (L1, normalised log-mel)", []string{"identity", "cycle", "valid_identity", "valid_cycle"}},
+	{"Adversarial", []string{"adv_d", "adv_g"}},
+	{"Style (L1)", []string{"style", "common", "valid_style"}},
+	{"Diversity (L1)", []string{"diversity"}},
+	{"Content and energy", []string{"content", "energy"}},
+	{"Source classifier (cross entropy)", []string{"source_c", "source_g"}},
+	{"Gradient norms", []string{"norm_g", "norm_e", "norm_f", "norm_d"}},
+	{"D's logits", []string{"real", "fake"}},
+}
+
+// drawCurves draws losses.png from metrics.jsonl.
+func (r *runner) drawCurves() error {
+	records, err := readMetrics(r.folder.path("metrics.jsonl"))
+	if err != nil {
+		return err
+	}
+	charts := make([]plot.Chart, len(curves))
+	for i, c := range curves {
+		charts[i] = plot.Chart{Title: c.title, XLabel: "step"}
+		for _, name := range c.names {
+			s := plot.Series{Name: name, Smooth: 0.95}
+			if strings.HasPrefix(name, "valid_") {
+				s.Smooth = 0
+			}
+			for _, m := range records {
+				if v, ok := m.Metrics[name]; ok {
+					s.X, s.Y = append(s.X, float64(m.Step)), append(s.Y, float64(v))
+				}
+			}
+			if len(s.X) > 0 {
+				charts[i].Series = append(charts[i].Series, s)
+			}
+		}
+	}
+	charts = slices.DeleteFunc(charts, func(c plot.Chart) bool { return len(c.Series) == 0 })
+	if len(charts) == 0 {
+		return nil
+	}
+	return audio.WriteAtomic(r.folder.path("losses.png"), func(w io.Writer) error {
+		return plot.Lines(w, charts, plot.LineOptions{Title: "Losses", Columns: 2})
+	})
+}
+
+// sampleCount is how many conversions a report shows.
+const sampleCount = 4
+
+// report converts a few recordings, held-out ones where there are, into samples/step-N, each a WAV and a picture of
+// source, conversion and a recording of the target. It fails when a conversion is not sound at all.
+func (r *runner) report(ctx context.Context, m *gan.Model, step int) error {
+	dir := r.folder.path("samples", fmt.Sprintf("step-%08d", step))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("samples: %w", err)
+	}
+	converter, err := convert.New(m, convert.Options{})
+	if err != nil {
+		return err
+	}
+	for i, source := range r.sampleSources() {
+		r.say.count("converting samples", i, sampleCount)
+		target := (source.Speaker + 1) % len(m.Speakers)
+		if err := r.sample(ctx, converter, m, dir, source, target); err != nil {
+			return fmt.Errorf("sample %s to %s: %w", filepath.Base(source.Path), m.Speakers[target].Name, err)
+		}
+	}
+	r.say.finish()
+	return nil
+}
+
+// sampleSources takes recordings of different speakers in turn.
+func (r *runner) sampleSources() []corpus.Utterance {
+	var chosen []corpus.Utterance
+	for round := 0; round < sampleCount && len(chosen) < sampleCount; round++ {
+		for speaker := range r.set.Speakers {
+			if u, ok := nth(r.set.Valid, speaker, round); ok {
+				chosen = append(chosen, u)
+			} else if u, ok := nth(r.set.Train, speaker, round); ok {
+				chosen = append(chosen, u)
+			}
+			if len(chosen) == sampleCount {
+				break
+			}
+		}
+	}
+	return chosen
+}
+
+func nth(us []corpus.Utterance, speaker, n int) (corpus.Utterance, bool) {
+	for _, u := range us {
+		if u.Speaker == speaker {
+			if n == 0 {
+				return u, true
+			}
+			n--
+		}
+	}
+	return corpus.Utterance{}, false
+}
+
+func (r *runner) sample(ctx context.Context, c *convert.Converter, m *gan.Model, dir string, source corpus.Utterance, target int) error {
+	clip, err := audio.ReadFile(source.Path)
+	if err != nil {
+		return err
+	}
+	result, err := c.Convert(ctx, clip, convert.SpeakerVoice(m, target), nil)
+	if err != nil {
+		return err
+	}
+	if rms, _ := audio.Level(result.Clip.Samples); rms < silentDB {
+		return fmt.Errorf("the model gives silence (%.0f dBFS): train longer, or start again with a lower learningRate", rms)
+	}
+	from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
+	name := filepath.Join(dir, strings.TrimSuffix(filepath.Base(source.Path), filepath.Ext(source.Path))+"-"+from+"-to-"+to)
+	if err := audio.WriteFile(name+".wav", result.Clip); err != nil {
+		return err
+	}
+	output, err := features.Extract(m.Features, result.Clip.Samples)
+	if err != nil {
+		return err
+	}
+	panels := []plot.Mel{
+		plot.FromFrames("source: "+from, m.Features, result.Source),
+		plot.FromFrames("converted to "+to, m.Features, output),
+	}
+	if own, ok := nth(r.set.Train, target, 0); ok {
+		panels = append(panels, plot.FromFrames("a recording of "+to, m.Features, own.Frames))
+	}
+	return audio.WriteAtomic(name+".png", func(w io.Writer) error { return plot.Mels(w, panels, plot.MelOptions{}) })
+}
+
+// silentDB is the level below which a converted recording is no conversion.
+const silentDB = -60

@@ -1,0 +1,390 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/mlx"
+)
+
+var nan = math.NaN()
+
+// Run trains a model as `vc train` does: it reads and checks the recordings, trains, validates, and writes a run folder and
+// the model. It returns ErrStopped when ctx was cancelled and the run was saved.
+func Run(ctx context.Context, o Options) error {
+	r := &runner{o: o, say: newReporter(o.Stderr, o.Quiet)}
+	return r.run(ctx)
+}
+
+// runner is one call of Run.
+type runner struct {
+	o      Options
+	say    *reporter
+	folder runFolder
+	req    request
+	set    *corpus.Set
+	engine *engine
+	first  int // the first step to make
+}
+
+func (r *runner) run(ctx context.Context) error {
+	if err := r.configure(); err != nil {
+		return err
+	}
+	output := r.req.Output
+	if output == "" {
+		output = r.folder.path("model.safetensors")
+	}
+	if err := checkWritable(output); err != nil {
+		return err
+	}
+	if err := r.prepareSpeech(ctx); err != nil {
+		return err
+	}
+	device, err := mlx.FindDevice(r.o.Device)
+	if err != nil {
+		return err
+	}
+	backend, err := device.Open()
+	if err != nil {
+		return err
+	}
+	defer backend.Finalize()
+	r.say.linef("training on %s", device)
+	if device.Kind == "go" {
+		r.say.linef("pure Go is the slowest way to train: `pip install lammps-jax-pjrt-cpu` makes a CPU about ten times faster")
+	}
+
+	vars, err := r.weights()
+	if err != nil {
+		return err
+	}
+	r.engine = newEngine(r.req.Config, backend, device.NativeConv(), vars, r.set.Speakers, vars.Has(mlx.GroupWeights, "pho.stem.w"))
+	r.engine.encoderFromP = r.engine.phones && r.req.Init == ""
+
+	done, err := r.loop(ctx)
+	if err != nil {
+		return err
+	}
+	model, err := r.engine.export(r.set, done, r.o.Version)
+	if err != nil {
+		return err
+	}
+	if err := model.Save(output); err != nil {
+		return err
+	}
+	if done < r.req.Config.Steps {
+		r.say.linef("stopped after step %d and saved: go on with `vc train --run %s --resume`", done, r.folder.dir)
+		r.say.linef("the model so far is %s", output)
+		return ErrStopped
+	}
+	if err := r.report(context.WithoutCancel(ctx), model, done); err != nil {
+		return err
+	}
+	r.say.linef("model: %s", output)
+	r.say.linef("run folder: %s (losses.png, samples/, metrics.jsonl)", r.folder.dir)
+	return nil
+}
+
+// configure settles what is asked for, from the run folder of an old run or from preset, file and flags, in this order.
+func (r *runner) configure() error {
+	o := r.o
+	if o.Resume {
+		r.folder = runFolder{o.RunDir}
+		q, err := r.folder.readRequest()
+		if err != nil {
+			return err
+		}
+		r.req = q
+		if o.Speakers != "" {
+			r.req.Speakers = o.Speakers
+		}
+		if o.Output != "" {
+			r.req.Output = o.Output
+		}
+	} else {
+		preset := o.Preset
+		if preset == "" {
+			preset = "live"
+		}
+		cfg, err := DefaultConfig(preset)
+		if err != nil {
+			return err
+		}
+		if o.Init != "" {
+			m, err := gan.Load(o.Init)
+			if err != nil {
+				return fmt.Errorf("--init: %w", err)
+			}
+			cfg.GAN, cfg.Features = m.Config, m.Features
+		}
+		r.req = request{Config: cfg, Speakers: o.Speakers, Output: o.Output, Init: o.Init, Phones: o.Phones}
+	}
+	if err := r.override(); err != nil {
+		return err
+	}
+	if o.Resume {
+		return nil
+	}
+	if o.RunDir == "" {
+		o.RunDir = filepath.Join("runs", time.Now().Format("2006-01-02-150405"))
+	}
+	r.folder = runFolder{o.RunDir}
+	return nil
+}
+
+func (r *runner) override() error {
+	o, c := r.o, &r.req.Config
+	if o.ConfigFile != "" {
+		if err := c.ApplyFile(o.ConfigFile); err != nil {
+			return err
+		}
+	}
+	for _, f := range []struct {
+		value int
+		to    *int
+	}{{o.Steps, &c.Steps}, {o.Batch, &c.Batch}, {o.SnapshotEvery, &c.SnapshotEvery}} {
+		if f.value > 0 {
+			*f.to = f.value
+		}
+	}
+	if o.Seed > 0 && !o.Resume {
+		c.Seed = o.Seed
+	}
+	for _, s := range o.Set {
+		if err := c.ApplySet(s); err != nil {
+			return err
+		}
+	}
+	return c.Validate()
+}
+
+// checkWritable finds out before hours of work whether the model can be written where it is wanted.
+func checkWritable(path string) error {
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("output %s is a folder: name a file with -o", path)
+	}
+	for exists := false; !exists; { // the run folder itself may not be there yet
+		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	probe, err := os.CreateTemp(dir, ".vc-probe-*")
+	if err != nil {
+		return fmt.Errorf("output %s cannot be written: %w: name another place with -o", path, err)
+	}
+	probe.Close()
+	return os.Remove(probe.Name())
+}
+
+// prepareSpeech reads, checks and caches the recordings, and makes the run folder once they are found good.
+func (r *runner) prepareSpeech(ctx context.Context) error {
+	speakers, err := corpus.Scan(r.req.Speakers)
+	if err != nil {
+		return err
+	}
+	if len(speakers) < 2 {
+		return fmt.Errorf("only one speaker found (%s): a voice changer needs two or more, each in a folder of its own", speakers[0].Name)
+	}
+	cache, err := os.UserCacheDir()
+	if err == nil {
+		cache = filepath.Join(cache, "vc", "features")
+	} else {
+		cache = ""
+	}
+	set, report, err := corpus.Prepare(ctx, speakers, r.req.Config.Features, corpus.PrepareOptions{
+		CacheDir: cache, ValidFraction: r.req.Config.ValidFraction,
+		Progress: func(done, total int) { r.say.count("reading recordings", done, total) },
+	})
+	r.say.finish()
+	if report != nil && !r.o.Quiet {
+		if _, werr := report.WriteTo(r.o.Stderr); werr != nil && err == nil {
+			err = werr
+		}
+	}
+	if err != nil {
+		return err
+	}
+	r.set = set
+	if r.o.Resume {
+		if r.req.Data != "" && r.req.Data != set.Fingerprint() {
+			r.say.linef("warning: the recordings are not those that the run began with; it goes on with what is there now")
+		}
+	} else {
+		if err := r.folder.create(); err != nil {
+			return err
+		}
+	}
+	r.req.Data = set.Fingerprint()
+	if err := r.folder.writeRequest(r.req); err != nil {
+		return err
+	}
+	return audio.WriteAtomic(r.folder.path("lint.txt"), func(w io.Writer) error {
+		_, err := report.WriteTo(w)
+		return err
+	})
+}
+
+// weights are those of the newest snapshot, or a new run's: random, from --init, or with an encoder from --phones.
+func (r *runner) weights() (*mlx.Vars, error) {
+	cfg := r.req.Config
+	if r.o.Resume {
+		vars, step, err := r.folder.load(func(format string, a ...any) { r.say.linef("warning: "+format, a...) })
+		if err != nil {
+			return nil, err
+		}
+		if vars == nil {
+			r.say.linef("no snapshot yet: starting from the beginning")
+		} else {
+			if err := matches(vars, cfg, len(r.set.Speakers)); err != nil {
+				return nil, err
+			}
+			r.first = step
+			r.say.linef("going on after step %d", step)
+			return vars, nil
+		}
+	}
+	vars := mlx.NewVars()
+	if r.req.Init != "" {
+		m, err := gan.Load(r.req.Init)
+		if err != nil {
+			return nil, fmt.Errorf("--init: %w", err)
+		}
+		fresh, err := startFrom(vars, cfg, m, r.set.Speakers)
+		if err != nil {
+			return nil, err
+		}
+		r.say.linef("starting from %s; new voices: %v", r.req.Init, fresh)
+	}
+	if r.req.Phones != "" {
+		if err := loadPhones(vars, cfg, r.req.Phones, r.req.Init == ""); err != nil {
+			return nil, err
+		}
+	}
+	return vars, prepare(vars, cfg, len(r.set.Speakers))
+}
+
+// matches checks that a snapshot holds every variable that the configuration needs, in the right shape.
+func matches(vars *mlx.Vars, cfg Config, speakers int) error {
+	want := mlx.NewVars()
+	if err := prepare(want, cfg, speakers); err != nil {
+		return err
+	}
+	for _, group := range []string{mlx.GroupWeights, mlx.GroupEMA, mlx.GroupMoment2, mlx.GroupCount} {
+		for _, name := range want.Names(group, "") {
+			if !vars.Has(group, name) {
+				return fmt.Errorf("snapshot: %s/%s is missing: the configuration or the speakers have changed since the run began", group, name)
+			}
+			_, shape, err := vars.Get(group, name)
+			if err != nil {
+				return err
+			}
+			_, wanted, err := want.Get(group, name)
+			if err != nil {
+				return err
+			}
+			if fmt.Sprint(shape) != fmt.Sprint(wanted) {
+				return fmt.Errorf("snapshot: %s/%s has shape %v, want %v: the configuration or the speakers have changed since the run began", group, name, shape, wanted)
+			}
+		}
+	}
+	return nil
+}
+
+// maxSkipped is how many steps in a row may be skipped for values that are not finite.
+const maxSkipped = 10
+
+// loop makes the steps and returns how many are done in all. On cancellation it saves and returns without an error.
+func (r *runner) loop(ctx context.Context) (done int, err error) {
+	cfg := r.req.Config
+	batcher, err := corpus.NewBatcher(r.set, corpus.BatchConfig{
+		Size: cfg.Batch, CropFrames: cfg.CropFrames, StyleFrames: cfg.StyleFrames, LatentDim: cfg.GAN.LatentDim,
+		MaxLookAhead: cfg.GAN.StemFuture,
+	}, cfg.Seed)
+	if err != nil {
+		return r.first, err
+	}
+	log, err := r.folder.openMetrics(r.first)
+	if err != nil {
+		return r.first, err
+	}
+	defer func() { err = errors.Join(err, log.close()) }()
+
+	batches := corpus.Prefetch(context.WithoutCancel(ctx), batcher, r.first, 4)
+	defer batches.Close()
+	book := &bookkeeper{cfg: cfg, log: log, say: r.say, first: r.first, began: time.Now()}
+	r.say.linef("first step: compiling takes a while")
+	step := r.first
+	for ; step < cfg.Steps && ctx.Err() == nil; step++ {
+		batch, err := batches.Next()
+		if err != nil {
+			return step, err
+		}
+		results, err := r.engine.step(batch)
+		if err != nil {
+			return step, err
+		}
+		if err := book.add(step, results); err != nil {
+			return step, err
+		}
+		made := step + 1
+		last := made == cfg.Steps
+		if cfg.ValidEvery > 0 && (made%cfg.ValidEvery == 0 || last) {
+			if err := r.validate(batcher, book, step); err != nil {
+				return made, err
+			}
+		}
+		if made%cfg.SnapshotEvery == 0 || last {
+			if err := r.save(book, made); err != nil {
+				return made, err
+			}
+		}
+	}
+	r.say.finish()
+	if step < cfg.Steps {
+		return step, r.save(book, step)
+	}
+	return step, nil
+}
+
+func (r *runner) save(book *bookkeeper, step int) error {
+	if err := book.flush(); err != nil {
+		return err
+	}
+	if err := r.folder.save(r.engine.vars, step, r.req.Config.KeepSnapshots); err != nil {
+		return err
+	}
+	return r.drawCurves()
+}
+
+// validBatches is how many held-out batches a validation scores, at most.
+const validBatches = 8
+
+func (r *runner) validate(batcher *corpus.Batcher, book *bookkeeper, step int) error {
+	n := min(batcher.ValidBatches(), validBatches)
+	if n == 0 {
+		return nil
+	}
+	sums := make([]float32, len(validMetrics))
+	for i := range n {
+		v, err := r.engine.score(batcher.ValidAt(i))
+		if err != nil {
+			return err
+		}
+		for j := range sums {
+			sums[j] += v[j] / float32(n)
+		}
+	}
+	return book.addValidation(step, sums)
+}

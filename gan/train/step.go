@@ -1,0 +1,321 @@
+package train
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/mlx"
+)
+
+// Metrics of the three kinds of step, in the order in which the graphs return them. "ok" is 1 for a step that was made
+// and 0 for one that was skipped because something was not finite.
+var (
+	warmUpMetrics        = []string{"ok", "norm_g", "norm_e", "identity", "content", "common"}
+	discriminatorMetrics = []string{"ok_d", "norm_d", "adv_d", "r1", "source_c", "real", "fake"}
+	generatorMetrics     = []string{"ok", "norm_g", "norm_f", "norm_e", "adv_g", "style", "diversity", "cycle", "content", "source_g", "energy", "common"}
+	validMetrics         = []string{"valid_identity", "valid_cycle", "valid_style"}
+)
+
+// engine compiles and runs the training steps of one configuration on one backend.
+type engine struct {
+	cfg          Config
+	backend      compute.Backend
+	native       bool // the backend's own convolution
+	vars         *mlx.Vars
+	speakers     []corpus.SpeakerInfo
+	phones       bool // the weights hold a phone network, prefix "pho"
+	encoderFromP bool // G's encoder began as that network
+	adam         mlx.AdamW
+	execs        map[string]*model.Exec
+}
+
+func newEngine(cfg Config, backend compute.Backend, native bool, vars *mlx.Vars, speakers []corpus.SpeakerInfo, phones bool) *engine {
+	return &engine{
+		cfg: cfg, backend: backend, native: native, vars: vars, speakers: speakers, phones: phones,
+		adam:  optimizer(cfg),
+		execs: map[string]*model.Exec{},
+	}
+}
+
+// over is the networks over one group of weights; frozen ones take no gradient.
+func (e *engine) over(g *Graph, group string, frozen bool) networks {
+	lookup := e.vars.Lookup(g, group)
+	if frozen {
+		lookup = e.vars.Frozen(g, group)
+	}
+	net := mlx.Net{Weights: lookup, DType: dtypes.Float32, NativeConv: e.native}
+	if e.cfg.BFloat16 {
+		net.DType = dtypes.BFloat16
+	}
+	return networks{cfg: e.cfg.GAN, net: net}
+}
+
+func at(schedule *Node, i int) *Node { return Reshape(SliceAxis(schedule, 0, AxisElem(i))) }
+
+// phone is P's hidden layer, or nil without P.
+func (e *engine) phone(x *Node) *Node {
+	if !e.phones {
+		return nil
+	}
+	return mlx.Float(e.over(x.Graph(), mlx.GroupWeights, true).encodeAs("pho", x, nil))
+}
+
+// warmUp is the step of the first phase: G rebuilds x from a disturbed copy of it, its own pitch and energy, and the style
+// of another recording of the same speaker.
+// Inputs: x, same, controls, y, warp, tilt, taps, schedule.
+func (e *engine) warmUp(in []*Node) []*Node {
+	x, same, controls, y, warp, tilt, taps, schedule := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
+	g := x.Graph()
+	net := e.over(g, mlx.GroupWeights, false)
+	disturbed := Add(Einsum("btm,bmn->btn", x, warp), BroadcastToShape(InsertAxes(tilt, 1), x.Shape()))
+
+	own, common := net.encodeStyle(same, y)
+	half := e.cfg.Batch / 2 // half of the items take the common head's style, so that unseen voices can be read
+	style := Concatenate([]*Node{SliceAxis(own, 0, AxisRange(0, half)), SliceAxis(common, 0, AxisRange(half, e.cfg.Batch))}, 0)
+	rebuilt := net.generate(disturbed, controls, style, taps)
+
+	identity := IdentityLoss(x, rebuilt)
+	commonLoss := StyleLoss(StopGradient(own), common)
+	loss := Add(MulScalar(identity, e.cfg.Loss.Identity), MulScalar(commonLoss, e.cfg.Loss.Style))
+	content := ScalarZero(g, dtypes.Float32)
+	if e.phones {
+		content = ContentLoss(e.phone(x), e.phone(rebuilt))
+		loss = Add(loss, MulScalar(content, e.cfg.Loss.Content))
+	}
+	rate := at(schedule, 0)
+	rates := generatorRates(rate, at(schedule, 2))
+	norms, ok := e.adam.Step(e.vars, loss, append(rates, mlx.Rate{Prefix: "sty.", Rate: rate})...)
+	mlx.UpdateEMA(e.vars, at(schedule, 6), "gen.", "sty.")
+	return stack(ok, norms[decoderPart], norms[len(generatorParts)], identity, content, commonLoss)
+}
+
+// generatorParts are the prefixes of G's weights. The first four are the encoder's: in the warm-up they can rest while the
+// others learn.
+var generatorParts = []string{"gen.stem.", "gen.enc.", "gen.neck.norm.", "gen.neck.down.", "gen.neck.up.", "gen.dec.", "gen.out."}
+
+const (
+	encoderParts = 4
+	decoderPart  = 5 // whose gradient norm stands for G's in the metrics
+)
+
+func generatorRates(rate, encoderRate *Node) []mlx.Rate {
+	rates := make([]mlx.Rate, len(generatorParts))
+	for i, part := range generatorParts {
+		rates[i] = mlx.Rate{Prefix: part, Rate: rate}
+		if i < encoderParts {
+			rates[i].Rate = encoderRate
+		}
+	}
+	return rates
+}
+
+// targetStyle is the style for each item: the first half of the batch takes F's, the other half E's reading of a reference.
+// E's is a constant: were it not, E could please the style loss by reading the same style from everything.
+func (e *engine) targetStyle(net networks, z, ref, target *Node) *Node {
+	half := e.cfg.Batch / 2
+	first := func(x *Node) *Node { return SliceAxis(x, 0, AxisRange(0, half)) }
+	second := func(x *Node) *Node { return SliceAxis(x, 0, AxisRange(half, e.cfg.Batch)) }
+	latent := net.mapLatent(first(z), first(target))
+	read, _ := net.encodeStyle(second(ref), second(target))
+	return Concatenate([]*Node{latent, StopGradient(read)}, 0)
+}
+
+// augment is what D sees of a mel, real or fake: bands shifted, level changed, a stretch of time and of bands masked.
+func augment(x, shift, gain, mask *Node) *Node {
+	moved := Add(Einsum("btm,bmn->btn", x, shift), BroadcastToShape(gain, x.Shape()))
+	return Mul(moved, mask)
+}
+
+// discriminator is D's step, and C's when withSource is set.
+// Inputs: x, ref, controls of the target, y, target, z, noise, shift, gain, mask, taps, schedule.
+func (e *engine) discriminator(in []*Node, withSource bool) []*Node {
+	x, ref, controls, y, target, z, noise := in[0], in[1], in[2], in[3], in[4], in[5], in[6]
+	shift, gain, mask, taps, schedule := in[7], in[8], in[9], in[10], in[11]
+	g := x.Graph()
+	net := e.over(g, mlx.GroupWeights, false)
+	fixed := e.over(g, mlx.GroupWeights, true)
+
+	style := e.targetStyle(fixed, z, ref, target)
+	fake := StopGradient(fixed.generate(x, controls, style, taps))
+
+	real := augment(x, shift, gain, mask)
+	disturbed := Add(real, MulScalar(noise, e.cfg.R1Sigma))
+	seen := Concatenate([]*Node{real, disturbed, augment(fake, shift, gain, mask)}, 0)
+	logits := net.judge(seen, Concatenate([]*Node{y, y, target}, 0))
+	b := e.cfg.Batch
+	onReal, onDisturbed, onFake := SliceAxis(logits, 0, AxisRange(0, b)), SliceAxis(logits, 0, AxisRange(b, 2*b)), SliceAxis(logits, 0, AxisRange(2*b, 3*b))
+
+	adversarial := DiscriminatorLoss(onReal, onFake)
+	penalty := GradientPenalty(onReal, onDisturbed, e.cfg.R1Sigma)
+	loss := Add(adversarial, MulScalar(penalty, e.cfg.Loss.R1*0.5))
+	rate := at(schedule, 0)
+	rates := []mlx.Rate{{Prefix: "disc.", Rate: rate}}
+	source := ScalarZero(g, dtypes.Float32)
+	if withSource {
+		source = ClassifierLoss(net.classifySource(fake), y)
+		loss = Add(loss, Mul(source, at(schedule, 5)))
+		rates = append(rates, mlx.Rate{Prefix: "cls.", Rate: rate})
+	}
+	norms, ok := e.adam.Step(e.vars, loss, rates...)
+	return stack(ok, norms[0], adversarial, penalty, source, ReduceAllMean(onReal), ReduceAllMean(onFake))
+}
+
+// generator is the step of G, F and E.
+// Inputs: x, ref, ref2, controls of the source, controls of the target, y, target, z1, z2, shift, gain, mask, taps, schedule.
+func (e *engine) generator(in []*Node, withSource bool) []*Node {
+	x, ref, ref2, own, moved, y, target := in[0], in[1], in[2], in[3], in[4], in[5], in[6]
+	z1, z2, shift, gain, mask, taps, schedule := in[7], in[8], in[9], in[10], in[11], in[12], in[13]
+	g := x.Graph()
+	net := e.over(g, mlx.GroupWeights, false)
+	judges := e.over(g, mlx.GroupWeights, true) // D and C do not learn here
+	w := e.cfg.Loss
+
+	style := e.targetStyle(net, z1, ref, target)
+	other := e.targetStyle(judges, z2, ref2, target)
+	content := net.encode(x, taps)
+	fake := net.decode(content, moved, style)
+
+	adversarial := GeneratorLoss(judges.judge(augment(fake, shift, gain, mask), target))
+	read, _ := net.encodeStyle(fake, target)
+	styleLoss := StyleLoss(style, read)
+	diversity := DiversityLoss(fake, judges.decode(StopGradient(content), moved, other))
+	ownStyle, common := net.encodeStyle(x, y)
+	cycle := CycleLoss(x, net.generate(fake, own, ownStyle, taps))
+	energy := EnergyLoss(x, fake, e.cfg.Features.MelMean, e.cfg.Features.MelScale, e.cfg.EnergyMargin)
+	commonLoss := StyleLoss(StopGradient(ownStyle), common)
+
+	loss := MulScalar(adversarial, w.Adversarial)
+	loss = Add(loss, MulScalar(styleLoss, w.Style))
+	loss = Sub(loss, Mul(diversity, at(schedule, 3)))
+	loss = Add(loss, MulScalar(cycle, w.Cycle))
+	loss = Add(loss, MulScalar(energy, w.Energy))
+	loss = Add(loss, MulScalar(commonLoss, w.Style))
+	source := ScalarZero(g, dtypes.Float32)
+	if withSource {
+		source = ClassifierLoss(judges.classifySource(fake), target)
+		loss = Add(loss, Mul(source, at(schedule, 4)))
+	}
+	contentLoss := ScalarZero(g, dtypes.Float32)
+	if e.phones {
+		contentLoss = ContentLoss(e.phone(x), e.phone(fake))
+		loss = Add(loss, MulScalar(contentLoss, w.Content))
+	}
+	rate := at(schedule, 0)
+	rates := generatorRates(rate, rate)
+	rates = append(rates, mlx.Rate{Prefix: "map.", Rate: at(schedule, 1)}, mlx.Rate{Prefix: "sty.", Rate: rate})
+	norms, ok := e.adam.Step(e.vars, loss, rates...)
+	mlx.UpdateEMA(e.vars, at(schedule, 6), "gen.", "map.", "sty.")
+	return stack(ok, norms[decoderPart], norms[len(generatorParts)], norms[len(generatorParts)+1], adversarial, styleLoss, diversity, cycle, contentLoss, source, energy, commonLoss)
+}
+
+// validate scores the averaged weights on held-out speech: x rebuilt in its own style, x through the cycle, and how well
+// the style is read back from a conversion.
+// Inputs: x, same, ref, controls of the source, controls of the target, y, target, taps.
+func (e *engine) validate(in []*Node) []*Node {
+	x, same, ref, own, moved, y, target, taps := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
+	net := e.over(x.Graph(), mlx.GroupEMA, true)
+	ownStyle, _ := net.encodeStyle(same, y)
+	style, _ := net.encodeStyle(ref, target)
+	fake := net.generate(x, moved, style, taps)
+	read, _ := net.encodeStyle(fake, target)
+	return stack(IdentityLoss(x, net.generate(x, own, ownStyle, taps)), CycleLoss(x, net.generate(fake, own, ownStyle, taps)),
+		StyleLoss(style, read))
+}
+
+func stack(scalars ...*Node) []*Node {
+	flat := make([]*Node, len(scalars))
+	for i, s := range scalars {
+		flat[i] = Reshape(mlx.Float(s), 1)
+	}
+	return []*Node{Concatenate(flat, 0)}
+}
+
+// run executes a step by name, compiling it first if need be. A panic of the graph builder becomes an error.
+func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (out *tensors.Tensor, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s step: %v", name, p)
+		}
+	}()
+	exec := e.execs[name]
+	if exec == nil {
+		exec, err = model.NewExec(e.backend, e.vars.Store(), func(_ *model.Scope, in []*Node) []*Node { return build(in) })
+		if err != nil {
+			return nil, fmt.Errorf("%s step: %w", name, err)
+		}
+		e.execs[name] = exec
+	}
+	args := make([]any, len(inputs))
+	for i, t := range inputs {
+		args[i] = t
+	}
+	outs, err := exec.Call(args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s step: %w", name, err)
+	}
+	for _, t := range inputs {
+		if err := t.FinalizeAll(); err != nil {
+			return nil, fmt.Errorf("%s step: %w", name, err)
+		}
+	}
+	return outs[0], nil
+}
+
+// results are the metrics of one step, still on the device.
+type results struct {
+	names  []string
+	tensor *tensors.Tensor
+}
+
+// fetch reads the values, [len(names)], and frees the tensor.
+func (r results) fetch() []float32 {
+	v := tensors.MustCopyFlatData[float32](r.tensor)
+	r.tensor.MustFinalizeAll()
+	return v
+}
+
+// step makes one step of training: the warm-up's, or D's and then G's.
+func (e *engine) step(batch *corpus.Batch) ([]results, error) {
+	f := feed{cfg: e.cfg, speakers: e.speakers, batch: batch}
+	s := f.schedule(e.cfg.schedule(batch.Step, e.encoderFromP))
+	if batch.Step < e.cfg.WarmUpSteps() {
+		warp, tilt := f.disturbance()
+		out, err := e.run("warm-up", e.warmUp, f.x(), f.same(), f.controls(batch.Y), f.oneHot(batch.Y), warp, tilt, f.taps(), s)
+		return []results{{warmUpMetrics, out}}, err
+	}
+	withSource := batch.Step >= e.cfg.sourceStep()
+	suffix := ""
+	if withSource {
+		suffix = " with source"
+	}
+	shift, gain := f.shifts()
+	d, err := e.run("discriminator"+suffix, func(in []*Node) []*Node { return e.discriminator(in, withSource) },
+		f.x(), f.ref(), f.controls(batch.Target), f.oneHot(batch.Y), f.oneHot(batch.Target), f.latent(batch.Z1), f.noise(),
+		shift, gain, f.mask(), f.taps(), s)
+	if err != nil {
+		return nil, err
+	}
+	shift, gain = f.shifts()
+	s = f.schedule(e.cfg.schedule(batch.Step, e.encoderFromP))
+	g, err := e.run("generator"+suffix, func(in []*Node) []*Node { return e.generator(in, withSource) },
+		f.x(), f.ref(), f.ref2(), f.controls(batch.Y), f.controls(batch.Target), f.oneHot(batch.Y), f.oneHot(batch.Target),
+		f.latent(batch.Z1), f.latent(batch.Z2), shift, gain, f.mask(), f.taps(), s)
+	return []results{{discriminatorMetrics, d}, {generatorMetrics, g}}, err
+}
+
+// score runs the validation graph on one held-out batch.
+func (e *engine) score(batch *corpus.Batch) ([]float32, error) {
+	f := feed{cfg: e.cfg, speakers: e.speakers, batch: batch}
+	out, err := e.run("validation", e.validate, f.x(), f.same(), f.ref(), f.controls(batch.Y), f.controls(batch.Target),
+		f.oneHot(batch.Y), f.oneHot(batch.Target), f.taps())
+	if err != nil {
+		return nil, err
+	}
+	return results{validMetrics, out}.fetch(), nil
+}
