@@ -45,6 +45,16 @@ func Tiny() Config {
 	}
 }
 
+// Small is what a CPU alone can train within an hour or two.
+func Small() Config {
+	return Config{
+		NMels: 80, Width: 128, Hidden: 384, Kernel: 7, StemPast: 4, StemFuture: 4,
+		EncoderBlocks: 3, DecoderBlocks: 4, Bottleneck: 48,
+		StyleDim: 64, LatentDim: 16, MapWidth: 128, MapLayers: 3,
+		BodyWidths: []int{8, 16, 32, 64, 64},
+	}
+}
+
 // Live is the preset for live use: 6 million weights in G, 0.6 GMAC per second of audio.
 func Live() Config {
 	return Config{
@@ -63,13 +73,15 @@ func HQ() Config {
 }
 
 // Presets are the configurations that a user can name.
-func Presets() []string { return []string{"tiny", "live", "hq"} }
+func Presets() []string { return []string{"tiny", "small", "live", "hq"} }
 
 // Preset returns the configuration of that name.
 func Preset(name string) (Config, error) {
 	switch name {
 	case "tiny":
 		return Tiny(), nil
+	case "small":
+		return Small(), nil
 	case "live":
 		return Live(), nil
 	case "hq":

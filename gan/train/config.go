@@ -65,7 +65,7 @@ type Config struct {
 	LogEvery      int     `json:"logEvery"` // steps between lines of metrics
 }
 
-// DefaultConfig returns the settings of a preset: tiny, live or hq.
+// DefaultConfig returns the settings of a preset: tiny, small, live or hq.
 func DefaultConfig(preset string) (Config, error) {
 	g, err := gan.Preset(preset)
 	if err != nil {
@@ -83,7 +83,12 @@ func DefaultConfig(preset string) (Config, error) {
 		R1Sigma: 0.05, EnergyMargin: 0.5, WarpRange: 0.15, TiltRange: 0.5, FreezeShare: 0.5,
 		Seed: 1, ValidEvery: 1000, ValidFraction: 0.05, SnapshotEvery: 1000, KeepSnapshots: 3, LogEvery: 10,
 	}
-	if preset == "tiny" {
+	switch preset {
+	case "small":
+		c.Steps, c.Batch, c.CropFrames, c.StyleFrames = 12000, 8, 96, 128
+		c.LearningRate, c.WarmUpRate, c.RampSteps = 3e-4, 1e-3, 200
+		c.WarmUpShare, c.EMA = 0.6, 0.998
+	case "tiny":
 		c.Steps, c.Batch, c.CropFrames, c.StyleFrames = 300, 4, 48, 48
 		c.LearningRate, c.WarmUpRate, c.RampSteps = 5e-4, 2e-3, 20
 		c.WarmUpShare = 0.6

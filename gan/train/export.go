@@ -21,7 +21,7 @@ func (e *engine) speakerStyles(set *corpus.Set) ([]float32, error) {
 	b, s, m, dim := e.cfg.Batch, e.cfg.StyleFrames, e.cfg.GAN.NMels, e.cfg.GAN.StyleDim
 	read := func(in []*Node) []*Node {
 		style, _ := e.over(in[0].Graph(), mlx.GroupEMA, true).encodeStyle(in[0], in[1])
-		return []*Node{style}
+		return []*Node{Identity(style)} // the Go backend wants no weight to be read after the last output is made
 	}
 	all := make([]float32, len(set.Speakers)*dim)
 	for speaker := range set.Speakers {
