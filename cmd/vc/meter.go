@@ -16,7 +16,8 @@ type meter struct {
 	since time.Time // of this line
 	start time.Time // of this chunk
 
-	times           []time.Duration // of this line's chunks
+	times           []time.Duration // of this line's chunks, as far as there is room
+	busy            time.Duration   // of all of this line's chunks
 	samples, underr int
 	in, got         []float32 // this line's sound, at most a second or two of it
 }
@@ -49,6 +50,7 @@ func (m *meter) end(y []float32, received int) {
 	}
 	now := time.Now()
 	took := now.Sub(m.start)
+	m.busy += took
 	if len(m.times) < cap(m.times) {
 		m.times = append(m.times, took)
 	}
@@ -60,19 +62,14 @@ func (m *meter) end(y []float32, received int) {
 	if now.Sub(m.since) < time.Second {
 		return
 	}
-	var total time.Duration
-	for _, t := range m.times {
-		total += t
-	}
 	slices.Sort(m.times)
 	at := func(p float64) float64 {
 		return m.times[int(p*float64(len(m.times)-1)+0.5)].Seconds() * 1000
 	}
-	// The share of chunks whose times were kept stands for all.
-	rtf := total.Seconds() / (float64(m.samples) / float64(m.rate))
+	rtf := m.busy.Seconds() / (float64(m.samples) / float64(m.rate))
 	inDB, _ := audio.Level(m.in)
 	outDB, _ := audio.Level(m.got)
 	fmt.Fprintf(m.out, "vc: rtf %.3f  chunk p50 %.2f p95 %.2f p99 %.2f ms  underruns %d  in %s  out %s\n",
 		rtf, at(0.5), at(0.95), at(0.99), m.underr, decibels(inDB), decibels(outDB))
-	m.since, m.samples, m.times, m.in, m.got = now, 0, m.times[:0], m.in[:0], m.got[:0]
+	m.since, m.samples, m.busy, m.times, m.in, m.got = now, 0, 0, m.times[:0], m.in[:0], m.got[:0]
 }

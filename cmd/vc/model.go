@@ -25,8 +25,8 @@ func modelFlag() cli.Flag {
 // findModel decides which model file to use: the one named on the command line, else the one that $VC_MODEL names,
 // else model.safetensors in the current folder.
 //
-// A base model that is embedded in the binary will be the last resort here, once there is one: it will stand behind
-// go:embed in this file, and loadModel will read it with gan.Read where findModel finds no file.
+// A base model that is embedded in the binary will be the last resort here, once there is one: a go:embed variable in
+// this file, which loadModel will read with gan.Read where findModel finds no file.
 func findModel(e env, flag string) (string, error) {
 	if flag != "" {
 		return flag, nil

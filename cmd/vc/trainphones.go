@@ -1,0 +1,96 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/gan/train"
+	"github.com/urfave/cli/v2"
+)
+
+const trainPhonesDescription = `Trains the phone network: it learns from speech with phone times to tell which phone is spoken, whoever speaks, under
+noise and with other vocal tracts. "vc train --phones" then keeps the words of a conversion by its hidden layer. One
+network serves all voices and languages near those that it heard.
+
+DIR of --labels holds a table for each speaker, SPEAKER.tsv, in it or in a folder inside it, with the columns utt, start_s,
+end_s and phone, where utt is a recording's file name without extension. Phones are ARPAbet without stress, and SIL.
+Speakers without a table are left out.
+
+EXAMPLES
+
+   vc train phones --speakers recordings --labels phones --preset live -o phones.safetensors
+
+   an honest score, on voices that it never heard:
+      vc train phones --speakers recordings --labels phones --hold-out ann,bob --run runs/phones -o phones.safetensors`
+
+func trainPhonesCommand(e env) *cli.Command {
+	return &cli.Command{
+		Name:        "phones",
+		Usage:       "train the phone network, which keeps the words in \"vc train --phones\"",
+		UsageText:   "vc train phones --speakers DIR --labels DIR -o FILE [flags]",
+		Description: trainPhonesDescription,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "speakers", Usage: "`DIR` with a folder per speaker, or NAME=DIR,NAME=DIR"},
+			&cli.StringFlag{Name: "labels", Usage: "`DIR` with the phone times, SPEAKER.tsv"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "phones.safetensors", Usage: "write the network to `FILE`"},
+			&cli.StringFlag{Name: "preset", Usage: "`SIZE` of the model that it is for: tiny, small, live or hq; default live"},
+			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
+			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
+			&cli.StringFlag{Name: "hold-out", Usage: "`NAMES` of speakers to score and not to train on, joined by commas (default: none)"},
+			&cli.StringFlag{Name: "run", Usage: "new folder `DIR` for the configuration and a line of metrics per step (default: none)"},
+			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, cuda or cuda:N"},
+			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of all randomness"},
+			&cli.BoolFlag{Name: "float16", DisableDefaultText: true, Usage: "write 16-bit weights, half the size"},
+			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` replaces one setting, such as warpRange=0.3; may be given again"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
+		},
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			return usagef("train phones", "train phones: %w", err)
+		},
+		Action: func(c *cli.Context) error {
+			o, err := trainPhonesOptions(e, c)
+			if err != nil {
+				return err
+			}
+			return train.TrainPhones(c.Context, o)
+		},
+	}
+}
+
+func trainPhonesOptions(e env, c *cli.Context) (train.PhoneOptions, error) {
+	fail := func(format string, a ...any) (train.PhoneOptions, error) {
+		return train.PhoneOptions{}, usagef("train phones", "train phones: "+format, a...)
+	}
+	o := train.PhoneOptions{
+		Speakers: c.String("speakers"), Labels: c.String("labels"), Preset: c.String("preset"), Set: c.StringSlice("set"),
+		Steps: c.Int("steps"), Batch: c.Int("batch"), Seed: c.Uint64("seed"), Output: c.String("output"), Half: c.Bool("float16"),
+		RunDir: c.String("run"), Device: c.String("device"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
+	}
+	for name := range strings.SplitSeq(c.String("hold-out"), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			o.HoldOut = append(o.HoldOut, name)
+		}
+	}
+	switch {
+	case c.NArg() > 0:
+		return fail("%q is not a flag; folders are named with --speakers and --labels", c.Args().First())
+	case o.Speakers == "":
+		return fail("--speakers is missing: a folder that holds one folder of recordings per speaker")
+	case o.Labels == "":
+		return fail("--labels is missing: a folder with a table of phone times per speaker")
+	}
+	for _, n := range []struct {
+		flag  string
+		value int
+	}{{"steps", o.Steps}, {"batch", o.Batch}} {
+		if c.IsSet(n.flag) && n.value < 1 {
+			return fail("--%s is %d, want at least 1", n.flag, n.value)
+		}
+	}
+	if o.Preset != "" {
+		if _, err := gan.Preset(o.Preset); err != nil {
+			return fail("%w", err)
+		}
+	}
+	return o, nil
+}
