@@ -1,0 +1,70 @@
+// Package layout holds the rules about which package may import which.
+package layout
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/starvc/vc"
+
+// deps lists everything that a package is built from.
+func deps(t *testing.T, pkg string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", pkg).Output()
+	if err != nil {
+		t.Fatalf("go list -deps %s: %v", pkg, err)
+	}
+	return strings.Fields(string(out))
+}
+
+func importsOf(t *testing.T, pkg string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, pkg).Output()
+	if err != nil {
+		t.Fatalf("go list %s: %v", pkg, err)
+	}
+	return strings.Fields(string(out))
+}
+
+// TestConversionNeedsNoTrainingEngine: what converts is built without GoMLX, so that it stays small and starts at once.
+func TestConversionNeedsNoTrainingEngine(t *testing.T) {
+	for _, pkg := range []string{"audio", "features", "gan", "vocoder", "internal/convert", "internal/nn", "internal/simd", "internal/eval", "internal/corpus", "internal/plot", "internal/safetensors"} {
+		for _, d := range deps(t, module+"/"+pkg) {
+			if strings.HasPrefix(d, "github.com/gomlx/") {
+				t.Errorf("%s is built from %s", pkg, d)
+				break
+			}
+		}
+	}
+}
+
+// TestGeneratorAndVocoderAreStrangers: either can be replaced without the other noticing.
+func TestGeneratorAndVocoderAreStrangers(t *testing.T) {
+	for _, rule := range []struct{ pkg, never string }{{"gan", "vocoder"}, {"vocoder", "gan"}} {
+		for _, d := range deps(t, module+"/"+rule.pkg) {
+			if d == module+"/"+rule.never {
+				t.Errorf("%s is built from %s", rule.pkg, rule.never)
+			}
+		}
+	}
+}
+
+// TestWhoMayImportTheEngine: only internal/mlx and the train packages.
+func TestWhoMayImportTheEngine(t *testing.T) {
+	out, err := exec.Command("go", "list", module+"/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pkg := range strings.Fields(string(out)) {
+		if strings.HasSuffix(pkg, "/train") || pkg == module+"/internal/mlx" {
+			continue
+		}
+		for _, i := range importsOf(t, pkg) {
+			if strings.HasPrefix(i, "github.com/gomlx/") {
+				t.Errorf("%s imports %s", pkg, i)
+			}
+		}
+	}
+}
