@@ -3,9 +3,14 @@ package train
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"math"
+	"strconv"
 	"strings"
 
+	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/safetensors"
 )
@@ -13,8 +18,13 @@ import (
 // The phone network P has the form of G's encoder: stem, blocks and bottleneck under the prefix "pho", so that its hidden
 // layer, the bottleneck, can be compared between a source and its conversion, and so that it can be G's first encoder.
 
-// phonesConfigKey is where a phone network's file keeps the configuration of its encoder, in the header.
-const phonesConfigKey = "vc.phones"
+// Where a phone network's file keeps, in its header, the configuration of its encoder, that of its features, and the names of
+// the phones in the order of its outputs.
+const (
+	phonesConfigKey   = "vc.phones"
+	phonesFeaturesKey = "vc.features"
+	phonesNamesKey    = "vc.phoneNames"
+)
 
 // PhoneParams lists P's weights for a number of phones.
 func PhoneParams(c gan.Config, phones int) []gan.Param {
@@ -70,4 +80,125 @@ func loadPhones(vars *mlx.Vars, cfg Config, path string, start bool) error {
 		}
 	}
 	return nil
+}
+
+// scaleUtterances is how many utterances the scale of the hidden layer is measured on, at most.
+const scaleUtterances = 64
+
+// scaleHidden brings every channel of the averaged network's hidden layer to mean 0 on speech, and all channels together to
+// variance 1, by changing the layer's weights and, to the contrary, the head's: what is recognised stays the same, and
+// the content loss and G's decoder meet numbers of one size whatever the training.
+func (e *engine) scaleHidden(c PhoneConfig, us []labelled) error {
+	n := c.GAN.Bottleneck
+	var some []labelled
+	for i := range min(len(us), scaleUtterances) {
+		some = append(some, us[i*len(us)/min(len(us), scaleUtterances)])
+	}
+	mean, square, frames := make([]float64, n), 0.0, 0
+	err := e.readPhones(c, some, c.GAN.StemFuture, func(_ int, _, hidden []float32) {
+		for i, v := range hidden {
+			mean[i%n] += float64(v)
+			square += float64(v) * float64(v)
+		}
+		frames += len(hidden) / n
+	})
+	if err != nil {
+		return err
+	}
+	variance := square / float64(frames*n)
+	for i := range mean {
+		mean[i] /= float64(frames)
+		variance -= mean[i] * mean[i] / float64(n)
+	}
+	if !(variance > 1e-12) {
+		return fmt.Errorf("phone network: its hidden layer is the same for all speech: train it for more steps")
+	}
+	scale := 1 / math.Sqrt(variance)
+	return e.changeHidden(c, mean, scale)
+}
+
+// changeHidden makes the averaged network's hidden layer h into (h-mean)*scale, without a change of the output.
+func (e *engine) changeHidden(c PhoneConfig, mean []float64, scale float64) error {
+	n := c.GAN.Bottleneck
+	get := func(name string) ([]float32, []int, error) { return e.vars.Get(mlx.GroupEMA, name) }
+	down, downShape, err := get("pho.neck.down.w")
+	if err != nil {
+		return err
+	}
+	downBias, downBiasShape, err := get("pho.neck.down.b")
+	if err != nil {
+		return err
+	}
+	head, headShape, err := get("pho.head.w") // [bottleneck, phones]
+	if err != nil {
+		return err
+	}
+	headBias, headBiasShape, err := get("pho.head.b")
+	if err != nil {
+		return err
+	}
+	for i := range down {
+		down[i] = float32(float64(down[i]) * scale)
+	}
+	for i := range downBias {
+		downBias[i] = float32((float64(downBias[i]) - mean[i]) * scale)
+	}
+	phones := len(headBias)
+	for j := range headBias {
+		sum := float64(headBias[j])
+		for i := range n {
+			sum += mean[i] * float64(head[i*phones+j])
+		}
+		headBias[j] = float32(sum)
+	}
+	for i := range head {
+		head[i] = float32(float64(head[i]) / scale)
+	}
+	for _, w := range []struct {
+		name  string
+		shape []int
+		data  []float32
+	}{
+		{"pho.neck.down.w", downShape, down}, {"pho.neck.down.b", downBiasShape, downBias},
+		{"pho.head.w", headShape, head}, {"pho.head.b", headBiasShape, headBias},
+	} {
+		if err := e.vars.Set(mlx.GroupEMA, w.name, w.shape, w.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// savePhones writes the averaged network: its weights, the configuration of the encoder, that of the features, and the
+// names of the phones in the order of the outputs.
+func (e *engine) savePhones(o PhoneOptions, c PhoneConfig, made int) error {
+	kind := safetensors.F32
+	if o.Half {
+		kind = safetensors.F16
+	}
+	var list []safetensors.Tensor
+	for _, p := range PhoneParams(c.GAN, corpus.PhoneCount) {
+		data, _, err := e.vars.Get(mlx.GroupEMA, p.Name)
+		if err != nil {
+			return err
+		}
+		list = append(list, safetensors.Tensor{Name: p.Name, Shape: p.Shape, Data: data, DType: kind})
+	}
+	encoder, err := json.Marshal(c.GAN)
+	if err != nil {
+		return fmt.Errorf("phone network: %w", err)
+	}
+	input, err := json.Marshal(c.Features)
+	if err != nil {
+		return fmt.Errorf("phone network: %w", err)
+	}
+	names := make([]string, corpus.PhoneCount)
+	for i := range names {
+		names[i] = corpus.PhoneName(uint8(i))
+	}
+	meta := map[string]string{
+		phonesConfigKey: string(encoder), phonesFeaturesKey: string(input), phonesNamesKey: strings.Join(names, " "),
+		"vc.steps": strconv.Itoa(made), "vc.program": o.Version,
+	}
+	return audio.WriteAtomic(o.Output, func(w io.Writer) error { return safetensors.Write(w, list, meta) })
 }

@@ -1,0 +1,172 @@
+package train
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
+)
+
+// PhoneOptions are the flags of `vc train phones`. Zero values leave the preset's settings alone.
+type PhoneOptions struct {
+	Speakers string   // folder with a folder per speaker, or name=folder,name=folder
+	Labels   string   // folder with SPEAKER.tsv, see corpus.FindPhoneLabels
+	HoldOut  []string // speakers that are scored and not trained on
+	Preset   string   // tiny, small, live or hq: P has the form of that G's encoder; empty for live
+	Set      []string // name=value, each replacing one setting of PhoneConfig
+	Steps    int
+	Batch    int
+	Seed     uint64
+
+	Output  string // the phone network
+	Half    bool   // write float16
+	RunDir  string // folder for metrics; empty for none
+	Device  string // see mlx.FindDevice
+	Quiet   bool
+	Stderr  io.Writer
+	Version string // of the program
+}
+
+// PhoneConfig is everything that decides the training of a phone network besides its recordings.
+type PhoneConfig struct {
+	Preset   string          `json:"preset"`
+	GAN      gan.Config      `json:"gan"` // whose encoder P is like
+	Features features.Config `json:"features"`
+
+	Steps        int     `json:"steps"`
+	Batch        int     `json:"batch"`
+	CropFrames   int     `json:"cropFrames"`
+	LearningRate float64 `json:"learningRate"` // the highest; it rises over RampSteps and falls along a cosine to a fiftieth
+	RampSteps    int     `json:"rampSteps"`
+	WeightDecay  float64 `json:"weightDecay"`
+	Clip         float64 `json:"clip"`
+	EMA          float64 `json:"ema"`       // decay of the averaged weights, which are scored and written
+	Smoothing    float64 `json:"smoothing"` // share of the target that goes to all phones alike
+	Dropout      float64 `json:"dropout"`   // share of the hidden layer's channels silenced for a crop
+
+	WarpRange  float64 `json:"warpRange"`  // largest warp of the mel axis, as a factor less 1
+	SpeedRange float64 `json:"speedRange"` // largest change of tempo, as a factor less 1
+	TiltRange  float64 `json:"tiltRange"`  // largest slope, and bow, of the spectrum at its edges, normalised log-mel units
+	GainDB     float64 `json:"gainDB"`     // largest change of level
+	NoiseShare float64 `json:"noiseShare"` // share of the crops that get noise
+	MinSNRDB   float64 `json:"minSNRDB"`   // of the noise, against the loud frames of the crop
+	MaxSNRDB   float64 `json:"maxSNRDB"`
+	MaskShare  float64 `json:"maskShare"` // share of the crops that lose a range of bands
+	MaskBands  int     `json:"maskBands"` // the widest such range
+
+	Seed          uint64  `json:"seed"`
+	ScoreEvery    int     `json:"scoreEvery"`    // steps between scores, 0 never before the end
+	ScoreFraction float64 `json:"scoreFraction"` // of each speaker's utterances, scored where no speaker is held out
+	LogEvery      int     `json:"logEvery"`
+}
+
+// DefaultPhoneConfig returns the settings of a preset.
+func DefaultPhoneConfig(preset string) (PhoneConfig, error) {
+	g, err := gan.Preset(preset)
+	if err != nil {
+		return PhoneConfig{}, err
+	}
+	c := PhoneConfig{
+		Preset: preset, GAN: g, Features: features.DefaultConfig(),
+		Steps: 8000, Batch: 32, CropFrames: 128, LearningRate: 1e-3, RampSteps: 200, WeightDecay: 1e-2, Clip: 2, EMA: 0.998,
+		Smoothing: 0.05, Dropout: 0.1,
+		WarpRange: 0.25, SpeedRange: 0.15, TiltRange: 0.7, GainDB: 10, NoiseShare: 0.6, MinSNRDB: 3, MaxSNRDB: 40,
+		MaskShare: 0.3, MaskBands: 8,
+		Seed: 1, ScoreEvery: 1000, ScoreFraction: 0.05, LogEvery: 10,
+	}
+	switch preset {
+	case "small":
+		c.Steps, c.Batch, c.LearningRate, c.RampSteps, c.EMA, c.Dropout = 3000, 24, 2e-3, 100, 0.997, 0.05
+	case "tiny":
+		c.Steps, c.Batch, c.LearningRate, c.RampSteps, c.EMA, c.Dropout = 600, 16, 3e-3, 30, 0.99, 0
+		c.ScoreEvery = 200
+	}
+	return c, nil
+}
+
+// Validate names the first field that cannot work.
+func (c PhoneConfig) Validate() error {
+	if err := c.GAN.Validate(); err != nil {
+		return err
+	}
+	if err := c.Features.Validate(); err != nil {
+		return err
+	}
+	if c.GAN.NMels != c.Features.NMels {
+		return fmt.Errorf("phone config: gan.nMels is %d and features.nMels %d, want the same", c.GAN.NMels, c.Features.NMels)
+	}
+	for _, f := range []struct {
+		name      string
+		value     float64
+		low, high float64
+	}{
+		{"steps", float64(c.Steps), 1, 1e8},
+		{"batch", float64(c.Batch), 1, 4096},
+		{"cropFrames", float64(c.CropFrames), 16, 1 << 14},
+		{"learningRate", c.LearningRate, 0, 1},
+		{"rampSteps", float64(c.RampSteps), 0, 1e8},
+		{"weightDecay", c.WeightDecay, 0, 1},
+		{"clip", c.Clip, 0, 1e9},
+		{"ema", c.EMA, 0, 1},
+		{"smoothing", c.Smoothing, 0, 0.9},
+		{"dropout", c.Dropout, 0, 0.9},
+		{"warpRange", c.WarpRange, 0, 1},
+		{"speedRange", c.SpeedRange, 0, 0.5},
+		{"tiltRange", c.TiltRange, 0, 10},
+		{"gainDB", c.GainDB, 0, 100},
+		{"noiseShare", c.NoiseShare, 0, 1},
+		{"minSNRDB", c.MinSNRDB, -100, 200},
+		{"maxSNRDB", c.MaxSNRDB, c.MinSNRDB, 200},
+		{"maskShare", c.MaskShare, 0, 1},
+		{"maskBands", float64(c.MaskBands), 1, float64(c.GAN.NMels)},
+		{"scoreEvery", float64(c.ScoreEvery), 0, 1e8},
+		{"scoreFraction", c.ScoreFraction, 0.001, 0.5},
+		{"logEvery", float64(c.LogEvery), 1, 1e8},
+	} {
+		if math.IsNaN(f.value) || f.value < f.low || f.value > f.high {
+			return fmt.Errorf("phone config: %s is %v, want %v to %v", f.name, f.value, f.low, f.high)
+		}
+	}
+	return nil
+}
+
+// rate is the learning rate at a step: up along a line, then down along half a cosine to a fiftieth.
+func (c PhoneConfig) rate(step int) float64 {
+	if step < c.RampSteps {
+		return c.LearningRate * float64(step+1) / float64(c.RampSteps)
+	}
+	part := float64(step-c.RampSteps) / math.Max(1, float64(c.Steps-c.RampSteps))
+	return c.LearningRate * (0.02 + 0.98*(0.5+0.5*math.Cos(math.Pi*math.Min(part, 1))))
+}
+
+// emaDecay rises from 0 so that the average is not held back by the first, random weights.
+func (c PhoneConfig) emaDecay(step int) float64 {
+	return math.Min(c.EMA, float64(1+step)/float64(10+step))
+}
+
+// applySet overrides one setting, "warpRange=0.3"; nested names are joined by dots.
+func (c *PhoneConfig) applySet(assignment string) error {
+	name, value, ok := strings.Cut(assignment, "=")
+	if !ok || name == "" {
+		return fmt.Errorf("--set %q: want name=value, for instance warpRange=0.3", assignment)
+	}
+	if !json.Valid([]byte(value)) {
+		quoted, _ := json.Marshal(value)
+		value = string(quoted)
+	}
+	parts := strings.Split(name, ".")
+	for i := len(parts) - 1; i >= 0; i-- {
+		key, _ := json.Marshal(parts[i])
+		value = "{" + string(key) + ":" + value + "}"
+	}
+	d := json.NewDecoder(strings.NewReader(value))
+	d.DisallowUnknownFields()
+	if err := d.Decode(c); err != nil {
+		return fmt.Errorf("--set %s: %w", assignment, err)
+	}
+	return nil
+}

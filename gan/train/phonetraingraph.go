@@ -1,0 +1,128 @@
+package train
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/mlx"
+)
+
+// Metrics of a step of the phone network, in the order in which its graph returns them.
+var phoneMetrics = []string{"ok", "norm", "loss", "accuracy"}
+
+// phonePrefix is where all weights of the phone network stand.
+const phonePrefix = "pho."
+
+// phoneStep is one step: cross entropy per labelled frame (Szegedy et al. 2016 for the smoothed target).
+// Inputs: x [batch, frames, nMels], target [batch, frames, phones], keep [batch, bottleneck], taps, schedule (rate, EMA decay).
+func (e *engine) phoneStep(in []*Node, smoothing float64) []*Node {
+	x, target, keep, taps, schedule := in[0], in[1], in[2], in[3], in[4]
+	net := e.over(x.Graph(), mlx.GroupWeights, false)
+	hidden := mlx.Float(net.encodeAs("pho", x, taps))
+	hidden = Mul(hidden, BroadcastToShape(InsertAxes(keep, 1), hidden.Shape()))
+	logits := mlx.Float(net.net.Linear(hidden, "pho.head"))
+	logProbability := LogSoftmax(logits, -1)
+
+	labelled := ReduceSum(target, -1) // 1 or 0 per frame
+	count := MaxScalar(ReduceAllSum(labelled), 1.0)
+	onTarget := ReduceAllSum(Mul(target, logProbability))
+	onAll := ReduceAllSum(Mul(labelled, ReduceMean(logProbability, -1)))
+	loss := Neg(Div(Add(MulScalar(onTarget, 1-smoothing), MulScalar(onAll, smoothing)), count))
+
+	best := ReduceMax(logits, -1)
+	hit := GreaterOrEqual(ReduceSum(Mul(target, logits), -1), best)
+	accuracy := Div(ReduceAllSum(Mul(labelled, ConvertDType(hit, dtypes.Float32))), count)
+
+	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: phonePrefix, Rate: at(schedule, 0)})
+	mlx.UpdateEMA(e.vars, at(schedule, 1), phonePrefix)
+	return stack(ok, norms[0], loss, StopGradient(accuracy))
+}
+
+// phoneRead is the averaged phone network at work: x [batch, frames, nMels] and taps to the log-probabilities of the phones
+// and the hidden layer, joined, [batch, frames, phones+bottleneck].
+func (e *engine) phoneRead(in []*Node) []*Node {
+	net := e.over(in[0].Graph(), mlx.GroupEMA, true)
+	hidden := mlx.Float(net.encodeAs("pho", in[0], in[1]))
+	logits := mlx.Float(net.net.Linear(hidden, "pho.head"))
+	return []*Node{Concatenate([]*Node{LogSoftmax(logits, -1), hidden}, -1)}
+}
+
+// phoneTaps is the stem's mask for a look-ahead.
+func phoneTaps(c PhoneConfig, lookAhead int) *tensors.Tensor {
+	v := make([]float32, c.GAN.StemTaps())
+	for k := range c.GAN.StemPast + 1 + lookAhead {
+		v[k] = 1
+	}
+	return tensors.FromFlatDataAndDimensions(v, len(v))
+}
+
+// learnPhones makes one step.
+func (e *engine) learnPhones(c PhoneConfig, batch *phoneBatch, step int) (results, error) {
+	out, err := e.run("phone", func(in []*Node) []*Node { return e.phoneStep(in, c.Smoothing) },
+		tensors.FromFlatDataAndDimensions(batch.x, c.Batch, c.CropFrames, c.GAN.NMels),
+		tensors.FromFlatDataAndDimensions(batch.target, c.Batch, c.CropFrames, corpus.PhoneCount),
+		tensors.FromFlatDataAndDimensions(batch.keep, c.Batch, c.GAN.Bottleneck),
+		phoneTaps(c, batch.lookAhead),
+		tensors.FromFlatDataAndDimensions([]float32{float32(c.rate(step)), float32(c.emaDecay(step))}, 2))
+	return results{phoneMetrics, out}, err
+}
+
+// Whole utterances are read in windows of one length, since every new shape is compiled anew, and so that a window's frames
+// have all their past, windows overlap.
+const (
+	readFrames = 256
+	readBatch  = 16
+)
+
+// phonePast is how many frames back the phone network sees.
+func (c PhoneConfig) phonePast() int { return c.GAN.StemPast + c.GAN.EncoderBlocks*(c.GAN.Kernel-1) }
+
+// readPhones runs the averaged network over utterances and calls visit with each utterance's log-probabilities
+// [frames, phones] and hidden layer [frames, bottleneck].
+func (e *engine) readPhones(c PhoneConfig, us []labelled, lookAhead int, visit func(i int, logProbability, hidden []float32)) error {
+	type window struct{ utterance, from, skip, frames int } // reads from "from", and keeps frames after skip
+	var windows []window
+	past := min(c.phonePast(), readFrames/2)
+	for i, u := range us {
+		for at := 0; at < u.frames.Len(); {
+			w := window{utterance: i, from: max(0, at-past)}
+			w.skip = at - w.from
+			w.frames = min(readFrames-w.skip, u.frames.Len()-at)
+			if at+w.frames < u.frames.Len() {
+				w.frames -= c.GAN.StemFuture // whose future lies outside the window
+			}
+			windows = append(windows, w)
+			at += w.frames
+		}
+	}
+	m, row := c.GAN.NMels, corpus.PhoneCount+c.GAN.Bottleneck
+	var probabilities, hidden []float32
+	for first := 0; first < len(windows); first += readBatch {
+		x := make([]float32, readBatch*readFrames*m)
+		part := windows[first:min(first+readBatch, len(windows))]
+		for i, w := range part {
+			u := us[w.utterance].frames
+			copy(x[i*readFrames*m:(i+1)*readFrames*m], u.LogMel[w.from*m:])
+		}
+		out, err := e.run("phone reading", e.phoneRead, tensors.FromFlatDataAndDimensions(x, readBatch, readFrames, m), phoneTaps(c, lookAhead))
+		if err != nil {
+			return err
+		}
+		values := tensors.MustCopyFlatData[float32](out)
+		out.MustFinalizeAll()
+		for i, w := range part {
+			for t := range w.frames {
+				v := values[(i*readFrames+w.skip+t)*row:][:row]
+				probabilities = append(probabilities, v[:corpus.PhoneCount]...)
+				hidden = append(hidden, v[corpus.PhoneCount:]...)
+			}
+			if len(probabilities) == us[w.utterance].frames.Len()*corpus.PhoneCount {
+				visit(w.utterance, probabilities, hidden)
+				probabilities, hidden = probabilities[:0], hidden[:0]
+			}
+		}
+	}
+	return nil
+}
