@@ -107,7 +107,7 @@ func sitePackages() []string {
 	}
 	if out, err := exec.Command("python3", "-c",
 		"import site,sys;print('\\n'.join([p for p in sys.path if p]+site.getsitepackages()+[site.getusersitepackages()]))").Output(); err == nil {
-		folders = append(folders, strings.Fields(string(out))...)
+		folders = append(folders, strings.FieldsFunc(string(out), func(c rune) bool { return c == '\n' || c == '\r' })...)
 	}
 	for _, pattern := range []string{"/usr/local/lib/python3*/site-packages", "/usr/local/lib/python3*/dist-packages", "/usr/lib/python3/dist-packages", "/opt/venv/lib/python3*/site-packages"} {
 		matches, _ := filepath.Glob(pattern)
@@ -160,7 +160,7 @@ func CheckPlugin(path string) error {
 		return fmt.Errorf("XLA plugin %s: no symbols (%w): install it again", path, err)
 	}
 	for _, s := range symbols {
-		if s.Name == "GetPjrtApi" {
+		if s.Name == "GetPjrtApi" && s.Section != elf.SHN_UNDEF {
 			return nil
 		}
 	}
@@ -212,7 +212,11 @@ func FindDevice(name string) (Device, error) {
 		if strings.Contains(filepath.Base(argument), "cuda") {
 			kind = "cuda"
 		}
-		return Device{Kind: kind, Path: argument, Config: "xla:" + argument}, nil
+		path, err := filepath.Abs(argument) // a relative one would be looked up as the name of a plugin
+		if err != nil {
+			return Device{}, fmt.Errorf("XLA plugin %s: %w", argument, err)
+		}
+		return Device{Kind: kind, Path: path, Config: "xla:" + path}, nil
 	}
 	return Device{}, fmt.Errorf("device %q: unknown, want auto, cpu, go, cuda or cuda:N", name)
 }
