@@ -33,7 +33,6 @@ func NewF0Tracker(cfg Config) *F0Tracker {
 	p.front.init(cfg)
 	p.corr.init(cfg, &p.front)
 	p.path.init(&p.corr)
-	p.voice.init(&p.corr)
 	return p
 }
 
@@ -97,10 +96,14 @@ func (p *F0Tracker) emit() float32 {
 	p.emitted++
 	p.corr.correlate(float64(centre) / float64(p.front.decimation))
 	lag := p.path.step(&p.corr, p.voice.voiced)
-	voiced := p.voice.step(&p.corr)
-	if !voiced || lag == 0 {
+	var period, wide float64
+	if lag > 0 {
+		period, wide = p.front.refine(lag*float64(p.front.decimation), centre, p.position, p.corr.noise)
+	}
+	if voiced := p.voice.step(&p.corr, wide); !voiced || lag == 0 {
 		return 0
 	}
-	f0 := float64(p.cfg.SampleRate) / p.front.refine(lag*float64(p.front.decimation), centre, p.position)
+	p.path.learn()
+	f0 := float64(p.cfg.SampleRate) / period
 	return float32(math.Min(math.Max(f0, p.cfg.F0MinHz), p.cfg.F0MaxHz))
 }

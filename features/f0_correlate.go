@@ -6,9 +6,19 @@ import "math"
 const (
 	f0ShortSec   = 0.010 // the short window; one period where that is longer
 	f0LongSec    = 0.020 // the long window, for all periods
-	f0NoiseRMS   = 2e-4  // added to the energies: what is weaker than this (-74 dBFS) does not correlate
-	f0OctaveCost = 0.01  // taken off the correlation per octave of the lag, so that a period wins over its multiples
+	f0OctaveCost = 0.03  // taken off the correlation per octave of the lag, so that a period wins over its multiples
+
+	// Noise added to the power of both windows, so that what is weaker does not correlate.
+	f0NoiseDB         = -80.0 // dBFS
+	f0RelativeNoiseDB = -41.0 // the same, relative to the loudest that was heard lately
+
+	f0LevelBlocks = 10    // blocks whose levels the voicing decision sees: 25 ms
+	f0LoudestDB   = -50.0 // dBFS, the least that counts as the loudest
+	f0LoudestFall = 0.02  // dB per frame
 )
+
+// f0Levels are powers in dB: of the last f0LevelBlocks blocks, then of each pair of blocks, the last first.
+type f0Levels [1 + f0LevelBlocks/2]float64
 
 // f0Correlator correlates the decimated signal with its own past. Every product is formed once, as part of a block's
 // sum; the windows are made of whole blocks.
@@ -18,16 +28,19 @@ type f0Correlator struct {
 	minLag, maxLag int // decimated samples, with f0Margin beyond the range of F0
 	lags           int
 
-	ring    int       // blocks remembered
-	total   int       // blocks since the beginning of the signal
-	product []float64 // [ring*lags] sums of x(n) x(n-lag)
-	past    []float64 // [ring*lags] sums of x(n-lag)^2
-	present []float64 // [ring] sums of x(n)^2
-	wide    []float64 // [ring] energy per sample
-	low     []float64 // [ring] the same of the low band
+	ring      int       // blocks remembered
+	total     int       // blocks since the beginning of the signal
+	product   []float64 // [ring, lags] sums of x(n) x(n-lag)
+	past      []float64 // [ring, lags] sums of x(n-lag)^2
+	present   []float64 // [ring] sums of x(n)^2
+	wide, low []float64 // [ring] power of the signal before the low-pass filters, and of its low band
 
-	cost        []float64 // [lags] f0OctaveCost
-	short, long []float64 // [lags] the correlations of the current frame, less the cost
+	// Of the current frame.
+	wideLevels, lowLevels f0Levels
+	loudest               float64   // running maximum of the wide level, dB
+	noise                 float64   // power
+	short, long           []float64 // [lags] the correlations, less the cost
+	cost                  []float64 // [lags]
 }
 
 func (c *f0Correlator) init(cfg Config, front *f0Front) {
@@ -39,23 +52,23 @@ func (c *f0Correlator) init(cfg Config, front *f0Front) {
 	block := float64(front.block)
 	window := math.Max(f0LongSec*front.rate, float64(c.maxLag))
 	ahead := float64(cfg.WinLength/2) / float64(front.decimation)
-	c.ring = int(window/block) + int(ahead/block) + 4
-	c.ring = max(c.ring, f0LevelBlocks+1)
+	c.ring = max(int(window/block)+int(ahead/block)+4, f0LevelBlocks)
 	c.product = make([]float64, c.ring*c.lags)
 	c.past = make([]float64, c.ring*c.lags)
 	c.present = make([]float64, c.ring)
 	c.wide = make([]float64, c.ring)
 	c.low = make([]float64, c.ring)
-	c.cost = make([]float64, c.lags)
 	c.short = make([]float64, c.lags)
 	c.long = make([]float64, c.lags)
+	c.cost = make([]float64, c.lags)
 	for i := range c.cost {
 		c.cost[i] = f0OctaveCost * math.Log2(float64(c.minLag+i)/float64(c.minLag))
 	}
+	c.reset()
 }
 
 func (c *f0Correlator) reset() {
-	c.total = 0
+	c.total, c.loudest = 0, f0LoudestDB
 	clear(c.product)
 	clear(c.past)
 	clear(c.present)
@@ -65,65 +78,68 @@ func (c *f0Correlator) reset() {
 
 // endBlock adds the block that the front end has just filled.
 func (c *f0Correlator) endBlock() {
-	n := c.front.block
-	all := c.front.dec.last(n + c.maxLag)
+	all := c.front.decimated.last(c.front.block + c.maxLag)
 	x := all[c.maxLag:]
 	slot := c.total % c.ring
 	c.total++
-	var e float64
-	for _, v := range x {
-		e += v * v
-	}
-	c.present[slot], c.wide[slot], c.low[slot] = e, c.front.wideBlk, c.front.lowBlk
-	product := c.product[slot*c.lags : (slot+1)*c.lags]
-	past := c.past[slot*c.lags : (slot+1)*c.lags]
-	e = 0
-	for _, v := range all[c.maxLag-c.minLag:][:n] {
-		e += v * v
-	}
+	c.present[slot] = dot(x, x)
+	c.wide[slot], c.low[slot] = c.front.widePower, c.front.lowPower
+
+	product := c.product[slot*c.lags:][:c.lags]
+	past := c.past[slot*c.lags:][:c.lags]
+	start := c.maxLag - c.minLag
+	energy := dot(all[start:][:len(x)], all[start:][:len(x)])
 	for i := range product {
-		at := c.maxLag - c.minLag - i
-		y := all[at:][:len(x)]
-		var s0, s1 float64
-		j := 0
-		for ; j+1 < len(x) && j+1 < len(y); j += 2 {
-			s0 += x[j] * y[j]
-			s1 += x[j+1] * y[j+1]
-		}
-		if j < len(x) {
-			s0 += x[j] * y[j]
-		}
-		product[i] = s0 + s1
-		past[i] = math.Max(e, 0)
-		if at > 0 {
-			e += all[at-1]*all[at-1] - y[n-1]*y[n-1]
+		y := all[start-i:][:len(x)]
+		product[i] = dot(x, y)
+		past[i] = math.Max(energy, 0)
+		if start > i {
+			first, last := all[start-i-1], y[len(y)-1]
+			energy += first*first - last*last
 		}
 	}
 }
 
-// correlate fills short and long for the frame whose centre is given in decimated samples.
+func dot(x, y []float64) float64 {
+	y = y[:len(x)]
+	var s, t float64
+	i := 0
+	for ; i+1 < len(x); i += 2 {
+		s += x[i] * y[i]
+		t += x[i+1] * y[i+1]
+	}
+	if i < len(x) {
+		s += x[i] * y[i]
+	}
+	return s + t
+}
+
+// correlate describes the frame whose centre is given in decimated samples and whose last block has just ended.
 func (c *f0Correlator) correlate(centre float64) {
+	c.wideLevels.measure(c.wide, c.total)
+	c.lowLevels.measure(c.low, c.total)
+	c.loudest = max(c.wideLevels[0], c.loudest-f0LoudestFall, f0LoudestDB)
+	c.noise = math.Pow(10, math.Max(f0NoiseDB, c.loudest+f0RelativeNoiseDB)/10)
+
 	block := c.front.block
 	shortest := int(math.Round(f0ShortSec * c.front.rate))
-	longBlocks := int(math.Round(f0LongSec * c.front.rate / float64(block)))
+	long := max(1, int(math.Round(f0LongSec*c.front.rate/float64(block))))
 	for i := range c.short {
-		lag := c.minLag + i
-		c.short[i] = c.window(i, (max(lag, shortest)+block-1)/block, centre) - c.cost[i]
-		c.long[i] = c.window(i, longBlocks, centre) - c.cost[i]
+		short := (max(c.minLag+i, shortest) + block - 1) / block
+		c.short[i] = c.window(i, short, centre) - c.cost[i]
+		c.long[i] = c.window(i, long, centre) - c.cost[i]
 	}
 }
 
-// window is the correlation at a lag between two windows of so many blocks, which together lie around the centre, or
-// as near as the samples reach.
+// window is the correlation at lag number i between two windows of so many blocks, which together lie around the centre,
+// or as near to it as the samples reach.
 func (c *f0Correlator) window(i, blocks int, centre float64) float64 {
 	block := c.front.block
-	beyond := float64(c.total*block) - centre - float64(blocks*block+c.minLag+i)/2
-	last := c.total - 1
-	if beyond > 0 {
-		last -= int(beyond / float64(block))
+	slot := c.total - 1
+	if beyond := float64(c.total*block) - centre - float64(blocks*block+c.minLag+i)/2; beyond > 0 {
+		slot -= int(beyond / float64(block))
 	}
-	slot := last % c.ring
-	if slot < 0 {
+	if slot %= c.ring; slot < 0 {
 		slot += c.ring
 	}
 	var xy, xx, yy float64
@@ -135,24 +151,24 @@ func (c *f0Correlator) window(i, blocks int, centre float64) float64 {
 			slot = c.ring - 1
 		}
 	}
-	return xy / (math.Sqrt(xx*yy) + float64(blocks*block)*f0NoiseRMS*f0NoiseRMS)
+	return xy / (math.Sqrt(xx*yy) + float64(blocks*block)*c.noise)
 }
 
-// peak is the place and height of the largest local maximum of r, the first of the largest values where none is.
-func peak(r []float64) (int, float64) {
-	best := -1
-	for i := f0Margin; i+f0Margin < len(r); i++ {
-		if r[i] >= r[i-1] && r[i] > r[i+1] && (best < 0 || r[i] > r[best]) {
-			best = i
-		}
-	}
-	if best < 0 {
-		best = f0Margin
-		for i := range r[f0Margin : len(r)-f0Margin] {
-			if r[f0Margin+i] > r[best] {
-				best = f0Margin + i
+// measure takes the levels of the blocks up to number total, kept in a ring.
+func (l *f0Levels) measure(power []float64, total int) {
+	const floor = 1e-10
+	var sum float64
+	for i := range f0LevelBlocks / 2 {
+		var pair float64
+		for j := range 2 {
+			slot := (total - 1 - 2*i - j) % len(power)
+			if slot < 0 {
+				slot += len(power)
 			}
+			pair += power[slot]
 		}
+		l[1+i] = 10 * math.Log10(pair/2+floor)
+		sum += pair
 	}
-	return best, r[best]
+	l[0] = 10 * math.Log10(sum/f0LevelBlocks+floor)
 }

@@ -22,15 +22,15 @@ type f0Front struct {
 	antiAlias [3]biquad
 	lowBand   biquad
 
-	full history // band-limited, full rate
-	dec  history // the same, decimated
+	wide      history // after the high-pass filter
+	smooth    history // after the low-pass filter too
+	decimated history // every decimation-th sample of smooth
 
 	phase  int // samples since the last decimated one
 	filled int // decimated samples in the current block
 
-	wide, low        float64 // energy in the current block so far: high-passed at full rate, and the low band
-	wideBlk, lowBlk  float64 // energy per sample of the last complete block
-	decimatedInTotal int
+	wideSum, lowSum     float64 // energy in the current block
+	widePower, lowPower float64 // of the last complete block
 }
 
 func (f *f0Front) init(cfg Config) {
@@ -44,9 +44,12 @@ func (f *f0Front) init(cfg Config) {
 		f.antiAlias[i] = newLowPass(fs, 0.4*f.rate, q)
 	}
 	f.lowBand = newLowPass(f.rate, math.Min(f0LowBandHz, 0.3*f.rate), math.Sqrt2/2)
-	longest := int(fs/math.Max(cfg.F0MinHz, f0LowestHz)) + 2*f.decimation
-	f.full.init(3*longest + cfg.WinLength)
-	f.dec.init(longest/f.decimation + 2*f.block + 2*f0Margin + 4)
+	longest := int(fs/math.Max(cfg.F0MinHz, f0LowestHz)) + (f0Margin+1)*f.decimation
+	keep := 3*longest + cfg.WinLength + 2*int(f0ShortSec*fs)
+	f.wide.init(keep)
+	f.smooth.init(keep)
+	f.decimated.init(longest/f.decimation + 2*f.block + 2*f0Margin)
+	f.reset()
 }
 
 func (f *f0Front) reset() {
@@ -55,39 +58,39 @@ func (f *f0Front) reset() {
 		f.antiAlias[i].reset()
 	}
 	f.lowBand.reset()
-	f.full.reset()
-	f.dec.reset()
+	f.wide.reset()
+	f.smooth.reset()
+	f.decimated.reset()
 	f.phase, f.filled = 0, 0
-	f.wide, f.low, f.wideBlk, f.lowBlk = 0, 0, 0, 0
+	f.wideSum, f.lowSum, f.widePower, f.lowPower = 0, 0, 0, 0
 }
 
 // push takes a sample and says whether it ended a block.
 func (f *f0Front) push(v float64) bool {
 	if v-v != 0 {
-		v = 0
+		v = 0 // a NaN would stay in the filters for ever
 	}
 	v = f.highPass.filter(v)
-	f.wide += v * v
+	f.wide.push(v)
+	f.wideSum += v * v
 	for i := range f.antiAlias {
 		v = f.antiAlias[i].filter(v)
 	}
-	f.full.push(v)
-	f.phase++
-	if f.phase < f.decimation {
+	f.smooth.push(v)
+	if f.phase++; f.phase < f.decimation {
 		return false
 	}
 	f.phase = 0
-	f.dec.push(v)
+	f.decimated.push(v)
 	u := f.lowBand.filter(v)
-	f.low += u * u
-	f.filled++
-	if f.filled < f.block {
+	f.lowSum += u * u
+	if f.filled++; f.filled < f.block {
 		return false
 	}
 	f.filled = 0
-	f.wideBlk = f.wide / float64(f.block*f.decimation)
-	f.lowBlk = f.low / float64(f.block)
-	f.wide, f.low = 0, 0
+	f.widePower = f.wideSum / float64(f.block*f.decimation)
+	f.lowPower = f.lowSum / float64(f.block)
+	f.wideSum, f.lowSum = 0, 0
 	f.highPass.settle()
 	for i := range f.antiAlias {
 		f.antiAlias[i].settle()
@@ -96,10 +99,43 @@ func (f *f0Front) push(v float64) bool {
 	return true
 }
 
+// refine finds the period near lag, both in samples, and how well the wide band correlates there, with noise of that
+// power added. centre is the middle of the frame, end the number of samples taken in.
+func (f *f0Front) refine(lag float64, centre, end int, noise float64) (period, correlation float64) {
+	around := int(math.Round(lag))
+	reach := f.decimation
+	w := max(around, int(f0ShortSec*f.rate)*f.decimation)
+	late := max(0, end-centre-(w+around)/2-1) // samples after the later window
+	need := late + w + around + reach + 1
+	x := f.smooth.last(need)[:need-late]
+	best, top := around, math.Inf(-1)
+	for k := max(2, around-reach); k <= around+reach; k++ {
+		if r := correlateAt(x, w, k, 0); r > top {
+			best, top = k, r
+		}
+	}
+	period = lag
+	if a, b := correlateAt(x, w, best-1, 0), correlateAt(x, w, best+1, 0); a <= top && b <= top {
+		shift, _ := parabola(a, top, b)
+		period = float64(best) + shift
+	}
+	x = f.wide.last(need)[:need-late]
+	for k := best - 1; k <= best+1; k++ {
+		correlation = math.Max(correlation, correlateAt(x, w, k, noise))
+	}
+	return period, correlation
+}
+
+// correlateAt is the normalised correlation of the last w samples of x with those lag before.
+func correlateAt(x []float64, w, lag int, noise float64) float64 {
+	a, b := x[len(x)-w:], x[len(x)-w-lag:len(x)-lag]
+	return dot(a, b) / (math.Sqrt(dot(a, a)*dot(b, b)) + float64(w)*noise + 1e-30)
+}
+
 // history is the end of a signal in one piece of memory, zeros before its beginning.
 type history struct {
 	buf  []float64
-	keep int
+	keep int // samples at least
 	end  int
 }
 

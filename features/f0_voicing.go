@@ -2,77 +2,66 @@ package features
 
 import "math"
 
-const (
-	f0LevelBlocks = 10 // blocks whose levels the voicing decision sees: 25 ms
-	f0Inputs      = 18
-)
+// f0Inputs is how many numbers the voicing network sees.
+const f0Inputs = 19
 
-// f0Voicing decides whether a frame has a voice.
+// f0SilenceDB is the level in dBFS below which nothing counts as a voice.
+const f0SilenceDB = -65.0
+
+// f0Voicing decides whether a frame has a voice, by a network of one hidden layer: no single threshold on a correlation
+// serves deep and high, clear and hoarse voices alike. It was taught the decisions of Praat, which sees the
+// future as well (testdata/f0_train.py); the speakers whose recordings are the test were not among the teachers.
 type f0Voicing struct {
-	voiced bool
-	peak   float64 // the running maximum of the level, dB
+	voiced bool // the last decision
 	in     [f0Inputs]float64
 }
 
-func (v *f0Voicing) init(*f0Correlator) { v.reset() }
+func (v *f0Voicing) reset() { v.voiced = false }
 
-func (v *f0Voicing) reset() { v.voiced, v.peak = false, f0PeakFloor }
-
-const (
-	f0PeakFloor = -50.0 // dBFS
-	f0PeakDecay = 0.02  // dB per frame
-)
-
-// inputs describes the frame for which c was filled last.
-func (v *f0Voicing) inputs(c *f0Correlator) *[f0Inputs]float64 {
-	si, s := peak(c.short)
-	li, l := peak(c.long)
-	in := &v.in
-	in[0], in[1], in[2], in[3] = s, l, c.short[li], c.long[si]
-	in[4] = math.Log2(float64(c.minLag+si) / float64(c.minLag+li))
-	in[5] = math.Log2(float64(c.minLag+li) / (0.01 * c.front.rate))
-	c.levels(in[6:12], c.wide)
-	c.levels(in[12:18], c.low)
-	v.peak = max(in[6], v.peak-f0PeakDecay, f0PeakFloor)
-	for i := 6; i < f0Inputs; i++ {
-		in[i] = max(in[i]-v.peak, -60)
-	}
-	return in
-}
-
-// levels writes the level of the last f0LevelBlocks blocks in dB, then those of pairs of blocks, the last first.
-func (c *f0Correlator) levels(dst, energy []float64) {
-	var sum float64
-	for i := range f0LevelBlocks / 2 {
-		var pair float64
-		for j := range 2 {
-			slot := (c.total - 1 - 2*i - j) % c.ring
-			if slot < 0 {
-				slot += c.ring
-			}
-			pair += energy[slot]
-		}
-		dst[1+i] = 10 * math.Log10(pair/2+1e-10)
-		sum += pair
-	}
-	dst[0] = 10 * math.Log10(sum/f0LevelBlocks+1e-10)
-}
-
-// step decides: a hidden layer of hyperbolic tangents, then a sum that is positive for a voice.
-func (v *f0Voicing) step(c *f0Correlator) bool {
-	in := v.inputs(c)
+// step decides about the frame that c describes. wide is the wide-band correlation at the period.
+func (v *f0Voicing) step(c *f0Correlator, wide float64) bool {
+	v.look(c, wide)
 	sum := f0VoicingBias
 	for i := range f0VoicingWeights {
 		w := &f0VoicingWeights[i]
 		h := w[0]
-		for j, x := range in {
+		for j, x := range v.in {
 			h += w[2+j] * x
 		}
 		sum += w[1] * math.Tanh(h)
 	}
-	v.voiced = sum > 0 && in[6]+v.peak > f0SilenceDB
+	v.voiced = sum > 0 && c.wideLevels[0] > f0SilenceDB
 	return v.voiced
 }
 
-// f0SilenceDB is the level below which nothing counts as a voice, in dBFS.
-const f0SilenceDB = -65.0
+// look fills in. All of it is independent of the signal's level, but for levels near silence.
+func (v *f0Voicing) look(c *f0Correlator, wide float64) {
+	short, long := largestPeak(c.short), largestPeak(c.long)
+	v.in[0], v.in[1] = c.short[short], c.long[long]
+	v.in[2], v.in[3] = c.short[long], c.long[short]
+	v.in[4] = math.Log2(float64(c.minLag+short) / float64(c.minLag+long))
+	v.in[5] = math.Log2(float64(c.minLag+long) / (0.01 * c.front.rate))
+	for i := range c.wideLevels {
+		v.in[6+i] = math.Max(c.wideLevels[i]-c.loudest, -60)
+		v.in[12+i] = math.Max(c.lowLevels[i]-c.loudest, -60)
+	}
+	v.in[18] = wide
+}
+
+// largestPeak is the place of the largest local maximum of r within its margins, that of the largest value where there
+// is none.
+func largestPeak(r []float64) int {
+	peak, top := -1, f0Margin
+	for i := f0Margin; i+f0Margin < len(r); i++ {
+		if r[i] > r[top] {
+			top = i
+		}
+		if r[i] >= r[i-1] && r[i] > r[i+1] && (peak < 0 || r[i] > r[peak]) {
+			peak = i
+		}
+	}
+	if peak < 0 {
+		return top
+	}
+	return peak
+}
