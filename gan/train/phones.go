@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
@@ -60,6 +61,13 @@ func loadPhones(vars *mlx.Vars, cfg Config, path string, start bool) error {
 	var own gan.Config
 	if err := json.Unmarshal([]byte(text), &own); err != nil {
 		return fmt.Errorf("--phones: %s: %w", path, err)
+	}
+	var input features.Config
+	if err := json.Unmarshal([]byte(f.Metadata()[phonesFeaturesKey]), &input); err != nil {
+		return fmt.Errorf("--phones: %s: the header's %s: %w", path, phonesFeaturesKey, err)
+	}
+	if input != cfg.Features {
+		return fmt.Errorf("--phones: %s was trained on features %+v, this run has %+v: train it anew with `vc train phones`", path, input, cfg.Features)
 	}
 	for _, p := range PhoneParams(cfg.GAN, 0) {
 		if strings.HasPrefix(p.Name, "pho.head.") {
