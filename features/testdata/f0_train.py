@@ -3,8 +3,11 @@
     python f0_train.py dump.txt > ../f0_weights.go
 
 Every line of dump.txt is one frame: speaker, number of the recording, the inputs of the network, and the reference's F0
-in Hz (0 = unvoiced), separated by spaces. Speakers named in HELD_OUT are scored, never learned from.
-Made with scikit-learn 1.x and numpy.
+in Hz (0 = unvoiced), separated by spaces; f0_material.py says how it is made. Speakers in HELD_OUT are scored, never
+learned from. The committed weights were taught by, besides tones and noises, 14 recordings each of ls19, ls26, ls27, ls2033
+(LibriSpeech speakers 19, 26, 27, 2033, CC BY 4.0), carlo and rufem (Asterisk prompts, Carlo Flora and Maxim of ivrvoice.ru,
+CC BY 3.0), s0913 (AISHELL-1, Apache-2.0), and bdl and rms (synthetic voices made from CMU ARCTIC).
+Made with scikit-learn 1.9.1 and numpy 2.4.6.
 """
 import sys
 import warnings
