@@ -93,9 +93,10 @@ func complete(e env, app *cli.App, words []string) []string {
 	}
 	cur, before := words[len(words)-1], words[:len(words)-1]
 	var command *cli.Command
+	commands := app.Commands
 	for _, w := range before {
-		if command = findCommand(app.Commands, w); command != nil {
-			break
+		if next := findCommand(commands, w); next != nil {
+			command, commands = next, next.Subcommands
 		}
 	}
 	var all []string
@@ -122,6 +123,12 @@ func complete(e env, app *cli.App, words []string) []string {
 		}
 	case command.Name == "completion":
 		all = []string{"bash", "fish", "zsh"}
+	case findCommand(app.Commands, before[len(before)-1]) == command:
+		for _, c := range command.Subcommands {
+			if !c.Hidden && c.Name != "help" {
+				all = append(all, c.Name)
+			}
+		}
 	}
 	var fitting []string
 	for _, a := range all {
@@ -152,7 +159,7 @@ func flagAnswers(e env, flag, model string) []string {
 	case "vocoder":
 		return vocoderNames()
 	case "device":
-		return []string{"auto", "cpu", "cuda", "cuda:0"}
+		return []string{"auto", "cpu", "go", "cuda", "cuda:0"}
 	case "format":
 		return formatNames()
 	case "latency":
