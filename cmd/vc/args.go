@@ -36,18 +36,20 @@ func reorder(app *cli.App, argv []string) ([]string, error) {
 	}
 	commands := app.Commands
 	var command *cli.Command
+	name := "" // with that of the command it belongs to, as typed
 	for at < len(argv) {
 		next := findCommand(commands, argv[at])
 		if next == nil {
 			break
 		}
 		command, commands = next, next.Subcommands
+		name = strings.TrimSpace(name + " " + next.Name)
 		at++
 	}
 	if command == nil || command.SkipFlagParsing {
 		return argv, nil
 	}
-	flags, rest, err := splitArguments(command, argv[at:])
+	flags, rest, err := splitArguments(command, name, argv[at:])
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +66,8 @@ func reorder(app *cli.App, argv []string) ([]string, error) {
 	return append(out, rest...), nil
 }
 
-// splitArguments separates a command's flags, with their values, from its other arguments.
-func splitArguments(command *cli.Command, args []string) (flags, rest []string, err error) {
+// splitArguments separates a command's flags, with their values, from its other arguments. name is the command's full name.
+func splitArguments(command *cli.Command, name string, args []string) (flags, rest []string, err error) {
 	known := flagTable(command.Flags)
 	for i := 0; i < len(args); i++ {
 		a := args[i]
@@ -77,20 +79,20 @@ func splitArguments(command *cli.Command, args []string) (flags, rest []string, 
 			continue
 		}
 		flags = append(flags, a)
-		name, _, joined := splitFlag(a)
-		takes, ok := known[name]
-		if !ok && !isHelp(name) {
-			return nil, nil, unknownFlag(command, a, known)
+		flag, _, joined := splitFlag(a)
+		takes, ok := known[flag]
+		if !ok && !isHelp(flag) {
+			return nil, nil, unknownFlag(name, a, known)
 		}
 		if !takes || joined {
 			continue
 		}
 		if i+1 == len(args) {
-			return nil, nil, usagef(command.Name, "%s: flag %s needs a value", command.Name, a)
+			return nil, nil, usagef(name, "%s: flag %s needs a value", name, a)
 		}
 		i++
 		if next, _, _ := splitFlag(args[i]); isFlag(args[i]) && isKnown(known, next) {
-			return nil, nil, usagef(command.Name, "%s: flag %s needs a value, but flag %s follows it", command.Name, a, args[i])
+			return nil, nil, usagef(name, "%s: flag %s needs a value, but flag %s follows it", name, a, args[i])
 		}
 		flags = append(flags, args[i])
 	}
@@ -104,13 +106,13 @@ func isKnown(table map[string]bool, name string) bool {
 	return ok || isHelp(name)
 }
 
-func unknownFlag(command *cli.Command, word string, known map[string]bool) error {
+func unknownFlag(command, word string, known map[string]bool) error {
 	name, _, _ := splitFlag(word)
 	long := slices.DeleteFunc(slices.Collect(maps.Keys(known)), func(n string) bool { return len(n) == 1 })
 	if near := nearest(name, long); near != "" {
-		return usagef(command.Name, "%s: flag %s is not known, did you mean --%s?", command.Name, word, near)
+		return usagef(command, "%s: flag %s is not known, did you mean --%s?", command, word, near)
 	}
-	return usagef(command.Name, "%s: flag %s is not known", command.Name, word)
+	return usagef(command, "%s: flag %s is not known", command, word)
 }
 
 // flagTable maps every name and alias to whether the flag takes a value.
