@@ -113,11 +113,12 @@ func (b *bookkeeper) add(step int, rs []results) error {
 	return b.flush()
 }
 
+// addValidation writes down the scores after a step; step is -1 before the first.
 func (b *bookkeeper) addValidation(step int, values []float32) error {
 	if err := b.flush(); err != nil {
 		return err
 	}
-	m := record{Step: step, Rate: b.cfg.rate(step), Metrics: map[string]float32{}}
+	m := record{Step: max(step, 0), Rate: b.cfg.rate(max(step, 0)), Metrics: map[string]float32{}}
 	for i, name := range validMetrics {
 		m.Metrics[name] = values[i]
 	}
