@@ -47,7 +47,8 @@ func (r *runner) drawCurves() error {
 				s.Smooth = 0
 			}
 			for _, m := range records {
-				if v, ok := m.Metrics[name]; ok {
+				// A term that is not in use yet is exactly 0 and no part of its curve.
+				if v, ok := m.Metrics[name]; ok && v != 0 {
 					s.X, s.Y = append(s.X, float64(m.Step)), append(s.Y, float64(v))
 				}
 			}
