@@ -4,7 +4,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"testing"
-	"time"
+
+	"github.com/gomlx/compute"
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
@@ -62,30 +63,79 @@ func testEngine(t testing.TB, cfg Config, device string, native bool, speakers i
 	return newEngine(cfg, backend, native, vars, infos, false)
 }
 
-func TestSpeed(t *testing.T) {
-	preset := os.Getenv("VC_PRESET")
-	if preset == "" {
-		t.Skip("set VC_PRESET and VC_DEVICE to time the training steps")
-	}
-	cfg, err := DefaultConfig(preset)
+// microConfig has every part of the networks in a size whose steps take milliseconds: residual blocks with and without a
+// skip convolution, and a stem that looks both ways.
+func microConfig(t testing.TB) Config {
+	t.Helper()
+	c, err := DefaultConfig("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, native := range []bool{os.Getenv("VC_NATIVE") != ""} {
-		e := testEngine(t, cfg, os.Getenv("VC_DEVICE"), native, 4)
-		for _, from := range []int{0, cfg.WarmUpSteps(), cfg.sourceStep()} {
-			for i := range 4 {
-				start := time.Now()
-				rs, err := e.step(randomBatch(cfg, 4, from+i))
+	c.GAN = gan.Config{
+		NMels: 16, Width: 8, Hidden: 12, Kernel: 3, StemPast: 2, StemFuture: 2,
+		EncoderBlocks: 1, DecoderBlocks: 1, Bottleneck: 4,
+		StyleDim: 4, LatentDim: 3, MapWidth: 6, MapLayers: 2,
+		BodyWidths: []int{2, 3, 3, 4},
+	}
+	c.Features.NMels = c.GAN.NMels
+	c.Steps, c.Batch, c.CropFrames, c.StyleFrames = 9, 4, 12, 10
+	c.WarmUpShare, c.SourceShare = 1.0/3, 0.5 // steps 0-2 warm up, 3-5 are the star's, from 6 on with C
+	c.RampSteps = 1
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func openGo(t testing.TB) compute.Backend {
+	t.Helper()
+	d, err := mlx.FindDevice("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := d.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Finalize)
+	return b
+}
+
+// BenchmarkStep times the three kinds of step. VC_PRESET (tiny), VC_DEVICE (go) and VC_NATIVE choose what.
+func BenchmarkStep(b *testing.B) {
+	preset, device := os.Getenv("VC_PRESET"), os.Getenv("VC_DEVICE")
+	if preset == "" {
+		preset = "tiny"
+	}
+	if device == "" {
+		device = "go"
+	}
+	cfg, err := DefaultConfig(preset)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, phase := range []struct {
+		name string
+		step int
+	}{{"warm-up", 0}, {"star", cfg.WarmUpSteps()}, {"star with source classifier", cfg.sourceStep()}} {
+		b.Run(phase.name, func(b *testing.B) {
+			e := testEngine(b, cfg, device, os.Getenv("VC_NATIVE") != "", 4)
+			batch := randomBatch(cfg, 4, phase.step)
+			step := func() {
+				rs, err := e.step(batch)
 				if err != nil {
-					t.Fatal(err)
+					b.Fatal(err)
 				}
 				for _, r := range rs {
-					t.Log(native, r.names, r.fetch())
+					r.fetch() // waits for the device
 				}
-				t.Logf("native %v step %d: %v", native, from+i, time.Since(start))
 			}
-		}
+			step() // compiles
+			for b.Loop() {
+				step()
+			}
+			audio := float64(cfg.Batch*cfg.CropFrames*cfg.Features.Hop) / float64(cfg.Features.SampleRate)
+			b.ReportMetric(audio*float64(b.N)/b.Elapsed().Seconds(), "audio-s/s")
+		})
 	}
-	_ = gan.Controls
 }
