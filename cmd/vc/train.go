@@ -28,7 +28,7 @@ EXAMPLES
       vc train --run runs/live --resume
 
    change any number of the configuration:
-      vc train --speakers recordings --set losses.cycle=2 --set optimizer.rate=2e-4`
+      vc train --speakers recordings --set loss.cycle=2 --set learningRate=2e-4`
 
 func trainCommand(e env) *cli.Command {
 	return &cli.Command{
@@ -48,6 +48,7 @@ func trainCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "init", Usage: "start from the weights of `MODEL`"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "chosen by the preset", Usage: "`SEED` of all randomness; the same seed gives the same run on a CPU"},
+			&cli.IntFlag{Name: "rate", Usage: "sound of `N` samples a second: 16000 or 24000, which needs recordings of that rate or more (default 16000)"},
 			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
 			&cli.StringFlag{Name: "config", Usage: "JSON `FILE` with settings that replace the preset's"},
 			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` replaces one setting; may be given again"},
@@ -73,7 +74,7 @@ func trainOptions(e env, c *cli.Context) (train.Options, error) {
 		Speakers: c.String("speakers"), Preset: c.String("preset"), Steps: c.Int("steps"), RunDir: c.String("run"),
 		Resume: c.Bool("resume"), SnapshotEvery: c.Int("snapshot-every"), Output: c.String("output"),
 		Init: c.String("init"), Device: c.String("device"), ConfigFile: c.String("config"), Phones: c.String("phones"),
-		Set: c.StringSlice("set"), Seed: c.Uint64("seed"), Batch: c.Int("batch"), Quiet: c.Bool("quiet"),
+		Set: c.StringSlice("set"), Seed: c.Uint64("seed"), Batch: c.Int("batch"), Rate: c.Int("rate"), Quiet: c.Bool("quiet"),
 		Stderr: e.stderr, Version: e.version,
 	}
 	if c.NArg() > 0 {
@@ -90,7 +91,7 @@ func trainOptions(e env, c *cli.Context) (train.Options, error) {
 	for _, n := range []struct {
 		flag  string
 		value int
-	}{{"steps", o.Steps}, {"snapshot-every", o.SnapshotEvery}, {"batch", o.Batch}} {
+	}{{"steps", o.Steps}, {"snapshot-every", o.SnapshotEvery}, {"batch", o.Batch}, {"rate", o.Rate}} {
 		if c.IsSet(n.flag) && n.value < 1 {
 			return fail("--%s is %d, want at least 1", n.flag, n.value)
 		}

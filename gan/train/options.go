@@ -13,6 +13,7 @@ type Options struct {
 	Set           []string // name=value, each replacing one setting
 	Steps         int
 	Batch         int
+	Rate          int // samples per second of the model: 16000 or 24000
 	SnapshotEvery int
 	Seed          uint64
 

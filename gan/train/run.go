@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
@@ -126,6 +127,16 @@ func (r *runner) configure() error {
 				return fmt.Errorf("--init: %w", err)
 			}
 			cfg.GAN, cfg.Features = m.Config, m.Features
+		}
+		if o.Rate > 0 {
+			f, err := features.ConfigForRate(o.Rate)
+			if err != nil {
+				return fmt.Errorf("--rate: %w", err)
+			}
+			if o.Init != "" && f != cfg.Features {
+				return fmt.Errorf("--rate %d does not fit the model of --init, which has %d: leave --rate out", o.Rate, cfg.Features.SampleRate)
+			}
+			cfg.Features = f
 		}
 		r.req = request{Config: cfg, Speakers: o.Speakers, Output: o.Output, Init: o.Init, Phones: o.Phones}
 	}
