@@ -16,7 +16,26 @@ const (
 	maxExactTaps       = 1 << 18
 	interpolatedPhases = 1024
 	resampleBlock      = 4096 // input samples per turn
+
+	// Live filters last liveReachSeconds to each side, whatever the rates. So short a filter needs liveWidthHz from its pass
+	// band to its stop band (Kaiser's estimate), and of that liveBeyond lies beyond the lower Nyquist frequency: what folds
+	// back from there stays within the last few hundred hertz.
+	liveReachSeconds = 0.002
+	liveStopBandDB   = 83
+	liveWidthHz      = (liveStopBandDB - 7.95) / (2.285 * 2 * math.Pi * 2 * liveReachSeconds)
+	liveBeyond       = 0.3
+	liveWidest       = 0.4 // of the lower Nyquist frequency; where that is less than liveWidthHz the filter gets longer
 )
+
+// lowPass is what a filter is designed for. The bands are parts of the lower Nyquist frequency.
+type lowPass struct{ pass, stop, stopBandDB float64 }
+
+func sharpLowPass() lowPass { return lowPass{passBandEdge, 1, stopBandDB} }
+
+func liveLowPass(from, to int) lowPass {
+	width := min(liveWidthHz/(float64(min(from, to))/2), liveWidest)
+	return lowPass{1 - (1-liveBeyond)*width, 1 + liveBeyond*width, liveStopBandDB}
+}
 
 // Resampler converts the rate of a stream with a polyphase bank of a Kaiser-windowed sinc (Kaiser 1974; Crochiere and
 // Rabiner, Multirate Digital Signal Processing, 1983). The stop band begins at the lower Nyquist frequency and is at
@@ -44,6 +63,18 @@ type Resampler struct {
 
 // NewResampler returns a resampler between two rates in Hz, each from [MinRate] to [MaxRate].
 func NewResampler(from, to int) (*Resampler, error) {
+	return newResampler(from, to, sharpLowPass())
+}
+
+// NewLiveResampler is NewResampler with a filter that waits for 2 ms only, at any rate from 6500 Hz on, in place of
+// 3.6 ms (16 kHz) or 7.2 ms (8 kHz). The price is a pass band that ends 0.9 kHz below the lower Nyquist frequency and a
+// stop band that begins 0.4 kHz above it, still 80 dB down: between 16 and 48 kHz, sound up to 7.1 kHz passes unchanged
+// and only what lies between 7.6 and 8.4 kHz can fold.
+func NewLiveResampler(from, to int) (*Resampler, error) {
+	return newResampler(from, to, liveLowPass(from, to))
+}
+
+func newResampler(from, to int, f lowPass) (*Resampler, error) {
 	if err := checkRate(int64(from)); err != nil {
 		return nil, fmt.Errorf("resample: from: %w", err)
 	}
@@ -53,7 +84,7 @@ func NewResampler(from, to int) (*Resampler, error) {
 	g := gcd(from, to)
 	r := &Resampler{from: from, to: to, up: to / g, down: from / g}
 	if from != to {
-		r.design()
+		r.design(f)
 		r.buf = make([]float32, 2*r.half+resampleBlock)
 	}
 	r.Reset()
@@ -68,13 +99,13 @@ func gcd(a, b int) int {
 }
 
 // design computes the bank.
-func (r *Resampler) design() {
+func (r *Resampler) design(f lowPass) {
 	// In units of the input's sampling frequency; 0.5 is its Nyquist frequency.
-	stop := 0.5 * min(1, float64(r.to)/float64(r.from))
-	pass := stop * passBandEdge
+	nyquist := 0.5 * min(1, float64(r.to)/float64(r.from))
+	stop, pass := nyquist*f.stop, nyquist*f.pass
 	cutoff := (pass + stop) / 2
-	beta := 0.1102 * (stopBandDB - 8.7)
-	taps := (stopBandDB-7.95)/(2.285*2*math.Pi*(stop-pass)) + 1
+	beta := 0.1102 * (f.stopBandDB - 8.7)
+	taps := (f.stopBandDB-7.95)/(2.285*2*math.Pi*(stop-pass)) + 1
 	r.half = int(math.Ceil(taps / 2))
 	r.phases, r.exact = r.up, true
 	rows := r.phases
@@ -146,6 +177,16 @@ func (r *Resampler) Reset() {
 // given at least n*to/from - Latency().
 func (r *Resampler) Latency() int {
 	return (r.half*r.up + r.down - 1) / r.down
+}
+
+// Outputs returns how many samples Process has given in all after n samples since the beginning.
+func (r *Resampler) Outputs(n int64) int64 {
+	// Sample k stands at k*down/up and needs half more samples beyond the one at or before its position.
+	if n -= int64(r.half); n <= 0 {
+		return 0
+	}
+	whole, rest := n/int64(r.down), n%int64(r.down)
+	return whole*int64(r.up) + (rest*int64(r.up)+int64(r.down)-1)/int64(r.down)
 }
 
 // Process appends to dst all output samples that src completes and returns the extended slice. With room in dst it
