@@ -172,7 +172,7 @@ func streamLatency(m *gan.Model, l latencySetting) (milliseconds float64, err er
 	if err != nil {
 		return 0, err
 	}
-	return l.milliseconds(m, s), nil
+	return delayMilliseconds(s, s.Pieces(l.chunk)), nil
 }
 
 func describeClip(e env, name string, clip audio.Clip) error {

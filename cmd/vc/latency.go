@@ -50,13 +50,8 @@ func (l latencySetting) options(m *gan.Model, rate int) convert.StreamOptions {
 	}
 }
 
-func (l latencySetting) chunkSamples(rate int) int {
-	return max(1, int(l.chunk*time.Duration(rate)/time.Second))
-}
-
-// milliseconds is the delay of a stream that is fed with these chunks: what the stream says, which holds for chunks of
-// a hop, and the wait for the rest of a longer chunk.
-func (l latencySetting) milliseconds(m *gan.Model, s *convert.Stream) float64 {
-	hop := float64(m.Features.Hop) / float64(m.Features.SampleRate)
-	return 1000 * (s.LatencySeconds() + max(0, l.chunk.Seconds()-hop))
+// delayMilliseconds is the delay of a stream that takes its input in these pieces, from microphone to loudspeaker but for the
+// sound cards' own buffers and the time of computing.
+func delayMilliseconds(s *convert.Stream, p convert.Pieces) float64 {
+	return 1000 * s.Delay(p).Seconds()
 }

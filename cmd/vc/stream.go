@@ -198,17 +198,18 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 	if err != nil {
 		return err
 	}
+	pieces := s.Pieces(latency.chunk)
 	if !o.quiet {
 		what := fmt.Sprintf("raw %s", in.format.format)
 		if in.wav {
 			what = fmt.Sprintf("WAV %s", in.format.format)
 		}
-		e.tell("%s, %d Hz, %d channels; chunks of %.0f ms, delay %.0f ms", what, in.format.rate, in.format.channels,
-			1000*latency.chunk.Seconds(), latency.milliseconds(m, s))
+		e.tell("%s, %d Hz, %d channels; chunks of %.0f ms, delay %.1f ms", what, in.format.rate, in.format.channels,
+			1000*latency.chunk.Seconds(), delayMilliseconds(s, pieces))
 	}
 	l := &live{
 		env: e, model: m, stream: s, set: o.set, in: in, out: newPipeWriter(e.stdout, in),
-		chunk: latency.chunkSamples(in.format.rate), meter: newMeter(in.format.rate), control: control,
+		pieces: pieces, meter: newMeter(in.format.rate), control: control,
 	}
 	if o.stats {
 		l.meter.out = e.stderr
@@ -231,7 +232,7 @@ type live struct {
 	set     settings
 	in      *pipeReader
 	out     *pipeWriter
-	chunk   int // samples
+	pieces  convert.Pieces
 	meter   *meter
 	control <-chan string
 	warned  bool
@@ -255,11 +256,11 @@ func (l *live) run(ctx context.Context) error {
 	}
 	free, ready := make(chan []float32, 2), make(chan piece)
 	for range cap(free) {
-		free <- make([]float32, l.chunk)
+		free <- make([]float32, l.pieces.Longest())
 	}
 	go func() {
 		for x := range free {
-			n, err := l.in.readFull(x)
+			n, err := l.in.readFull(x[:l.pieces.Next()])
 			select {
 			case ready <- piece{x[:n], err}:
 			case <-ctx.Done():

@@ -74,10 +74,10 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	}
 	s := &Stream{model: m, cfg: m.Features, o: o, quiet: silentMel(m.Features)}
 	var err error
-	if s.in, err = audio.NewResampler(o.InputRate, m.Features.SampleRate); err != nil {
+	if s.in, err = audio.NewLiveResampler(o.InputRate, m.Features.SampleRate); err != nil {
 		return nil, fmt.Errorf("stream: input: %w", err)
 	}
-	if s.out, err = audio.NewResampler(m.Features.SampleRate, o.OutputRate); err != nil {
+	if s.out, err = audio.NewLiveResampler(m.Features.SampleRate, o.OutputRate); err != nil {
 		return nil, fmt.Errorf("stream: output: %w", err)
 	}
 	if s.extractor, err = features.NewExtractor(m.Features); err != nil {
@@ -108,7 +108,7 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 
 // Latency is by how much the output lags, in output samples: when input worth n output samples has been given, at
 // least n-Latency() have come out. It is the analysis and the synthesis window by half, the look-ahead of generator
-// and vocoder, and the resamplers' filters. A caller who gives chunks longer than a hop waits for the chunk besides.
+// and vocoder, and the resamplers' filters. A caller who gives longer pieces than a sample waits for those besides: Delay.
 func (s *Stream) Latency() int {
 	model := s.cfg.WinLength + (s.o.LookAhead+s.o.VocoderLookAhead)*s.cfg.Hop + s.in.Latency()
 	rate, out := int64(s.cfg.SampleRate), int64(s.o.OutputRate)
@@ -241,6 +241,3 @@ func (s *Stream) voice() {
 	}
 	s.y = s.vocoder.Process(s.y, s.logMel)
 }
-
-// LatencySeconds is Latency as a time.
-func (s *Stream) LatencySeconds() float64 { return float64(s.Latency()) / float64(s.o.OutputRate) }
