@@ -220,7 +220,7 @@ func (r *runner) prepareSpeech(ctx context.Context) error {
 	})
 	r.say.finish()
 	if report != nil && !r.o.Quiet {
-		if _, werr := report.WriteTo(r.o.Stderr); werr != nil && err == nil {
+		if _, werr := report.WriteTo(r.say.w); werr != nil && err == nil {
 			err = werr
 		}
 	}

@@ -1,0 +1,214 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/starvc/vc/gan"
+)
+
+// What cannot work is refused before hours of work, in words that name the way out, and nothing is lost.
+func TestRunRefuses(t *testing.T) {
+	dir := speech(t, "ann", "bob")
+	alone := filepath.Join(t.TempDir(), "alone")
+	addSpeech(t, alone, "ann")
+	scratch := t.TempDir()
+	file := filepath.Join(scratch, "file")
+	if err := os.WriteFile(file, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	used := filepath.Join(scratch, "used")
+	if err := os.MkdirAll(used, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(used, "thesis.txt"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		change func(o *Options)
+		want   string
+	}{
+		{"one speaker", func(o *Options) { o.Speakers = alone }, "two or more"},
+		{"no folder", func(o *Options) { o.Speakers = filepath.Join(scratch, "none") }, "none"},
+		{"run folder in use", func(o *Options) { o.RunDir = used }, "--resume"},
+		{"run folder is a file", func(o *Options) { o.RunDir = file }, "not a directory"},
+		{"output below a file", func(o *Options) { o.Output = filepath.Join(file, "m.safetensors") }, "-o"},
+		{"output is a folder", func(o *Options) { o.Output = used }, "-o"},
+		{"preset", func(o *Options) { o.Preset = "huge" }, `"huge"`},
+		{"setting", func(o *Options) { o.Set = append(o.Set, "cycle=3") }, "cycle"},
+		{"setting out of range", func(o *Options) { o.Set = append(o.Set, "batch=3") }, "batch"},
+		{"configuration file", func(o *Options) { o.ConfigFile = file }, "config file"},
+		{"device", func(o *Options) { o.Device = "abacus" }, "abacus"},
+		{"model to start from", func(o *Options) { o.Init = file }, "--init"},
+		{"phone network", func(o *Options) { o.Phones = file }, "--phones"},
+		{"nothing to go on with", func(o *Options) { o.RunDir, o.Resume = used, true }, "holds no run"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := microOptions(t, dir)
+			c.change(&o)
+			err := Run(context.Background(), o)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+	if read(t, file) != "mine" || read(t, filepath.Join(used, "thesis.txt")) != "mine" || len(files(t, scratch)) != 2 {
+		t.Errorf("the user's files are no longer what they were: %v", files(t, scratch))
+	}
+}
+
+// A run goes on with what it began with; other networks or speakers do not fit its snapshots.
+func TestResumeRefusesAnotherRun(t *testing.T) {
+	dir := speech(t, "ann", "bob")
+	o := microOptions(t, dir)
+	o.Set = append(o.Set, "steps=3")
+	if err := Run(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	before := map[string]string{}
+	for _, name := range []string{"model.safetensors", "snapshots/step-00000003.safetensors", "metrics.jsonl"} {
+		before[name] = read(t, filepath.Join(o.RunDir, name))
+	}
+	more := filepath.Join(t.TempDir(), "more")
+	addSpeech(t, more, "ann", "bob", "eve")
+	for _, c := range []struct {
+		name   string
+		change func(o *Options)
+		want   string
+	}{
+		{"wider networks", func(o *Options) { o.Set = []string{"gan.width=10"} }, "have changed"},
+		{"more blocks", func(o *Options) { o.Set = []string{"gan.decoderBlocks=2"} }, "have changed"},
+		{"one speaker more", func(o *Options) { o.Speakers = more }, "have changed"},
+		{"output cannot be written", func(o *Options) { o.Output = filepath.Join(o.RunDir, "config.json", "m") }, "-o"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			again := Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 5}
+			c.change(&again)
+			if err := Run(context.Background(), again); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+			for name, was := range before {
+				if read(t, filepath.Join(o.RunDir, name)) != was {
+					t.Errorf("%s is no longer what it was", name)
+				}
+			}
+		})
+	}
+}
+
+// Starting from a model keeps its voices and adds a new one.
+func TestInitAddsASpeaker(t *testing.T) {
+	dir := speech(t, "ann", "bob")
+	o := microOptions(t, dir)
+	if err := Run(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	addSpeech(t, dir, "eve")
+	first := filepath.Join(o.RunDir, "model.safetensors")
+	next := Options{
+		Speakers: dir, Preset: "tiny", Device: "go", RunDir: filepath.Join(t.TempDir(), "run"), Init: first,
+		Set: []string{"steps=2", "batch=4", "cropFrames=12", "styleFrames=10", "warmUpShare=0", "rampSteps=0", "learningRate=0", "validEvery=0"},
+	}
+	var said bytes.Buffer
+	next.Stderr = &said
+	if err := Run(context.Background(), next); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(said.String(), "new voices: [eve]") {
+		t.Errorf("nothing is said of the new voice:\n%s", said.String())
+	}
+	old, err := gan.Load(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := gan.Load(filepath.Join(next.RunDir, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Speakers) != 3 || m.Speakers[2].Name != "eve" || m.Config.Width != 8 {
+		t.Fatalf("model of %+v", m.Speakers)
+	}
+	// With a learning rate of 0 the networks stay the first model's.
+	for _, name := range []string{"gen.out.w", "gen.enc.0.up.w", "sty.common.w"} {
+		near(t, name, m.Tensor(name), old.Tensor(name))
+	}
+	near(t, "ann's and bob's heads", m.Tensor("map.head.w")[:len(old.Tensor("map.head.w"))], old.Tensor("map.head.w"))
+	near(t, "ann's style", m.Style(0), old.Style(0))
+
+	for name, change := range map[string]func(o *Options){
+		"features": func(o *Options) { o.Set = append(slices.Clone(o.Set), "features.melMean=-3") },
+		"networks": func(o *Options) { o.Set = append(slices.Clone(o.Set), "gan.width=9") },
+	} {
+		other := next
+		other.RunDir = filepath.Join(t.TempDir(), "run")
+		change(&other)
+		if err := Run(context.Background(), other); err == nil || !strings.Contains(err.Error(), "--init") {
+			t.Errorf("other %s: error %v, want one that names --init", name, err)
+		}
+	}
+}
+
+// A rate that drives the numbers out of range must not go on for hours, and must leave the last sound state.
+func TestRunStopsWhenNothingIsFinite(t *testing.T) {
+	dir := speech(t, "ann", "bob")
+	o := microOptions(t, dir)
+	// Two sound steps of warm-up, then a star whose loss is out of range at once.
+	o.Set = append(o.Set, "steps=200", "warmUpShare=0.01", "learningRate=1", "loss.r1=1e38", "snapshotEvery=2", "logEvery=1", "validEvery=0")
+	var said bytes.Buffer
+	o.Stderr = &said
+	err := Run(context.Background(), o)
+	if err == nil || !strings.Contains(err.Error(), "10 steps in a row") || !strings.Contains(err.Error(), "learningRate=0.5") {
+		t.Fatalf("error %v, want one that counts 10 steps and offers a lower rate", err)
+	}
+	if errors.Is(err, ErrStopped) {
+		t.Error("it is called stopped")
+	}
+	if n := strings.Count(said.String(), "was skipped"); n != maxSkipped {
+		t.Errorf("%d warnings of skipped steps, want %d", n, maxSkipped)
+	}
+	records, err := readMetrics(filepath.Join(o.RunDir, "metrics.jsonl"))
+	if err != nil || len(records) != 2+maxSkipped {
+		t.Errorf("%d lines of metrics, %v, want %d", len(records), err, 2+maxSkipped)
+	}
+	vars, step, err := runFolder{o.RunDir}.load(func(format string, a ...any) { t.Errorf(format, a...) })
+	if err != nil || vars == nil || step < 2 {
+		t.Fatalf("snapshot of step %d, %v", step, err)
+	}
+	for name, v := range variables(t, vars) {
+		for _, x := range v {
+			if x-x != 0 {
+				t.Fatalf("%s holds %g", name, x)
+			}
+		}
+	}
+}
+
+// A cancelled context during the reading of the recordings leaves no run behind.
+func TestCancelledBeforeTheFirstStep(t *testing.T) {
+	o := microOptions(t, speech(t, "ann", "bob"))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := Run(ctx, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want the context's", err)
+	}
+	if _, err := os.Stat(o.RunDir); err == nil {
+		t.Error("it left a run folder")
+	}
+}
+
+// Options without a place to report to must not fail either.
+func TestRunWithoutStderr(t *testing.T) {
+	o := microOptions(t, speech(t, "ann", "bob"))
+	o.Set = append(o.Set, "steps=1", "validEvery=0")
+	o.Stderr = nil
+	if err := Run(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+}
