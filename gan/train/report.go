@@ -146,10 +146,35 @@ func (r *runner) sample(ctx context.Context, c *convert.Converter, m *gan.Model,
 		plot.FromFrames("source: "+from, m.Features, result.Source),
 		plot.FromFrames("converted to "+to, m.Features, output),
 	}
+	spectra := plot.Chart{Title: "Long-term spectra", XLabel: "Hz", YLabel: "dB", Series: []plot.Series{
+		spectrum("source: "+from, clip), spectrum("converted to "+to, result.Clip),
+	}}
 	if own, ok := nth(r.set.Train, target, 0); ok {
 		panels = append(panels, plot.FromFrames("a recording of "+to, m.Features, own.Frames))
+		recording, err := audio.ReadFile(own.Path)
+		if err != nil {
+			return err
+		}
+		spectra.Series = append(spectra.Series, spectrum("a recording of "+to, recording))
+	}
+	err = audio.WriteAtomic(name+"-spectra.png", func(w io.Writer) error {
+		return plot.Lines(w, []plot.Chart{spectra}, plot.LineOptions{})
+	})
+	if err != nil {
+		return err
 	}
 	return audio.WriteAtomic(name+".png", func(w io.Writer) error { return plot.Mels(w, panels, plot.MelOptions{}) })
+}
+
+// spectrum is the curve of a recording's long-term spectrum, up to the 8 kHz that matter in speech.
+func spectrum(name string, clip audio.Clip) plot.Series {
+	s := plot.Series{Name: name}
+	for _, p := range features.LongTermSpectrum(clip.Samples, clip.Rate) {
+		if p.Hz <= 8000 {
+			s.X, s.Y = append(s.X, p.Hz), append(s.Y, p.DB)
+		}
+	}
+	return s
 }
 
 // silentDB is the level below which a converted recording is no conversion.
