@@ -42,9 +42,7 @@ type Stream struct {
 	source gan.RunningLogF0
 
 	quiet      float32 // normalised log-mel of silence
-	silent     []bool  // of the frames inside the generator, a ring
-	framesIn   int     // frames given to the generator
-	framesOut  int     // frames that the generator has given
+	silent     []bool  // of the frames inside the generator, the oldest first
 	received   int64
 	resampled  int64
 	given      int64
@@ -89,7 +87,6 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	if s.vocoder, err = vocoder.NewRTISI(m.Features, o.VocoderLookAhead, o.VocoderIterations); err != nil {
 		return nil, err
 	}
-	s.silent = make([]bool, o.LookAhead+1)
 	s.pitch.Semitones = o.PitchSemitones
 	s.pitch.Target = v.LogF0
 	s.gen.SetStyle(v.Style)
@@ -97,6 +94,7 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	block := int(int64(streamBlock)*int64(m.Features.SampleRate)/int64(o.InputRate)) + s.in.Latency() + 2
 	count := block/m.Features.Hop + o.LookAhead + o.VocoderLookAhead + 4
 	s.x = make([]float32, 0, block)
+	s.silent = make([]bool, 0, count+o.LookAhead)
 	s.frames.NMels = m.Features.NMels
 	s.frames.Grow(count)
 	s.f0 = make([]float32, 0, count)
@@ -178,8 +176,7 @@ func (s *Stream) Reset() {
 	s.gen.Reset()
 	s.vocoder.Reset()
 	s.source.Reset()
-	clear(s.silent)
-	s.framesIn, s.framesOut = 0, 0
+	s.silent = s.silent[:0]
 	s.received, s.resampled, s.given = 0, 0, 0
 }
 
@@ -202,15 +199,12 @@ func (s *Stream) run(dst []float32, last bool) []float32 {
 	}
 	s.controls = gan.AppendControls(s.controls[:0], s.f0, s.frames.LogEnergy)
 
-	// Frame by frame, since the ring remembers silence for just as many frames as the generator holds back.
-	s.y = s.y[:0]
-	n := s.cfg.NMels
-	for t := range s.frames.Len() {
-		s.silent[s.framesIn%len(s.silent)] = s.frames.LogEnergy[t] < silenceLogEnergy
-		s.framesIn++
-		s.logMel = s.gen.Process(s.logMel[:0], s.frames.LogMel[t*n:(t+1)*n], s.controls[t*gan.Controls:(t+1)*gan.Controls])
-		s.voice()
+	for _, e := range s.frames.LogEnergy {
+		s.silent = append(s.silent, e < silenceLogEnergy)
 	}
+	s.y = s.y[:0]
+	s.logMel = s.gen.Process(s.logMel[:0], s.frames.LogMel, s.controls)
+	s.voice()
 	if last {
 		s.logMel = s.gen.Flush(s.logMel[:0])
 		s.voice()
@@ -228,16 +222,17 @@ func (s *Stream) run(dst []float32, last bool) []float32 {
 // voice takes the generator's frames in s.logMel through the vocoder.
 func (s *Stream) voice() {
 	n := s.cfg.NMels
-	for t := range len(s.logMel) / n {
+	frames := len(s.logMel) / n
+	for t := range frames {
 		mel := s.logMel[t*n : (t+1)*n]
 		finite := allFinite(mel)
 		if !finite {
 			s.badNumbers = true
 		}
-		if s.silent[s.framesOut%len(s.silent)] || !finite {
+		if s.silent[t] || !finite {
 			fill(mel, s.quiet)
 		}
-		s.framesOut++
 	}
+	s.silent = s.silent[:copy(s.silent, s.silent[frames:])]
 	s.y = s.vocoder.Process(s.y, s.logMel)
 }
