@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
@@ -189,8 +190,7 @@ func FindDevice(name string) (Device, error) {
 		}
 		return FindDevice("go")
 	case "go":
-		// The backend's default parallelism can wait for itself for ever; -1 (a goroutine per operation, no pool) cannot.
-		return Device{Kind: "go", Config: "go:parallelism=-1"}, nil
+		return Device{Kind: "go", Config: "go"}, nil
 	case "cuda":
 		card := 0
 		if argument != "" {
@@ -273,7 +273,28 @@ func (d Device) Open() (compute.Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", d, err)
 	}
+	if d.Kind == "go" {
+		if err := unboundWorkers(backend); err != nil {
+			return nil, fmt.Errorf("open %s: %w", d, err)
+		}
+	}
 	return backend, nil
+}
+
+// unboundWorkers lets the pure Go backend start as many goroutines as it likes: under its default bound operations fill the
+// pool and then wait in it for ever. The setting has a configuration string too, "go:parallelism=-1", but that prints a line
+// to standard output, which belongs to sound; the backend's type is not exported, hence the reflection.
+func unboundWorkers(backend compute.Backend) error {
+	v := reflect.Indirect(reflect.ValueOf(backend))
+	if v.Kind() == reflect.Struct {
+		if f := v.FieldByName("Workers"); f.IsValid() {
+			if workers, ok := f.Interface().(interface{ SetMaxParallelism(int) }); ok {
+				workers.SetMaxParallelism(-1)
+				return nil
+			}
+		}
+	}
+	return errors.New("the pure Go backend has no workers to set: this version of GoMLX is not the one that was tested")
 }
 
 func exists(path string) bool {

@@ -178,8 +178,12 @@ func TestFindDevice(t *testing.T) {
 		}
 	}
 	// The default parallelism of the Go backend can wait for itself for ever.
-	if d, _ := FindDevice("go"); d.Config != "go:parallelism=-1" {
-		t.Errorf("the Go backend is opened as %q", d.Config)
+	if d, err := FindDevice("go"); err != nil {
+		t.Error(err)
+	} else if backend, err := d.Open(); err != nil {
+		t.Error(err)
+	} else if !strings.Contains(backend.Description(), "parallelism=-1") {
+		t.Errorf("the Go backend is opened as %q", backend.Description())
 	}
 	if !hasNVIDIA() {
 		_, err := FindDevice("cuda")
