@@ -94,7 +94,6 @@ type bookkeeper struct {
 	began   time.Time
 	warm    time.Time // when the first steps, which compile, were over
 	pending []pendingStep
-	valid   []record
 
 	skipped    int // in all
 	skippedRow int // in a row
