@@ -17,11 +17,13 @@ type latencySetting struct {
 	iterations, fadeSteps int
 }
 
+const defaultLatency = "normal"
+
 // latencies are in order of delay.
 func latencies() []latencySetting {
 	return []latencySetting{
 		{name: "low", chunk: 10 * time.Millisecond, lookAhead: 0, vocoder: 0, iterations: 8, fadeSteps: 8},
-		{name: "normal", chunk: 20 * time.Millisecond, lookAhead: 2, vocoder: 0, iterations: 8, fadeSteps: 8},
+		{name: defaultLatency, chunk: 20 * time.Millisecond, lookAhead: 2, vocoder: 0, iterations: 8, fadeSteps: 8},
 		{name: "high", chunk: 40 * time.Millisecond, lookAhead: 4, vocoder: 3, iterations: 6, fadeSteps: 8},
 	}
 }

@@ -52,7 +52,7 @@ func streamCommand(e env) *cli.Command {
 			&cli.Float64Flag{Name: "gain", Usage: "make the output louder by `DB`"},
 			&cli.Float64Flag{Name: "gate", Value: -90, Usage: "take input below `DB` for silence"},
 			&cli.Float64Flag{Name: "dry-wet", Value: 1, Usage: "from 0, the input, to 1, the converted voice: `PART`"},
-			&cli.StringFlag{Name: "latency", Value: "normal", Usage: "`SETTING` between delay and quality: low, normal or high"},
+			&cli.StringFlag{Name: "latency", Value: defaultLatency, Usage: "`SETTING` between delay and quality: low, normal or high"},
 			&cli.BoolFlag{Name: "stats", DisableDefaultText: true, Usage: "every second a line of figures on standard error"},
 			&cli.StringFlag{Name: "control", Usage: "read changes from the file or named pipe `PATH` while running"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/bench"
+	"github.com/urfave/cli/v2"
+)
+
+const benchDescription = `Measures on one core: a recording, live streams with each --latency, the stages they are made of, the matrix kernel, and
+how long a model takes to load. RTF is the time of computing divided by the duration of the sound: below 1 is faster
+than real time. "cpu" columns count this thread's processor time, which other programs do not disturb.
+
+EXAMPLES
+
+   vc bench
+   vc bench --model my.safetensors
+   vc bench --preset hq --json > hq.json`
+
+func benchCommand(e env) *cli.Command {
+	return &cli.Command{
+		Name:        "bench",
+		Usage:       "measure the speed of conversion on this machine",
+		UsageText:   "vc bench [flags]",
+		Description: benchDescription,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "preset", Value: "live", Usage: "measure an untrained model of `PRESET`: " + fmt.Sprint(gan.Presets())},
+			&cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "measure the model in `FILE`, in place of a preset"},
+			&cli.IntFlag{Name: "rate", Aliases: []string{"r"}, Value: 48000, Usage: "streams have `N` samples a second"},
+			&cli.Float64Flag{Name: "seconds", Value: 20, Usage: "use `N` seconds of sound for each figure"},
+			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print the figures as JSON"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but the result"},
+		},
+		Action: func(c *cli.Context) error {
+			o := benchOptions{
+				preset: c.String("preset"), model: c.String("model"), rate: c.Int("rate"), seconds: c.Float64("seconds"),
+				json: c.Bool("json"), quiet: c.Bool("quiet"),
+			}
+			if c.NArg() > 0 {
+				return usagef("bench", "bench: %q: there are no arguments; a model is named with --model", c.Args().First())
+			}
+			if c.IsSet("preset") && c.IsSet("model") {
+				return usagef("bench", "bench: --preset and --model exclude each other")
+			}
+			if err := o.validate(); err != nil {
+				return &usageError{"bench", fmt.Errorf("bench: %w", err)}
+			}
+			return runBench(c.Context, e, o)
+		},
+	}
+}
+
+type benchOptions struct {
+	preset, model string
+	rate          int
+	seconds       float64
+	json, quiet   bool
+}
+
+func (o benchOptions) validate() error {
+	if _, err := gan.Preset(o.preset); err != nil {
+		return fmt.Errorf("--%w", err)
+	}
+	switch {
+	case o.rate < audio.MinRate || o.rate > audio.MaxRate:
+		return fmt.Errorf("--rate is %d, want %d to %d", o.rate, audio.MinRate, audio.MaxRate)
+	case !(o.seconds >= 1 && o.seconds <= 3600):
+		return fmt.Errorf("--seconds is %g, want 1 to 3600", o.seconds)
+	}
+	return nil
+}
+
+func runBench(ctx context.Context, e env, o benchOptions) error {
+	var m *gan.Model
+	if o.model != "" {
+		var err error
+		if m, _, err = loadModel(e, o.model); err != nil {
+			return err
+		}
+	} else {
+		c, err := gan.Preset(o.preset)
+		if err != nil {
+			return err
+		}
+		m = gan.Random(c, 3, 1)
+		m.Trained.Preset = o.preset + ", untrained"
+	}
+	b := bench.Options{Model: m, Path: o.model, Duration: time.Duration(o.seconds * float64(time.Second))}
+	if !o.quiet {
+		b.Say = func(what string) { e.tell("measuring: %s", what) }
+	}
+	for i, l := range latencies() {
+		if l.name == defaultLatency {
+			b.Stages = i
+		}
+		b.Settings = append(b.Settings, bench.Setting{Name: l.name, Chunk: l.chunk, Stream: l.options(m, o.rate)})
+	}
+	r, err := bench.Run(ctx, b)
+	if err != nil {
+		return err
+	}
+	if !o.json {
+		return r.WriteTable(e.stdout)
+	}
+	enc := json.NewEncoder(e.stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(r)
+}
