@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/convert"
+)
+
+// Clicks go through a stream as "vc stream" sets it up, with a generator that changes nothing. The input arrives in real
+// time, the output is played as early as it can be without a gap, and the time from each click to its sound is taken.
+//
+// When samples are played is exact. Where in the output a click sounds is not: the vocoder spreads it over a window, so
+// its place is the centre of its energy, averaged over clicks everywhere within a hop.
+func TestClick(t *testing.T) {
+	const soundResolution = 0.001 // seconds
+	m := gan.Echo(features.DefaultConfig())
+	for _, l := range latencies() {
+		for _, rate := range []int{16000, 44100, 48000} {
+			t.Run(fmt.Sprintf("%s, %d Hz", l.name, rate), func(t *testing.T) {
+				s, err := convert.NewStream(m, convert.SpeakerVoice(m, 0), l.options(m, rate))
+				if err != nil {
+					t.Fatal(err)
+				}
+				said := delayMilliseconds(s, s.Pieces(l.chunk)) / 1000
+
+				// A click every 0.2 s and a bit, so that all places within a hop have their turn.
+				const clicks = 40
+				x := make([]float32, rate*clicks/5+rate/2)
+				var at []int
+				for k := range clicks {
+					i := rate/5*k + rate/10 + rate*k/100/clicks
+					at = append(at, i)
+					x[i] = 0.9
+				}
+				played, y := playLive(s, s.Pieces(l.chunk), x, rate)
+				if d := math.Abs(played - said); d > 1/float64(rate) {
+					t.Errorf("the stream says %.3f ms, but can be played after %.3f ms", 1000*said, 1000*played)
+				}
+				var sum float64
+				reach := rate * 4 / 100
+				for _, i := range at {
+					var energy, moment float64
+					for k := i - reach; k <= i+reach; k++ {
+						e := float64(y[k]) * float64(y[k])
+						energy, moment = energy+e, moment+e*float64(k-i)
+					}
+					if energy < 1e-6 {
+						t.Fatalf("the click at sample %d is not heard", i)
+					}
+					sum += moment / energy / float64(rate)
+				}
+				heard := played + sum/clicks
+				if d := math.Abs(heard - said); d > soundResolution {
+					t.Errorf("the stream says %.3f ms, a click is heard after %.3f ms", 1000*said, 1000*heard)
+				}
+				t.Logf("said %.3f ms, played after %.3f ms, heard after %.3f ms", 1000*said, 1000*played, 1000*heard)
+				// What is promised: default at most 60 ms at any rate, low at most 30.
+				if most := map[string]float64{"low": 0.030, defaultLatency: 0.060}[l.name]; most > 0 && heard > most {
+					t.Errorf("%s: %.1f ms", l.name, 1000*heard)
+				}
+			})
+		}
+	}
+}
+
+// playLive feeds x in real time and gives all output, and the earliest time, in seconds after the first input sample, at
+// which a player can begin so that it never waits.
+func playLive(s *convert.Stream, p convert.Pieces, x []float32, rate int) (delay float64, y []float32) {
+	for at := 0; at < len(x); {
+		n := min(p.Next(), len(x)-at)
+		// Until this piece is complete the player has only what is there.
+		delay = max(delay, float64(at+n-len(y))/float64(rate))
+		y = s.Process(y, x[at:at+n])
+		at += n
+	}
+	return delay, s.Flush(y)
+}
