@@ -13,6 +13,7 @@ import (
 type meter struct {
 	out   io.Writer
 	rate  int
+	chunk time.Duration
 	since time.Time // of this line
 	start time.Time // of this chunk
 
@@ -22,8 +23,9 @@ type meter struct {
 	in, got         []float32 // this line's sound, at most a second or two of it
 }
 
-func newMeter(rate int) *meter {
-	return &meter{rate: rate, times: make([]time.Duration, 0, 256), in: make([]float32, 0, 2*rate), got: make([]float32, 0, 2*rate)}
+// newMeter prints to out, which may be nil for nobody.
+func newMeter(out io.Writer, rate int, chunk time.Duration) *meter {
+	return &meter{out: out, rate: rate, chunk: chunk, times: make([]time.Duration, 0, 256), in: make([]float32, 0, 2*rate), got: make([]float32, 0, 2*rate)}
 }
 
 func (m *meter) begin(x []float32) {
@@ -54,7 +56,7 @@ func (m *meter) end(y []float32, received int) {
 	if len(m.times) < cap(m.times) {
 		m.times = append(m.times, took)
 	}
-	if took.Seconds() > float64(received)/float64(m.rate) {
+	if took > m.chunk {
 		m.underr++
 	}
 	m.samples += received

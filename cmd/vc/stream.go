@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
@@ -181,202 +180,55 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 	if err != nil {
 		return err
 	}
-	in, err := openPipe(e.stdin, pipeFormat{format, o.rate, o.channels})
-	if errors.Is(err, io.EOF) {
-		return nil // no sound, nothing to do
-	}
-	if err != nil {
-		return err
-	}
 	latency, err := findLatency(o.latency)
 	if err != nil {
 		return err
 	}
-	opts := latency.options(m, in.format.rate)
-	opts.PitchSemitones = o.set.pitch
-	s, err := convert.NewStream(m, voice, opts)
-	if err != nil {
-		return err
-	}
-	pieces := s.Pieces(latency.chunk)
-	if !o.quiet {
-		what := fmt.Sprintf("raw %s", in.format.format)
-		if in.wav {
-			what = fmt.Sprintf("WAV %s", in.format.format)
-		}
-		e.tell("%s, %d Hz, %d channels; chunks of %.0f ms, delay %.1f ms", what, in.format.rate, in.format.channels,
-			1000*latency.chunk.Seconds(), delayMilliseconds(s, pieces))
-	}
-	l := &live{
-		env: e, model: m, stream: s, set: o.set, in: in, out: newPipeWriter(e.stdout, in),
-		pieces: pieces, meter: newMeter(in.format.rate), control: control,
-	}
+	l := &live{env: e, model: m, set: o.set, control: control}
 	if o.stats {
-		l.meter.out = e.stderr
+		l.statsTo = e.stderr
 	}
-	for _, line := range first {
-		l.apply(line)
-	}
-	err = l.run(ctx)
-	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
-		return nil // whoever listened has gone
-	}
-	return err
-}
-
-// live is a running stream.
-type live struct {
-	env     env
-	model   *gan.Model
-	stream  *convert.Stream
-	set     settings
-	in      *pipeReader
-	out     *pipeWriter
-	pieces  convert.Pieces
-	meter   *meter
-	control <-chan string
-	warned  bool
-
-	dry    []float32 // input samples whose output is still to come
-	gain   float32   // of the last sample given out
-	open   float32   // of the gate, 0 to 1
-	held   int       // samples for which the gate stays open
-	output []float32
-}
-
-// gateHold keeps the gate open behind the last loud chunk, so that it does not cut the ends of words.
-const gateHold = 0.25 // seconds
-
-// run reads, converts and writes chunk by chunk. Reading goes on in a goroutine of its own, which owns nothing but two
-// buffers: when ctx ends it may be waiting for input, and is left to the end of the process.
-func (l *live) run(ctx context.Context) error {
-	type piece struct {
-		x   []float32
-		err error
-	}
-	free, ready := make(chan []float32, 2), make(chan piece)
-	for range cap(free) {
-		free <- make([]float32, l.pieces.Longest())
-	}
-	go func() {
-		for x := range free {
-			n, err := l.in.readFull(x[:l.pieces.Next()])
-			select {
-			case ready <- piece{x[:n], err}:
-			case <-ctx.Done():
-				return
-			}
-			if err != nil {
-				return
-			}
+	return interruptible(ctx, func() error {
+		err := l.open(voice, latency, pipeFormat{format, o.rate, o.channels})
+		if errors.Is(err, io.EOF) {
+			return nil // no sound, nothing to do
 		}
-	}()
-	defer close(free)
-	l.gain, l.open = gainOf(l.set), 1
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case text := <-l.control:
-			l.apply(text)
-		case p := <-ready:
-			if err := l.write(p.x); err != nil {
-				return err
-			}
-			if p.err == io.EOF {
-				return l.finish()
-			}
-			if p.err != nil {
-				return errors.Join(p.err, l.finish())
-			}
-			free <- p.x[:cap(p.x)]
+		if err != nil {
+			return err
 		}
-	}
-}
-
-func gainOf(s settings) float32 { return float32(math.Pow(10, s.gainDB/20)) }
-
-func (l *live) write(x []float32) error {
-	if len(x) == 0 {
-		return nil
-	}
-	l.meter.begin(x)
-	l.gate(x)
-	l.dry = append(l.dry, x...)
-	l.output = l.stream.Process(l.output[:0], x)
-	return l.give(len(x))
-}
-
-func (l *live) finish() error {
-	l.output = l.stream.Flush(l.output[:0])
-	return l.give(0)
-}
-
-// give mixes, amplifies and writes what is in l.output.
-func (l *live) give(received int) error {
-	y := l.output
-	wet, goal := float32(l.set.wet), gainOf(l.set)
-	step := (goal - l.gain) / float32(max(1, len(y)))
-	for i := range y {
-		l.gain += step
-		y[i] = l.gain * (wet*y[i] + (1-wet)*l.dry[i])
-	}
-	if len(y) > 0 {
-		l.gain = goal
-	}
-	l.dry = slices.Delete(l.dry, 0, len(y))
-	l.meter.end(y, received)
-	if !l.stream.Healthy() && !l.warned {
-		l.warned = true
-		l.env.tell("warning: the model gives values that are not numbers; they go out as silence")
-	}
-	return l.out.write(y)
-}
-
-// gate fades quiet chunks out, and loud ones in.
-func (l *live) gate(x []float32) {
-	rms, _ := audio.Level(x)
-	if rms >= l.set.gateDB {
-		l.held = int(gateHold * float64(l.in.format.rate))
-	} else {
-		l.held = max(0, l.held-len(x))
-	}
-	goal := float32(0)
-	if l.held > 0 {
-		goal = 1
-	}
-	if goal == 1 && l.open == 1 {
-		return
-	}
-	step := (goal - l.open) / float32(len(x))
-	for i := range x {
-		l.open += step
-		x[i] *= l.open
-	}
-	l.open = goal
-}
-
-// apply carries out a line from the control file. A line that makes no sense is reported and changes nothing.
-func (l *live) apply(line string) {
-	next, err := l.set.with(line)
-	if err == nil {
-		err = next.validate()
-	}
-	if err == nil && next.voiceChanged {
-		var v convert.Voice
-		if v, err = voiceOf(l.model, next); err == nil {
-			l.stream.SetVoice(v)
+		if !o.quiet {
+			e.tell("%s", l.describe(latency))
 		}
+		for _, line := range first {
+			l.apply(line)
+		}
+		err = l.run(ctx)
+		if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
+			return nil // whoever listened has gone
+		}
+		return err
+	})
+}
+
+// patience is how long an interrupted stream may take to end by itself.
+const patience = 200 * time.Millisecond
+
+// interruptible runs f, but returns soon after ctx ends even where f waits for somebody else: a pipe that nobody writes to,
+// or one that nobody reads. f is then left to the end of the process.
+func interruptible(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
 	}
-	if err == nil {
-		err = l.stream.SetPitch(next.pitch)
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		return ctx.Err()
 	}
-	if err != nil {
-		l.env.tell("control: %q: %v", line, err)
-		return
-	}
-	next.voiceChanged = false
-	l.set = next
 }
 
 // with returns the settings as a line such as "pitch -2" changes them.
