@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,13 +88,17 @@ func bar(done, total int) string {
 // bookkeeper collects the metrics of the steps, writes them down, and watches for trouble. Values stay on the device until
 // LogEvery steps are together, so that a fast card never waits for the host.
 type bookkeeper struct {
-	cfg     Config
-	log     *metricsLog
-	say     *reporter
-	first   int
-	began   time.Time
-	warm    time.Time // when the first steps, which compile, were over
-	pending []pendingStep
+	cfg   Config
+	log   *metricsLog
+	say   *reporter
+	first int
+	began time.Time
+
+	paceAt   time.Time // of the last line, and the steps made by then
+	paceStep int
+	paces    []float64 // seconds per step of the last lines
+	phase    string
+	pending  []pendingStep
 
 	skipped    int // in all
 	skippedRow int // in a row
@@ -165,27 +170,37 @@ func (b *bookkeeper) flush() error {
 
 func (b *bookkeeper) show(m record) {
 	made := m.Step + 1
-	if b.warm.IsZero() {
-		b.warm = time.Now()
+	if b.paceAt.IsZero() {
+		b.paceAt, b.paceStep = time.Now(), made
 		b.say.linef("first step done after %v", time.Since(b.began).Round(100*time.Millisecond))
-		b.first = m.Step + 1
 		return
 	}
-	perSecond := float64(made-b.first) / time.Since(b.warm).Seconds()
-	left := "?"
-	if perSecond > 0 {
-		left = time.Duration(float64(b.cfg.Steps-made) / perSecond * float64(time.Second)).Round(time.Second).String()
-	}
-	phase := "warm-up"
-	shown := []string{"identity", "content"}
+	// The speed of late, not of the whole run: a star step costs several times a step of the warm-up, and each phase
+	// compiles when it begins. So the time left is that of the phase; what the next one will cost is not known yet.
+	phase, end, shown := "warm-up", min(b.cfg.WarmUpSteps(), b.cfg.Steps), []string{"identity", "content"}
 	if m.Step >= b.cfg.WarmUpSteps() {
-		phase, shown = "star", []string{"adv_d", "adv_g", "cycle", "style", "diversity", "content", "source_g"}
+		phase, end, shown = "star", b.cfg.Steps, []string{"adv_d", "adv_g", "cycle", "style", "diversity", "content", "source_g"}
 	}
+	now := time.Now()
+	pace := now.Sub(b.paceAt).Seconds() / float64(max(made-b.paceStep, 1))
+	b.paceAt, b.paceStep = now, made
+	if b.phase != phase {
+		b.phase, b.paces = phase, nil
+	}
+	b.paces = append(b.paces[max(0, len(b.paces)-15):], pace)
+	sorted := slices.Clone(b.paces)
+	slices.Sort(sorted)
+	pace = sorted[len(sorted)/2] // the median passes over compiling and validation
+	left := time.Duration(float64(end-made) * pace * float64(time.Second)).Round(time.Second)
 	line := fmt.Sprintf("%s %s step %d/%d", phase, bar(made, b.cfg.Steps), made, b.cfg.Steps)
 	for _, name := range shown {
 		if v, ok := m.Metrics[name]; ok && v != 0 {
 			line += fmt.Sprintf("  %s %.3f", name, v)
 		}
 	}
-	b.say.progress(fmt.Sprintf("%s  %.2f steps/s  %s left", line, perSecond, left))
+	where := "left"
+	if end < b.cfg.Steps {
+		where = "left of this phase"
+	}
+	b.say.progress(fmt.Sprintf("%s  %.2f steps/s  %v %s", line, 1/pace, left, where))
 }
