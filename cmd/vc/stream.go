@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -184,6 +185,8 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 	if err != nil {
 		return err
 	}
+	// A listener who goes away is met as an error of the write, not as a signal that ends the process half way.
+	signal.Ignore(syscall.SIGPIPE)
 	l := &live{env: e, model: m, set: o.set, control: control}
 	if o.stats {
 		l.statsTo = e.stderr
