@@ -154,8 +154,8 @@ func TestRun(t *testing.T) {
 			}
 		}
 	}
-	if count[".wav"] != sampleCount || count[".png"] != sampleCount || len(count) != 2 {
-		t.Errorf("samples: %v, want %d WAVs and as many pictures", count, sampleCount)
+	if count[".wav"] != sampleCount || count[".png"] != 2*sampleCount || len(count) != 2 {
+		t.Errorf("samples: %v, want %d WAVs, each with a picture of the mels and one of the spectra", count, sampleCount)
 	}
 	for _, name := range have {
 		if strings.HasSuffix(name, ".tmp") {
