@@ -69,17 +69,22 @@ func newMelInverse(cfg features.Config, window []float64) (*melInverse, error) {
 	return v, nil
 }
 
-// magnitudes writes the magnitude spectrum of one normalised log-mel frame, [NMels], to dst, [Bins]. A band at the
-// floor is silent. NaN counts as the floor, and more than a full-scale signal can have as that.
-func (v *melInverse) magnitudes(dst []float64, logMel []float32) {
+// wanted writes the mel magnitudes of one normalised log-mel frame to dst, [NMels] both. A band at the floor is silent.
+// NaN counts as the floor, and more than a full-scale signal can have as that.
+func (v *melInverse) wanted(dst []float64, logMel []float32) {
 	for m, x := range logMel {
 		// The floor stands for everything below it, silence above all. Written so that NaN ends up as 0.
 		mel := v.cfg.DenormalizeMel(x)
 		if !(mel > 1.001*v.cfg.LogFloor) {
 			mel = 0
 		}
-		v.mel[m] = min(mel, v.loudest[m])
+		dst[m] = min(mel, v.loudest[m])
 	}
+}
+
+// magnitudes writes the magnitude spectrum of one normalised log-mel frame, [NMels], to dst, [Bins].
+func (v *melInverse) magnitudes(dst []float64, logMel []float32) {
+	v.wanted(v.mel, logMel)
 	clear(v.sum)
 	for m, b := range v.bands {
 		if b.total == 0 {

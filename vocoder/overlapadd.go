@@ -1,0 +1,125 @@
+package vocoder
+
+import "github.com/starvc/vc/features"
+
+// overlapAdd joins frames to a signal, hop by hop: windowed, added up and divided by the sum of the squared windows.
+type overlapAdd struct {
+	window []float64 // [WinLength]
+	hop    int
+	least  float64 // divisor
+
+	sum    []float64 // [WinLength] from the first sample of the newest frame's window on
+	weight []float64 // as sum: the squared windows
+	frame  []float64 // [WinLength] scratch for whoever makes frames
+	start  int       // where the span begins in the signal, negative at first
+}
+
+func newOverlapAdd(cfg features.Config, window []float64) overlapAdd {
+	n := cfg.WinLength
+	return overlapAdd{
+		window: window, hop: cfg.Hop, least: leastWeight(window, cfg.Hop),
+		sum: make([]float64, n), weight: make([]float64, n), frame: make([]float64, n),
+	}
+}
+
+// reset makes the span begin that many samples before the signal.
+func (o *overlapAdd) reset(before int) {
+	clear(o.sum)
+	clear(o.weight)
+	o.start = -before
+}
+
+// count says that there is a frame, be it silent.
+func (o *overlapAdd) count() {
+	for i, w := range o.window {
+		o.weight[i] += w * w
+	}
+}
+
+// add adds a frame that has been counted.
+func (o *overlapAdd) add(frame []float64) {
+	for i, w := range o.window {
+		o.sum[i] += w * frame[i]
+	}
+}
+
+// estimate turns a frame that has been counted but not added into the signal as it would be with it.
+func (o *overlapAdd) estimate(frame []float64) {
+	for i, w := range o.window {
+		if o.start+i < 0 {
+			frame[i] = 0 // nothing sounds before the beginning
+			continue
+		}
+		frame[i] = (o.sum[i] + w*frame[i]) / max(o.weight[i], o.least)
+	}
+}
+
+// advance writes the samples that no later frame will touch to dst, [hop], and moves the span on. Before the beginning
+// of the signal they are zero.
+func (o *overlapAdd) advance(dst []float64) {
+	for i := range dst {
+		dst[i] = 0
+		if o.start+i >= 0 {
+			dst[i] = o.sum[i] / max(o.weight[i], o.least)
+		}
+	}
+	o.start += o.hop
+	for _, s := range [][]float64{o.sum, o.weight} {
+		copy(s, s[o.hop:])
+		clear(s[len(s)-o.hop:])
+	}
+}
+
+// polishPass takes a signal and multiplies its spectrogram by smooth gains, under which its mel bands are the wanted
+// ones. Frames that fit alone do not when they overlap with others; this sees them as they came out, and leaves the
+// fine structure, the pitch, as it is.
+type polishPass struct {
+	delay int // frames by which it works behind the newest
+	input []float64
+	sum   overlapAdd
+	spec  []complex128
+}
+
+// newPolishPass makes the pass behind a stage of the given latency, in samples.
+func newPolishPass(cfg features.Config, window []float64, latency int) polishPass {
+	needs := latency + cfg.WinLength/2
+	delay := (needs + cfg.Hop - 1) / cfg.Hop
+	return polishPass{
+		delay: delay, input: make([]float64, cfg.WinLength+delay*cfg.Hop-needs), sum: newOverlapAdd(cfg, window),
+		spec: make([]complex128, cfg.Bins()),
+	}
+}
+
+func (p *polishPass) latency(cfg features.Config) int { return cfg.WinLength/2 + (p.delay-1)*cfg.Hop }
+
+func (p *polishPass) reset(cfg features.Config) {
+	clear(p.input)
+	p.sum.reset(p.latency(cfg))
+}
+
+// push takes the next samples, [Hop].
+func (p *polishPass) push(x []float64) {
+	copy(p.input, p.input[len(x):])
+	copy(p.input[len(p.input)-len(x):], x)
+}
+
+// polishWidth is how far bands are smoothed, as a part of F0, before they are compared: less and the log-mel's own
+// guess at the harmonics shows through, more and formants blur.
+const polishWidth = 1.5
+
+// polish brings the frame whose samples are now complete nearer to what is wanted of it.
+func (p *polishPass) polish(f *bandFilter, want wantedFrame) {
+	window := p.sum.window
+	f.stft.Forward(p.spec, p.input[:len(window)])
+	f.match(want, f.magnitudes(p.spec), polishWidth, 1)
+	f.gains()
+	for k, g := range f.gain {
+		p.spec[k] *= complex(min(g, maxPolishGain), 0)
+	}
+	f.stft.Inverse(p.sum.frame, p.spec)
+	p.sum.count()
+	p.sum.add(p.sum.frame)
+}
+
+// maxPolishGain keeps rounding errors in silence from becoming sound.
+const maxPolishGain = 4
