@@ -161,8 +161,12 @@ func (b *bookkeeper) flush() error {
 		return err
 	}
 	if b.skippedRow >= maxSkipped {
-		return fmt.Errorf("%d steps in a row were not finite: lower the rate (--set learningRate=%g), or look at lint.txt for a broken recording",
-			b.skippedRow, b.cfg.LearningRate/2)
+		name, rate := "learningRate", b.cfg.LearningRate
+		if records[len(records)-1].Step < b.cfg.WarmUpSteps() {
+			name, rate = "warmUpRate", b.cfg.WarmUpRate
+		}
+		return fmt.Errorf("%d steps in a row were not finite: lower the rate (--set %s=%g), or look at lint.txt for a broken recording",
+			b.skippedRow, name, rate/2)
 	}
 	b.show(records[len(records)-1])
 	return nil

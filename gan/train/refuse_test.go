@@ -38,7 +38,7 @@ func TestRunRefuses(t *testing.T) {
 		{"one speaker", func(o *Options) { o.Speakers = alone }, "two or more"},
 		{"no folder", func(o *Options) { o.Speakers = filepath.Join(scratch, "none") }, "none"},
 		{"run folder in use", func(o *Options) { o.RunDir = used }, "--resume"},
-		{"run folder is a file", func(o *Options) { o.RunDir = file }, "not a directory"},
+		{"run folder is a file", func(o *Options) { o.RunDir = file }, "run folder"},
 		{"output below a file", func(o *Options) { o.Output = filepath.Join(file, "m.safetensors") }, "-o"},
 		{"output is a folder", func(o *Options) { o.Output = used }, "-o"},
 		{"preset", func(o *Options) { o.Preset = "huge" }, `"huge"`},
@@ -56,6 +56,9 @@ func TestRunRefuses(t *testing.T) {
 			err := Run(context.Background(), o)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+			if _, err := os.Stat(o.RunDir); err == nil && o.RunDir != used && o.RunDir != file {
+				t.Errorf("it left %v behind, so that the name cannot be used again", files(t, o.RunDir))
 			}
 		})
 	}
@@ -91,6 +94,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			again := Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 5}
 			c.change(&again)
+			config := read(t, filepath.Join(o.RunDir, "config.json"))
 			if err := Run(context.Background(), again); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
@@ -99,7 +103,13 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 					t.Errorf("%s is no longer what it was", name)
 				}
 			}
+			if read(t, filepath.Join(o.RunDir, "config.json")) != config {
+				t.Error("a refused run changed config.json, so that going on as before no longer works")
+			}
 		})
+	}
+	if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 4}); err != nil {
+		t.Errorf("the run cannot go on after refusals: %v", err)
 	}
 }
 
@@ -200,6 +210,63 @@ func TestCancelledBeforeTheFirstStep(t *testing.T) {
 	}
 	if _, err := os.Stat(o.RunDir); err == nil {
 		t.Error("it left a run folder")
+	}
+}
+
+// An output in a folder that is not there yet must not cost the user the training.
+func TestOutputInNewFolder(t *testing.T) {
+	o := microOptions(t, speech(t, "ann", "bob"))
+	o.Set = append(o.Set, "steps=1", "validEvery=0")
+	o.Output = filepath.Join(t.TempDir(), "new", "folder", "m.safetensors")
+	if err := Run(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gan.Load(o.Output); err != nil {
+		t.Error(err)
+	}
+}
+
+// Recordings are held out as the setting says, and 0 says none.
+func TestNothingHeldOut(t *testing.T) {
+	o := microOptions(t, speech(t, "ann", "bob"))
+	o.Set = append(o.Set, "steps=1", "validFraction=0", "validEvery=1")
+	if err := Run(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	if text := read(t, filepath.Join(o.RunDir, "metrics.jsonl")); strings.Contains(text, "valid_") {
+		t.Errorf("validated on nothing:\n%s", text)
+	}
+}
+
+// Where every snapshot is broken, starting again would write over what may be rescued.
+func TestResumeWithBrokenSnapshotsAlone(t *testing.T) {
+	o := microOptions(t, speech(t, "ann", "bob"))
+	o.Set = append(o.Set, "steps=4")
+	if err := Run(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	run := runFolder{o.RunDir}
+	for _, step := range run.snapshots() {
+		if err := os.Truncate(run.snapshotPath(step), 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := read(t, run.path("metrics.jsonl"))
+	err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true})
+	if err == nil || !strings.Contains(err.Error(), "none of its 2 snapshots") || !strings.Contains(err.Error(), "--init") {
+		t.Errorf("error %v, want one that counts the snapshots and names a way out", err)
+	}
+	if read(t, run.path("metrics.jsonl")) != before {
+		t.Error("the metrics were written over")
+	}
+}
+
+// In the warm-up another rate counts.
+func TestWarmUpNamesItsRate(t *testing.T) {
+	o := microOptions(t, speech(t, "ann", "bob"))
+	o.Set = append(o.Set, "steps=100", "warmUpShare=1", "warmUpRate=0.5", "loss.identity=1e38", "validEvery=0")
+	if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), "--set warmUpRate=0.25") {
+		t.Errorf("error %v, want one that offers a lower warmUpRate", err)
 	}
 }
 

@@ -2,12 +2,12 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/starvc/vc/audio"
@@ -33,6 +33,7 @@ type runner struct {
 	folder runFolder
 	req    request
 	set    *corpus.Set
+	lint   *corpus.Report
 	engine *engine
 	first  int // the first step to make
 }
@@ -48,11 +49,11 @@ func (r *runner) run(ctx context.Context) error {
 	if err := checkWritable(output); err != nil {
 		return err
 	}
-	if err := r.prepareSpeech(ctx); err != nil {
-		return err
-	}
 	device, err := mlx.FindDevice(r.o.Device)
 	if err != nil {
+		return err
+	}
+	if err := r.prepareSpeech(ctx); err != nil {
 		return err
 	}
 	backend, err := device.Open()
@@ -69,6 +70,9 @@ func (r *runner) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.begin(); err != nil {
+		return err
+	}
 	r.engine = newEngine(r.req.Config, backend, device.NativeConv(), vars, r.set.Speakers, vars.Has(mlx.GroupWeights, "pho.stem.w"))
 	r.engine.encoderFromP = r.engine.phones && r.req.Init == ""
 
@@ -79,6 +83,9 @@ func (r *runner) run(ctx context.Context) error {
 	model, err := r.engine.export(r.set, done, r.o.Version)
 	if err != nil {
 		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
+		return fmt.Errorf("output: %w", err)
 	}
 	if err := model.Save(output); err != nil {
 		return err
@@ -107,10 +114,10 @@ func (r *runner) configure() error {
 		}
 		r.req = q
 		if o.Speakers != "" {
-			r.req.Speakers = o.Speakers
+			r.req.Speakers = absoluteSpeakers(o.Speakers)
 		}
 		if o.Output != "" {
-			r.req.Output = o.Output
+			r.req.Output = absolute(o.Output)
 		}
 	} else {
 		preset := o.Preset
@@ -126,7 +133,7 @@ func (r *runner) configure() error {
 			if err != nil {
 				return fmt.Errorf("--init: %w", err)
 			}
-			cfg.GAN, cfg.Features = m.Config, m.Features
+			cfg.GAN, cfg.Features, cfg.Preset = m.Config, m.Features, m.Trained.Preset
 		}
 		if o.Rate > 0 {
 			f, err := features.ConfigForRate(o.Rate)
@@ -138,7 +145,9 @@ func (r *runner) configure() error {
 			}
 			cfg.Features = f
 		}
-		r.req = request{Config: cfg, Speakers: o.Speakers, Output: o.Output, Init: o.Init, Phones: o.Phones}
+		r.req = request{
+			Config: cfg, Speakers: absoluteSpeakers(o.Speakers), Output: absolute(o.Output), Init: absolute(o.Init), Phones: absolute(o.Phones),
+		}
 	}
 	if err := r.override(); err != nil {
 		return err
@@ -150,7 +159,32 @@ func (r *runner) configure() error {
 		o.RunDir = filepath.Join("runs", time.Now().Format("2006-01-02-150405"))
 	}
 	r.folder = runFolder{o.RunDir}
-	return nil
+	return r.folder.vacant()
+}
+
+// absolute makes a path good for resuming from any folder. Empty stays empty.
+func absolute(path string) string {
+	if path == "" {
+		return ""
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// absoluteSpeakers does so for each folder of --speakers.
+func absoluteSpeakers(spec string) string {
+	if !strings.Contains(spec, "=") {
+		return absolute(spec)
+	}
+	parts := strings.Split(spec, ",")
+	for i, part := range parts {
+		if name, folder, ok := strings.Cut(part, "="); ok {
+			parts[i] = name + "=" + absolute(folder)
+		}
+	}
+	return strings.Join(parts, ",")
 }
 
 func (r *runner) override() error {
@@ -199,7 +233,7 @@ func checkWritable(path string) error {
 	return os.Remove(probe.Name())
 }
 
-// prepareSpeech reads, checks and caches the recordings, and makes the run folder once they are found good.
+// prepareSpeech reads, checks and caches the recordings.
 func (r *runner) prepareSpeech(ctx context.Context) error {
 	speakers, err := corpus.Scan(r.req.Speakers)
 	if err != nil {
@@ -214,8 +248,12 @@ func (r *runner) prepareSpeech(ctx context.Context) error {
 	} else {
 		cache = ""
 	}
+	held := r.req.Config.ValidFraction
+	if held == 0 {
+		held = -1 // to corpus, 0 stands for its default
+	}
 	set, report, err := corpus.Prepare(ctx, speakers, r.req.Config.Features, corpus.PrepareOptions{
-		CacheDir: cache, ValidFraction: r.req.Config.ValidFraction,
+		CacheDir: cache, ValidFraction: held,
 		Progress: func(done, total int) { r.say.count("reading recordings", done, total) },
 	})
 	r.say.finish()
@@ -227,9 +265,15 @@ func (r *runner) prepareSpeech(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.set = set
+	r.set, r.lint = set, report
+	return nil
+}
+
+// begin makes the run folder, or brings an old one's config.json up to date, once all else is found good: what is refused
+// must leave a run as it was, and a new one's name free.
+func (r *runner) begin() error {
 	if r.o.Resume {
-		if r.req.Data != "" && r.req.Data != set.Fingerprint() {
+		if r.req.Data != "" && r.req.Data != r.set.Fingerprint() {
 			r.say.linef("warning: the recordings are not those that the run began with; it goes on with what is there now")
 		}
 	} else {
@@ -237,12 +281,12 @@ func (r *runner) prepareSpeech(ctx context.Context) error {
 			return err
 		}
 	}
-	r.req.Data = set.Fingerprint()
+	r.req.Data = r.set.Fingerprint()
 	if err := r.folder.writeRequest(r.req); err != nil {
 		return err
 	}
 	return audio.WriteAtomic(r.folder.path("lint.txt"), func(w io.Writer) error {
-		_, err := report.WriteTo(w)
+		_, err := r.lint.WriteTo(w)
 		return err
 	})
 }
@@ -311,96 +355,4 @@ func matches(vars *mlx.Vars, cfg Config, speakers int) error {
 		}
 	}
 	return nil
-}
-
-// maxSkipped is how many steps in a row may be skipped for values that are not finite.
-const maxSkipped = 10
-
-// loop makes the steps and returns how many are done in all. On cancellation it saves and returns without an error.
-func (r *runner) loop(ctx context.Context) (done int, err error) {
-	cfg := r.req.Config
-	batcher, err := corpus.NewBatcher(r.set, corpus.BatchConfig{
-		Size: cfg.Batch, CropFrames: cfg.CropFrames, StyleFrames: cfg.StyleFrames, LatentDim: cfg.GAN.LatentDim,
-		MaxLookAhead: cfg.GAN.StemFuture,
-	}, cfg.Seed)
-	if err != nil {
-		return r.first, err
-	}
-	log, err := r.folder.openMetrics(r.first)
-	if err != nil {
-		return r.first, err
-	}
-	defer func() { err = errors.Join(err, log.close()) }()
-
-	batches := corpus.Prefetch(context.WithoutCancel(ctx), batcher, r.first, 4)
-	defer batches.Close()
-	book := &bookkeeper{cfg: cfg, log: log, say: r.say, first: r.first, began: time.Now()}
-	r.say.linef("the first step of each phase compiles its graph, which takes a while on XLA")
-	if r.first == 0 && cfg.ValidEvery > 0 { // what an untrained network scores, to compare with
-		if err := r.validate(batcher, book, -1); err != nil {
-			return 0, err
-		}
-	}
-	step := r.first
-	for ; step < cfg.Steps && ctx.Err() == nil; step++ {
-		batch, err := batches.Next()
-		if err != nil {
-			return step, err
-		}
-		results, err := r.engine.step(batch)
-		if err != nil {
-			return step, err
-		}
-		if err := book.add(step, results); err != nil {
-			return step, err
-		}
-		made := step + 1
-		last := made == cfg.Steps
-		if cfg.ValidEvery > 0 && (made%cfg.ValidEvery == 0 || last) {
-			if err := r.validate(batcher, book, step); err != nil {
-				return made, err
-			}
-		}
-		if made%cfg.SnapshotEvery == 0 || last {
-			if err := r.save(book, made); err != nil {
-				return made, err
-			}
-		}
-	}
-	r.say.finish()
-	if step < cfg.Steps {
-		return step, r.save(book, step)
-	}
-	return step, nil
-}
-
-func (r *runner) save(book *bookkeeper, step int) error {
-	if err := book.flush(); err != nil {
-		return err
-	}
-	if err := r.folder.save(r.engine.vars, step, r.req.Config.KeepSnapshots); err != nil {
-		return err
-	}
-	return r.drawCurves()
-}
-
-// validBatches is how many held-out batches a validation scores, at most.
-const validBatches = 8
-
-func (r *runner) validate(batcher *corpus.Batcher, book *bookkeeper, step int) error {
-	n := min(batcher.ValidBatches(), validBatches)
-	if n == 0 {
-		return nil
-	}
-	sums := make([]float32, len(validMetrics))
-	for i := range n {
-		v, err := r.engine.score(batcher.ValidAt(i))
-		if err != nil {
-			return err
-		}
-		for j := range sums {
-			sums[j] += v[j] / float32(n)
-		}
-	}
-	return book.addValidation(step, sums)
 }

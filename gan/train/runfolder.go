@@ -43,14 +43,22 @@ type request struct {
 	Data     string `json:"data,omitempty"` // fingerprint of the prepared recordings
 }
 
-// create makes the folder of a new run. A folder that already holds a run is refused: nothing is written over.
-func (r runFolder) create() error {
+// vacant refuses a folder that holds something: nothing is written over.
+func (r runFolder) vacant() error {
 	entries, err := os.ReadDir(r.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("run folder: %w", err)
 	}
 	if len(entries) > 0 {
 		return fmt.Errorf("run folder %s is not empty: go on with it by --resume, or name another with --run", r.dir)
+	}
+	return nil
+}
+
+// create makes the folder of a new run.
+func (r runFolder) create() error {
+	if err := r.vacant(); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(r.path("snapshots"), 0o755); err != nil {
 		return fmt.Errorf("run folder: %w: name a folder that can be written with --run", err)
@@ -123,7 +131,8 @@ func (r runFolder) save(vars *mlx.Vars, step, keep int) error {
 	return nil
 }
 
-// load reads the newest snapshot that is whole. A broken one is named to warn and passed over. Without any, vars is nil.
+// load reads the newest snapshot that is whole. A broken one is named to warn and passed over. Without any, vars is nil;
+// but where there are some and none is whole it is an error, for starting again would write over what may be rescued.
 func (r runFolder) load(warn func(string, ...any)) (vars *mlx.Vars, step int, err error) {
 	for _, n := range r.snapshots() {
 		vars, meta, err := mlx.ReadSnapshot(r.snapshotPath(n))
@@ -136,6 +145,9 @@ func (r runFolder) load(warn func(string, ...any)) (vars *mlx.Vars, step int, er
 			continue
 		}
 		return vars, n, nil
+	}
+	if n := len(r.snapshots()); n > 0 {
+		return nil, 0, fmt.Errorf("run folder %s: none of its %d snapshots can be read: begin a new run with --run and, if there is a model, --init", r.dir, n)
 	}
 	return nil, 0, nil
 }
