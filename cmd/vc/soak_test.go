@@ -66,7 +66,7 @@ func TestSoak(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	const minute = 2 * 60 * rate // bytes
+	const minute = 2 * 60 * rate          // bytes
 	total := int64(minutes*minute) + 2*77 // no whole number of anything
 	sent := make(chan error, 1)
 	go func() {
