@@ -53,7 +53,7 @@ func convertCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`, \"-\" is standard output (default: IN-SPEAKER.wav beside the input)"},
 			&cli.StringFlag{Name: "out-dir", Usage: "write all results into `DIR`"},
 			&cli.Float64Flag{Name: "pitch", DefaultText: "0", Usage: "shift the pitch by `N` semitones, up or down"},
-			&cli.StringFlag{Name: "vocoder", Value: string(convert.GriffinLim), Usage: "`KIND` of sound synthesis: griffin-lim (better) or rtisi (as streams do)"},
+			vocoderFlag(),
 			&cli.StringFlag{Name: "picture", Usage: "draw spectrograms of input and output into `FILE`.png (a folder, where there are several inputs)"},
 			&cli.IntFlag{Name: "threads", DefaultText: "all", Usage: "use at most `N` processor cores"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
@@ -69,6 +69,13 @@ func convertCommand(e env) *cli.Command {
 			}
 			return runConvert(c.Context, e, o)
 		},
+	}
+}
+
+func vocoderFlag() cli.Flag {
+	return &cli.StringFlag{
+		Name: "vocoder", Value: string(convert.SourceFilter),
+		Usage: "`KIND` of sound synthesis: source-filter (best, as in streams), or griffin-lim or rtisi, which do not know the pitch",
 	}
 }
 

@@ -33,11 +33,13 @@ func evalCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "parallel", Usage: "`DIR` with a folder per speaker, the same words under the same file name"},
 			&cli.StringFlag{Name: "speakers", Usage: "`NAMES` to convert between, joined by commas (default: all that model and DIR share)"},
 			&cli.StringFlag{Name: "utterances", Usage: "file `NAMES` without extension, joined by commas (default: all in common)"},
+			vocoderFlag(),
 			&cli.StringFlag{Name: "out", Value: "vc-eval", Usage: "write conversions, manifest and scores to `DIR`"},
 		},
 		Action: func(c *cli.Context) error {
 			o := evalOptions{
 				model: c.String("model"), parallel: c.String("parallel"), out: c.String("out"),
+				vocoder:  convert.Vocoder(c.String("vocoder")),
 				speakers: splitNames(c.String("speakers")), utterances: splitNames(c.String("utterances")),
 			}
 			switch {
@@ -48,6 +50,9 @@ func evalCommand(e env) *cli.Command {
 			case o.out == "":
 				return usagef("eval", "eval: --out is empty")
 			}
+			if err := (convert.Options{Vocoder: o.vocoder}).Validate(); err != nil {
+				return usagef("eval", "eval: %w", err)
+			}
 			return runEval(c.Context, e, o)
 		},
 	}
@@ -56,6 +61,7 @@ func evalCommand(e env) *cli.Command {
 type evalOptions struct {
 	model, parallel, out string
 	speakers, utterances []string
+	vocoder              convert.Vocoder
 }
 
 func splitNames(list string) []string {
@@ -82,7 +88,7 @@ func runEval(ctx context.Context, e env, o evalOptions) error {
 		}
 		voices[name] = convert.SpeakerVoice(m, i)
 	}
-	converter, err := convert.New(m, convert.Options{})
+	converter, err := convert.New(m, convert.Options{Vocoder: o.vocoder})
 	if err != nil {
 		return err
 	}

@@ -9,12 +9,12 @@ import (
 )
 
 // latencySetting is one choice between delay and quality: the length of the pieces in which sound is taken, and how
-// far generator and vocoder look ahead.
+// far the generator looks ahead, and how often the vocoder goes over its result.
 type latencySetting struct {
-	name                  string
-	chunk                 time.Duration
-	lookAhead, vocoder    int // frames
-	iterations, fadeSteps int
+	name      string
+	chunk     time.Duration
+	lookAhead int // frames
+	passes    int
 }
 
 const defaultLatency = "normal"
@@ -22,9 +22,9 @@ const defaultLatency = "normal"
 // latencies are in order of delay.
 func latencies() []latencySetting {
 	return []latencySetting{
-		{name: "low", chunk: 10 * time.Millisecond, lookAhead: 0, vocoder: 0, iterations: 8, fadeSteps: 8},
-		{name: defaultLatency, chunk: 20 * time.Millisecond, lookAhead: 2, vocoder: 0, iterations: 8, fadeSteps: 8},
-		{name: "high", chunk: 40 * time.Millisecond, lookAhead: 4, vocoder: 3, iterations: 6, fadeSteps: 8},
+		{name: "low", chunk: 10 * time.Millisecond, lookAhead: 0},
+		{name: defaultLatency, chunk: 20 * time.Millisecond, lookAhead: 2},
+		{name: "high", chunk: 40 * time.Millisecond, lookAhead: 4, passes: 1},
 	}
 }
 
@@ -46,10 +46,10 @@ func findLatency(name string) (latencySetting, error) {
 }
 
 func (l latencySetting) options(m *gan.Model, rate int) convert.StreamOptions {
-	return convert.StreamOptions{
-		InputRate: rate, OutputRate: rate, LookAhead: min(l.lookAhead, m.Config.StemFuture),
-		VocoderLookAhead: l.vocoder, VocoderIterations: l.iterations, FadeFrames: l.fadeSteps,
-	}
+	o := convert.DefaultStreamOptions(m, rate)
+	o.LookAhead = min(l.lookAhead, m.Config.StemFuture)
+	o.VocoderPasses = l.passes
+	return o
 }
 
 // delayMilliseconds is the delay of a stream that takes its input in these pieces, from microphone to loudspeaker but for the

@@ -212,7 +212,7 @@ func TestCompleteNamesEveryFlagValue(t *testing.T) {
 		"":                            "train",
 		"tr":                          "train",
 		"convert --voc":               "--vocoder",
-		"convert --vocoder ":          "rtisi",
+		"convert --vocoder ":          "source-filter",
 		"convert x.wav --vocoder gri": "griffin-lim",
 		"stream --latency ":           "low",
 		"stream --format ":            "s16le",

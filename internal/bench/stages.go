@@ -8,7 +8,6 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/convert"
-	"github.com/starvc/vc/vocoder"
 )
 
 // Stage is one part of the way from input to output. Both are parts of the sound's duration: in the chunks of
@@ -66,7 +65,7 @@ func runStages(ctx context.Context, o Options, s convert.StreamOptions, every ti
 		return err
 	}
 	gen.SetStyle(o.Model.Style(0))
-	voc, err := vocoder.NewRTISI(cfg, s.VocoderLookAhead, s.VocoderIterations)
+	voc, err := s.NewVocoder(cfg)
 	if err != nil {
 		return err
 	}
@@ -102,7 +101,7 @@ func runStages(ctx context.Context, o Options, s convert.StreamOptions, every ti
 		controls = gan.AppendControls(controls[:0], frames.F0, frames.LogEnergy)
 		logMel = gen.Process(logMel[:0], frames.LogMel, controls)
 		lap(generator)
-		y = voc.Process(y[:0], logMel)
+		y = voc.Process(y[:0], logMel, frames.F0[:len(logMel)/cfg.NMels])
 		lap(synthesis)
 		z = out.Process(z[:0], y)
 		lap(resampleOut)

@@ -12,22 +12,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 )
-
-// Vocoder names a way from log-mel frames to sound.
-type Vocoder string
-
-const (
-	GriffinLim Vocoder = "griffin-lim" // fast Griffin-Lim, better, whole recordings only
-	RTISI      Vocoder = "rtisi"       // what streams use
-)
-
-// Vocoders are the names that a user can choose from.
-func Vocoders() []Vocoder { return []Vocoder{GriffinLim, RTISI} }
 
 // MaxPitchSemitones bounds the pitch shift, in either direction.
 const MaxPitchSemitones = 36
@@ -35,7 +25,7 @@ const MaxPitchSemitones = 36
 // Options of a Converter. The zero value is a good choice.
 type Options struct {
 	Threads        int     // cores to use at most; 0 means all
-	Vocoder        Vocoder // "" means GriffinLim
+	Vocoder        Vocoder // "" means SourceFilter
 	PitchSemitones float64 // added to the target's pitch
 }
 
@@ -44,7 +34,7 @@ func (o Options) withDefaults() Options {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	if o.Vocoder == "" {
-		o.Vocoder = GriffinLim
+		o.Vocoder = SourceFilter
 	}
 	return o
 }
@@ -54,7 +44,7 @@ func (o Options) Validate() error {
 	if o.Threads < 0 {
 		return fmt.Errorf("threads is %d, want 0 (all cores) or more", o.Threads)
 	}
-	if o.Vocoder != "" && o.Vocoder != GriffinLim && o.Vocoder != RTISI {
+	if o.Vocoder != "" && !slices.Contains(Vocoders(), o.Vocoder) {
 		return fmt.Errorf("vocoder %q is not known, known are %q", o.Vocoder, Vocoders())
 	}
 	return checkPitch(o.PitchSemitones)
@@ -149,7 +139,7 @@ func (c *Converter) Convert(ctx context.Context, in audio.Clip, v Voice, progres
 	}
 	progress(0.2)
 
-	y, err := c.synthesize(ctx, logMel, len(x), func(part float64) { progress(0.2 + 0.8*part) })
+	y, err := c.synthesize(ctx, logMel, mapped, len(x), func(part float64) { progress(0.2 + 0.8*part) })
 	if err != nil {
 		return nil, err
 	}

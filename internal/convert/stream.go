@@ -6,15 +6,16 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/vocoder"
 )
 
-// StreamOptions sizes a Stream. Every field counts.
+// StreamOptions sizes a Stream. Every field counts that is not another vocoder's.
 type StreamOptions struct {
 	InputRate, OutputRate int     // Hz
 	LookAhead             int     // frames that the generator waits for, 0 to the model's StemFuture
-	VocoderLookAhead      int     // frames that the vocoder waits for; 0 is the least latency
-	VocoderIterations     int     // per frame
+	Vocoder               Vocoder // one of LiveVocoders; "" means SourceFilter
+	VocoderPasses         int     // of SourceFilter, two frames of latency each
+	VocoderLookAhead      int     // of RTISI, frames that it waits for
+	VocoderIterations     int     // of RTISI, per frame
 	PitchSemitones        float64 // added to the target's pitch
 	FadeFrames            int     // frames over which SetVoice moves to another voice
 }
@@ -22,7 +23,7 @@ type StreamOptions struct {
 // DefaultStreamOptions is for live use of m: sound at one rate in and out, a look-ahead of 20 ms.
 func DefaultStreamOptions(m *gan.Model, rate int) StreamOptions {
 	return StreamOptions{
-		InputRate: rate, OutputRate: rate, LookAhead: min(2, m.Config.StemFuture), VocoderIterations: 8, FadeFrames: 8,
+		InputRate: rate, OutputRate: rate, LookAhead: min(2, m.Config.StemFuture), Vocoder: SourceFilter, FadeFrames: 8,
 	}
 }
 
@@ -36,13 +37,14 @@ type Stream struct {
 	in, out   *audio.Resampler
 	extractor *features.Extractor
 	gen       *gan.Generator
-	vocoder   *vocoder.RTISI
+	vocoder   FrameVocoder
 
 	pitch  gan.PitchMap
 	source gan.RunningLogF0
 
-	quiet      float32 // normalised log-mel of silence
-	silent     []bool  // of the frames inside the generator, the oldest first
+	quiet      float32   // normalised log-mel of silence
+	silent     []bool    // of the frames inside the generator, the oldest first
+	f0         []float32 // likewise: Hz, as the vocoder shall have it
 	received   int64
 	resampled  int64
 	given      int64
@@ -50,7 +52,6 @@ type Stream struct {
 
 	x        []float32 // resampled input
 	frames   features.Frames
-	f0       []float32
 	controls []float32
 	logMel   []float32
 	y        []float32
@@ -84,7 +85,7 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	if s.gen, err = gan.NewGenerator(m, o.LookAhead); err != nil {
 		return nil, err
 	}
-	if s.vocoder, err = vocoder.NewRTISI(m.Features, o.VocoderLookAhead, o.VocoderIterations); err != nil {
+	if s.vocoder, err = o.NewVocoder(m.Features); err != nil {
 		return nil, err
 	}
 	s.pitch.Semitones = o.PitchSemitones
@@ -92,23 +93,24 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	s.gen.SetStyle(v.Style)
 
 	block := int(int64(streamBlock)*int64(m.Features.SampleRate)/int64(o.InputRate)) + s.in.Latency() + 2
-	count := block/m.Features.Hop + o.LookAhead + o.VocoderLookAhead + 4
+	count := block/m.Features.Hop + o.LookAhead + 4
 	s.x = make([]float32, 0, block)
 	s.silent = make([]bool, 0, count+o.LookAhead)
 	s.frames.NMels = m.Features.NMels
 	s.frames.Grow(count)
-	s.f0 = make([]float32, 0, count)
+	s.f0 = make([]float32, 0, count+o.LookAhead)
 	s.controls = make([]float32, 0, count*gan.Controls)
 	s.logMel = make([]float32, 0, count*m.Features.NMels)
-	s.y = make([]float32, 0, count*m.Features.Hop+m.Features.WinLength)
+	s.y = make([]float32, 0, count*m.Features.Hop+m.Features.WinLength+s.vocoder.Latency())
 	return s, nil
 }
 
 // Latency is by how much the output lags, in output samples: when input worth n output samples has been given, at
-// least n-Latency() have come out. It is the analysis and the synthesis window by half, the look-ahead of generator
-// and vocoder, and the resamplers' filters. A caller who gives longer pieces than a sample waits for those besides: Delay.
+// least n-Latency() have come out. It is half of the analysis window, the look-ahead of the generator, what the vocoder
+// waits for, half of its window at least, and the resamplers' filters. A caller who gives longer pieces than a sample
+// waits for those besides: Delay.
 func (s *Stream) Latency() int {
-	model := s.cfg.WinLength + (s.o.LookAhead+s.o.VocoderLookAhead)*s.cfg.Hop + s.in.Latency()
+	model := s.cfg.WinLength/2 + s.o.LookAhead*s.cfg.Hop + s.vocoder.Latency() + s.in.Latency()
 	rate, out := int64(s.cfg.SampleRate), int64(s.o.OutputRate)
 	return int((int64(model)*out+rate-1)/rate) + s.out.Latency()
 }
@@ -176,7 +178,7 @@ func (s *Stream) Reset() {
 	s.gen.Reset()
 	s.vocoder.Reset()
 	s.source.Reset()
-	s.silent = s.silent[:0]
+	s.silent, s.f0 = s.silent[:0], s.f0[:0]
 	s.received, s.resampled, s.given = 0, 0, 0
 }
 
@@ -191,13 +193,13 @@ func (s *Stream) run(dst []float32, last bool) []float32 {
 	if last {
 		s.extractor.Flush(&s.frames)
 	}
-	s.f0 = s.f0[:0]
+	inside := len(s.f0)
 	for _, hz := range s.frames.F0 {
 		s.source.Add(hz)
 		s.pitch.Source = s.source.Stats()
 		s.f0 = append(s.f0, s.pitch.Hz(hz))
 	}
-	s.controls = gan.AppendControls(s.controls[:0], s.f0, s.frames.LogEnergy)
+	s.controls = gan.AppendControls(s.controls[:0], s.f0[inside:], s.frames.LogEnergy)
 
 	for _, e := range s.frames.LogEnergy {
 		s.silent = append(s.silent, e < silenceLogEnergy)
@@ -233,6 +235,7 @@ func (s *Stream) voice() {
 			fill(mel, s.quiet)
 		}
 	}
+	s.y = s.vocoder.Process(s.y, s.logMel, s.f0[:frames])
 	s.silent = s.silent[:copy(s.silent, s.silent[frames:])]
-	s.y = s.vocoder.Process(s.y, s.logMel)
+	s.f0 = s.f0[:copy(s.f0, s.f0[frames:])]
 }

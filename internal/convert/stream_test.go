@@ -128,7 +128,7 @@ func TestStreamRefusals(t *testing.T) {
 		"rate in":    func(o *StreamOptions) { o.InputRate = 0 },
 		"rate out":   func(o *StreamOptions) { o.OutputRate = 1 << 30 },
 		"look-ahead": func(o *StreamOptions) { o.LookAhead = 99 },
-		"vocoder":    func(o *StreamOptions) { o.VocoderLookAhead = -1 },
+		"passes":     func(o *StreamOptions) { o.VocoderPasses = -1 },
 		"fade":       func(o *StreamOptions) { o.FadeFrames = -1 },
 	} {
 		o := DefaultStreamOptions(m, 16000)

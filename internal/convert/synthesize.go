@@ -11,9 +11,10 @@ import (
 
 const (
 	griffinLimIterations = 32
-	rtisiLookAhead       = 3 // frames; 0 and fewer iterations in streams, where they cost latency
+	sourceFilterPasses   = 3 // none or fewer in streams, where they cost latency
+	rtisiLookAhead       = 3 // frames, likewise
 	rtisiIterations      = 8
-	rtisiChunkFrames     = 100
+	chunkFrames          = 100
 
 	// Recordings longer than a piece are cut at quiet places, so that pieces can be done beside each other and the
 	// memory in use does not depend on the length.
@@ -22,10 +23,10 @@ const (
 	contextFrames = 16  // frames beyond each end that are synthesised too and thrown away
 )
 
-// synthesize makes samples of normalised log-mel frames, [frames, nMels].
-func (c *Converter) synthesize(ctx context.Context, logMel []float32, samples int, progress func(float64)) ([]float32, error) {
-	if c.o.Vocoder == RTISI {
-		return c.synthesizeInOrder(ctx, logMel, samples, progress)
+// synthesize makes samples of normalised log-mel frames, [frames, nMels], and their F0, [frames].
+func (c *Converter) synthesize(ctx context.Context, logMel, f0 []float32, samples int, progress func(float64)) ([]float32, error) {
+	if c.o.Vocoder != GriffinLim {
+		return c.synthesizeInOrder(ctx, logMel, f0, samples, progress)
 	}
 	cfg := c.model.Features
 	cuts := quietCuts(logMel, cfg.NMels)
@@ -124,20 +125,22 @@ func quietCuts(logMel []float32, nMels int) []int {
 	return append(cuts, frames)
 }
 
-func (c *Converter) synthesizeInOrder(ctx context.Context, logMel []float32, samples int, progress func(float64)) ([]float32, error) {
+func (c *Converter) synthesizeInOrder(ctx context.Context, logMel, f0 []float32, samples int, progress func(float64)) ([]float32, error) {
 	cfg := c.model.Features
-	r, err := vocoder.NewRTISI(cfg, rtisiLookAhead, rtisiIterations)
+	v, err := StreamOptions{
+		Vocoder: c.o.Vocoder, VocoderPasses: sourceFilterPasses, VocoderLookAhead: rtisiLookAhead, VocoderIterations: rtisiIterations,
+	}.NewVocoder(cfg)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]float32, 0, samples+cfg.Hop)
-	chunk := rtisiChunkFrames * cfg.NMels
-	for at := 0; at < len(logMel); at += chunk {
+	for at := 0; at < len(f0); at += chunkFrames {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		out = r.Process(out, logMel[at:min(at+chunk, len(logMel))])
-		progress(float64(at) / float64(len(logMel)))
+		end := min(at+chunkFrames, len(f0))
+		out = v.Process(out, logMel[at*cfg.NMels:end*cfg.NMels], f0[at:end])
+		progress(float64(end) / float64(len(f0)))
 	}
-	return r.FlushTo(out, samples), nil
+	return v.FlushTo(out, samples), nil
 }
