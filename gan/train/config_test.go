@@ -229,11 +229,11 @@ func TestSchedules(t *testing.T) {
 	}
 	for _, s := range []struct {
 		step int
-		rest bool
-	}{{0, true}, {19, true}, {20, false}, {40, false}, {99, false}} {
+		part float64 // of the rate, which an encoder from P gets
+	}{{0, 0}, {19, 0}, {20, 1.0 / float64(c.RampSteps)}, {21, 2.0 / float64(c.RampSteps)}, {39, 1}, {40, 1}, {99, 1}} {
 		got := c.schedule(s.step, true)
-		if rest := got.EncoderRate == 0; rest != s.rest || (!rest && got.EncoderRate != got.Rate) {
-			t.Errorf("step %d: an encoder from P has the rate %g, want rest: %v", s.step, got.EncoderRate, s.rest)
+		if math.Abs(got.EncoderRate-s.part*got.Rate) > 1e-9 {
+			t.Errorf("step %d: an encoder from P has the rate %g, want %g of %g", s.step, got.EncoderRate, s.part, got.Rate)
 		}
 	}
 }

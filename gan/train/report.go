@@ -24,7 +24,7 @@ var curves = []struct {
 }{
 	{"Rebuilding (L1, normalised log-mel)", []string{"identity", "cycle", "valid_identity", "valid_cycle"}},
 	{"Adversarial", []string{"adv_d", "adv_g"}},
-	{"Style (L1)", []string{"style", "common", "valid_style"}},
+	{"Style (L1)", []string{"style", "mapped", "common", "valid_style"}},
 	{"Diversity (L1)", []string{"diversity"}},
 	{"Content and energy", []string{"content", "energy"}},
 	{"Source classifier (cross entropy)", []string{"source_c", "source_g"}},

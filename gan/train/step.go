@@ -16,7 +16,7 @@ import (
 // Metrics of the three kinds of step, in the order in which the graphs return them. "ok" is 1 for a step that was made
 // and 0 for one that was skipped because something was not finite.
 var (
-	warmUpMetrics        = []string{"ok", "norm_g", "norm_e", "identity", "content", "common"}
+	warmUpMetrics        = []string{"ok", "norm_g", "norm_e", "identity", "content", "common", "mapped"}
 	discriminatorMetrics = []string{"ok_d", "norm_d", "adv_d", "r1", "source_c", "real", "fake"}
 	generatorMetrics     = []string{"ok", "norm_g", "norm_f", "norm_e", "adv_g", "style", "diversity", "cycle", "content", "source_g", "energy", "common"}
 	validMetrics         = []string{"valid_identity", "valid_cycle", "valid_style"}
@@ -67,10 +67,11 @@ func (e *engine) phone(x *Node) *Node {
 }
 
 // warmUp is the step of the first phase: G rebuilds x from a disturbed copy of it, its own pitch and energy, and the style
-// of another recording of the same speaker.
-// Inputs: x, same, controls, y, warp, tilt, taps, schedule.
+// of another recording of the same speaker. F learns to give that style too, so that the star does not begin with styles
+// that G has never seen; the spread around it comes with the star's diversity.
+// Inputs: x, same, controls, y, z, warp, tilt, taps, schedule.
 func (e *engine) warmUp(in []*Node) []*Node {
-	x, same, controls, y, warp, tilt, taps, schedule := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
+	x, same, controls, y, z, warp, tilt, taps, schedule := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8]
 	g := x.Graph()
 	net := e.over(g, mlx.GroupWeights, false)
 	disturbed := Add(Einsum("btm,bmn->btn", x, warp), BroadcastToShape(InsertAxes(tilt, 1), x.Shape()))
@@ -82,7 +83,8 @@ func (e *engine) warmUp(in []*Node) []*Node {
 
 	identity := IdentityLoss(x, rebuilt)
 	commonLoss := StyleLoss(StopGradient(own), common)
-	loss := Add(MulScalar(identity, e.cfg.Loss.Identity), MulScalar(commonLoss, e.cfg.Loss.Style))
+	mapped := StyleLoss(StopGradient(own), net.mapLatent(z, y))
+	loss := Add(MulScalar(identity, e.cfg.Loss.Identity), MulScalar(Add(commonLoss, mapped), e.cfg.Loss.Style))
 	content := ScalarZero(g, dtypes.Float32)
 	if e.phones {
 		content = ContentLoss(e.phone(x), e.phone(rebuilt))
@@ -90,9 +92,9 @@ func (e *engine) warmUp(in []*Node) []*Node {
 	}
 	rate := at(schedule, 0)
 	rates := generatorRates(rate, at(schedule, 2))
-	norms, ok := e.adam.Step(e.vars, loss, append(rates, mlx.Rate{Prefix: "sty.", Rate: rate})...)
-	mlx.UpdateEMA(e.vars, at(schedule, 6), "gen.", "sty.")
-	return stack(ok, norms[decoderPart], norms[len(generatorParts)], identity, content, commonLoss)
+	norms, ok := e.adam.Step(e.vars, loss, append(rates, mlx.Rate{Prefix: "sty.", Rate: rate}, mlx.Rate{Prefix: "map.", Rate: rate})...)
+	mlx.UpdateEMA(e.vars, at(schedule, 6), "gen.", "map.", "sty.")
+	return stack(ok, norms[decoderPart], norms[len(generatorParts)], identity, content, commonLoss, mapped)
 }
 
 // generatorParts are the prefixes of G's weights. The first four are the encoder's: in the warm-up they can rest while the
@@ -286,7 +288,7 @@ func (e *engine) step(batch *corpus.Batch) ([]results, error) {
 	s := f.schedule(e.cfg.schedule(batch.Step, e.encoderFromP))
 	if batch.Step < e.cfg.WarmUpSteps() {
 		warp, tilt := f.disturbance()
-		out, err := e.run("warm-up", e.warmUp, f.x(), f.same(), f.controls(batch.Y), f.oneHot(batch.Y), warp, tilt, f.taps(), s)
+		out, err := e.run("warm-up", e.warmUp, f.x(), f.same(), f.controls(batch.Y), f.oneHot(batch.Y), f.latent(batch.Z1), warp, tilt, f.taps(), s)
 		return []results{{warmUpMetrics, out}}, err
 	}
 	withSource := batch.Step >= e.cfg.sourceStep()

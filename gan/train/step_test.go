@@ -99,7 +99,7 @@ func TestStepsTouchTheirOwnNetworks(t *testing.T) {
 		weights   []string // that move
 		averages  []string
 	}{
-		{"warm-up", 0, true, []string{"gen", "sty"}, []string{"gen", "sty"}},
+		{"warm-up", 0, true, []string{"gen", "map", "sty"}, []string{"gen", "map", "sty"}},
 		{"discriminator", star, false, []string{"disc"}, nil},
 		{"discriminator with source classifier", source, false, []string{"cls", "disc"}, nil},
 		{"generator", star, true, []string{"gen", "map", "sty"}, []string{"gen", "map", "sty"}},
