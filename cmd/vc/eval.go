@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/eval"
 	"github.com/urfave/cli/v2"
@@ -92,6 +93,11 @@ func runEval(ctx context.Context, e env, o evalOptions) error {
 	if err != nil {
 		return err
 	}
+	cfg := eval.DefaultParallelConfig()
+	cfg.Vocoder = string(o.vocoder)
+	cfg.Vocode = func(ctx context.Context, cfg features.Config, f features.Frames, samples int) ([]float32, error) {
+		return convert.Vocode(ctx, cfg, o.vocoder, f, samples)
+	}
 	bar := newProgress(e.stderr, e.stderrIsTerminal, "converting")
 	table, err := eval.Run(ctx, eval.RunOptions{
 		Root: o.parallel, Speakers: o.speakers, Utterances: o.utterances, Out: o.out,
@@ -103,7 +109,7 @@ func runEval(ctx context.Context, e env, o evalOptions) error {
 			return result.Clip, nil
 		},
 		Converted:      func(done, total int) { bar.set(float64(done) / float64(total)) },
-		ParallelConfig: eval.DefaultParallelConfig(),
+		ParallelConfig: cfg,
 	})
 	bar.done()
 	if err != nil {

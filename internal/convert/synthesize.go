@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -22,6 +23,17 @@ const (
 	searchFrames  = 300 // a cut is the quietest frame of the last so many of a piece
 	contextFrames = 16  // frames beyond each end that are synthesised too and thrown away
 )
+
+// Vocode makes that many samples of frames as a Converter with vocoder v would: what a conversion that changes nothing
+// sounds like.
+func Vocode(ctx context.Context, cfg features.Config, v Vocoder, f features.Frames, samples int) ([]float32, error) {
+	o := Options{Threads: 1, Vocoder: v}
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	c := Converter{model: &gan.Model{Features: cfg}, o: o.withDefaults()}
+	return c.synthesize(ctx, f.LogMel, f.F0, samples, func(float64) {})
+}
 
 // synthesize makes samples of normalised log-mel frames, [frames, nMels], and their F0, [frames].
 func (c *Converter) synthesize(ctx context.Context, logMel, f0 []float32, samples int, progress func(float64)) ([]float32, error) {

@@ -29,18 +29,29 @@ type Direction struct {
 // ParallelConfig says how Parallel works.
 type ParallelConfig struct {
 	Config
-	// VocoderIterations is what Griffin-Lim spends on the target's own recordings for the vocoder baseline; 0 leaves
-	// the baseline out.
-	VocoderIterations int
+	// Vocode makes that many samples of frames, for the vocoder baseline: it should do so as the conversions were made,
+	// since what it takes off the target's own recordings is no fault of the conversion. It is called by several
+	// goroutines at once. nil leaves the baseline out.
+	Vocode func(ctx context.Context, cfg features.Config, f features.Frames, samples int) ([]float32, error)
+	// Vocoder is its name.
+	Vocoder string
 	// Workers is how many files are worked on at once, 0 for one per processor.
 	Workers int
 	// Progress, unless nil, is told after each piece of work, by one goroutine at a time.
 	Progress func(done, total int)
 }
 
-// DefaultParallelConfig is DefaultConfig with a vocoder baseline of 60 iterations.
+// DefaultParallelConfig is DefaultConfig with a source filter of three passes as the vocoder baseline.
 func DefaultParallelConfig() ParallelConfig {
-	return ParallelConfig{Config: DefaultConfig(), VocoderIterations: 60}
+	return ParallelConfig{Config: DefaultConfig(), Vocoder: "source-filter",
+		Vocode: func(_ context.Context, cfg features.Config, f features.Frames, samples int) ([]float32, error) {
+			s, err := vocoder.NewPolishedSourceFilter(cfg, 1, 3)
+			if err != nil {
+				return nil, err
+			}
+			return s.FlushTo(s.Process(nil, f.LogMel, f.F0), samples), nil
+		},
+	}
 }
 
 // Parallel scores conversions on parallel recordings. Every file is read once, however many Triples name it. It is an
@@ -65,7 +76,7 @@ func Parallel(ctx context.Context, directions []Direction, cfg ParallelConfig) (
 		return nil, errors.New("eval: nothing to score: no directions")
 	}
 	files, targets = distinct(files), distinct(targets)
-	if cfg.VocoderIterations == 0 {
+	if cfg.Vocode == nil {
 		targets = nil
 	}
 	p := &pool{workers: cfg.Workers, progress: cfg.Progress, total: len(files) + len(targets) + total}
@@ -96,7 +107,7 @@ func Parallel(ctx context.Context, directions []Direction, cfg ParallelConfig) (
 		if err != nil {
 			return fmt.Errorf("eval: %w", err)
 		}
-		if copied[i], err = scoreCopy(clip, file(targets[i]), cfg); err != nil {
+		if copied[i], err = scoreCopy(ctx, clip, file(targets[i]), cfg); err != nil {
 			return fmt.Errorf("%s: %w", targets[i], err)
 		}
 		return nil
@@ -139,18 +150,17 @@ func distinct(paths []string) []string {
 	return slices.Compact(paths)
 }
 
-// scoreCopy compares a recording with what its log-mel frames and Griffin-Lim make of it.
-func scoreCopy(clip audio.Clip, heard *Utterance, cfg ParallelConfig) (Result, error) {
+// scoreCopy compares a recording with what its frames and the vocoder make of it.
+func scoreCopy(ctx context.Context, clip audio.Clip, heard *Utterance, cfg ParallelConfig) (Result, error) {
 	x := audio.Resample(clip.Samples, clip.Rate, cfg.Features.SampleRate)
 	frames, err := features.Extract(cfg.Features, x)
 	if err != nil {
 		return Result{}, fmt.Errorf("eval: %w", err)
 	}
-	gl, err := vocoder.NewGriffinLim(cfg.Features, cfg.VocoderIterations)
+	y, err := cfg.Vocode(ctx, cfg.Features, frames, len(x))
 	if err != nil {
-		return Result{}, fmt.Errorf("eval: %w", err)
+		return Result{}, fmt.Errorf("eval: vocoder: %w", err)
 	}
-	y := gl.Synthesize(frames.LogMel, len(x))
 	copied, err := Analyze(audio.Clip{Samples: y, Rate: cfg.Features.SampleRate}, cfg.Config)
 	if err != nil {
 		return Result{}, err
@@ -160,9 +170,12 @@ func scoreCopy(clip audio.Clip, heard *Utterance, cfg ParallelConfig) (Result, e
 
 // method says what the scores mean, beside the table.
 func method(cfg ParallelConfig) string {
-	return fmt.Sprintf("Method: %d mel-cepstra (c0 left out) of %d mel bands at %d Hz, level equalised, silence left out, "+
-		"aligned by dynamic time warping; vocoder alone: the target through its own frames and Griffin-Lim, %d iterations.",
-		cfg.Order, cfg.Features.NMels, cfg.Features.SampleRate, cfg.VocoderIterations)
+	text := fmt.Sprintf("Method: %d mel-cepstra (c0 left out) of %d mel bands at %d Hz, level equalised, silence left out, "+
+		"aligned by dynamic time warping", cfg.Order, cfg.Features.NMels, cfg.Features.SampleRate)
+	if cfg.Vocode != nil {
+		text += fmt.Sprintf("; vocoder alone: the target through its own frames and the vocoder %q", cfg.Vocoder)
+	}
+	return text + "."
 }
 
 // pool does pieces of work on several goroutines and counts them.

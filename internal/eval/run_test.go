@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/vocoder"
 )
 
 // twoSpeakers is a folder with two speakers who say the same two sentences; the second sentence is a faster first.
@@ -34,7 +36,6 @@ func twoSpeakers(t *testing.T) string {
 func TestRun(t *testing.T) {
 	root, out := twoSpeakers(t), filepath.Join(t.TempDir(), "scores")
 	cfg := DefaultParallelConfig()
-	cfg.VocoderIterations = 8
 	var steps, total int
 	cfg.Progress = func(done, of int) { steps, total = done, of }
 	table, err := Run(context.Background(), RunOptions{
@@ -114,7 +115,7 @@ func TestRunRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.opts.Root, tt.opts.Out, tt.opts.ParallelConfig = root, t.TempDir(), DefaultParallelConfig()
-			tt.opts.VocoderIterations = 0
+			tt.opts.Vocode = nil
 			_, err := Run(tt.ctx, tt.opts)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want one with %q", err, tt.want)
@@ -123,7 +124,8 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-// Real recordings through their own frames and Griffin-Lim: the floor under every conversion.
+// Real recordings through their own frames and a vocoder: the floor under every conversion. The source filter is told F0
+// and no phases; Griffin-Lim finds what recordings' frames show of both.
 func TestCopySynthesisOfClips(t *testing.T) {
 	paths, err := filepath.Glob("../../testdata/clips/*.flac")
 	if err != nil {
@@ -132,25 +134,43 @@ func TestCopySynthesisOfClips(t *testing.T) {
 	if len(paths) == 0 {
 		t.Skip("no recordings in testdata/clips")
 	}
-	for _, path := range paths {
-		clip, err := audio.ReadFile(path)
+	griffinLim := DefaultParallelConfig()
+	griffinLim.Vocoder = "griffin-lim"
+	griffinLim.Vocode = func(_ context.Context, cfg features.Config, f features.Frames, samples int) ([]float32, error) {
+		g, err := vocoder.NewGriffinLim(cfg, 32)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
-		cfg := DefaultParallelConfig()
-		cfg.VocoderIterations = 32
-		heard, err := Analyze(clip, cfg.Config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := scoreCopy(clip, heard, cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("%s: MCD %.2f dB, log-F0 correlation %.3f, F0 off by %.0f cents, voicing error %.1f %%",
-			filepath.Base(path), r.MCD, r.LogF0Corr, r.LogF0RMSE, 100*r.VoicingError)
-		if r.MCD > 0.7 {
-			t.Errorf("%s: MCD %.2f dB, want 0.7 or less", filepath.Base(path), r.MCD)
+		return g.Synthesize(f.LogMel, samples), nil
+	}
+	for _, tt := range []struct {
+		cfg          ParallelConfig
+		mcd, voicing float64
+	}{
+		{DefaultParallelConfig(), 1.5, 0.08},
+		{griffinLim, 0.7, 0.08},
+	} {
+		for _, path := range paths {
+			t.Run(tt.cfg.Vocoder+" "+filepath.Base(path), func(t *testing.T) {
+				clip, err := audio.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				heard, err := Analyze(clip, tt.cfg.Config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := scoreCopy(context.Background(), clip, heard, tt.cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("MCD %.2f dB, log-F0 correlation %.3f, F0 off by %.0f cents, voicing error %.1f %%",
+					r.MCD, r.LogF0Corr, r.LogF0RMSE, 100*r.VoicingError)
+				if r.MCD > tt.mcd || r.VoicingError > tt.voicing {
+					t.Errorf("MCD %.2f dB and voicing error %.1f %%, want %.2f dB and %.1f %% or less",
+						r.MCD, 100*r.VoicingError, tt.mcd, 100*tt.voicing)
+				}
+			})
 		}
 	}
 }

@@ -17,7 +17,7 @@ type Pair struct {
 	Clips     int      `json:"clips"`
 	Source    Interval `json:"sourceMCD"`    // the source as it is
 	Converted Interval `json:"convertedMCD"` // the source converted
-	Vocoder   Interval `json:"vocoderMCD"`   // the target itself, through log-mel frames and Griffin-Lim; NaN when left out
+	Vocoder   Interval `json:"vocoderMCD"`   // the target itself, through its own frames and the vocoder; NaN when left out
 	Gain      Interval `json:"gain"`         // Source less Converted, clip by clip: above 0 conversion went the right way
 
 	LogF0Corr       Interval `json:"logF0Correlation"`     // converted against target
