@@ -1,0 +1,58 @@
+package convert
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/gan"
+)
+
+// BenchmarkStream reports the real-time factor of preset live in chunks; "vc bench" has more figures.
+func BenchmarkStream(b *testing.B) {
+	const rate = 48000
+	m := gan.Random(gan.Live(), 2, 1)
+	for _, ms := range []int{10, 20} {
+		b.Run(fmt.Sprintf("%dms", ms), func(b *testing.B) {
+			s, err := NewStream(m, SpeakerVoice(m, 0), DefaultStreamOptions(m, rate))
+			if err != nil {
+				b.Fatal(err)
+			}
+			chunk := rate * ms / 1000
+			x := vowel(rate, 4*rate)
+			y := make([]float32, 0, rate)
+			at := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				if at+chunk > len(x) {
+					at = 0
+				}
+				y = s.Process(y[:0], x[at:at+chunk])
+				at += chunk
+			}
+			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/(float64(ms)/1000), "RTF")
+		})
+	}
+}
+
+// BenchmarkFile reports the real-time factor of a file on one core.
+func BenchmarkFile(b *testing.B) {
+	const rate, seconds = 16000, 10
+	m := gan.Random(gan.Live(), 2, 1)
+	for _, v := range Vocoders() {
+		b.Run(string(v), func(b *testing.B) {
+			c, err := New(m, Options{Threads: 1, Vocoder: v})
+			if err != nil {
+				b.Fatal(err)
+			}
+			clip := audio.Clip{Samples: vowel(rate, seconds*rate), Rate: rate}
+			for b.Loop() {
+				if _, err := c.Convert(context.Background(), clip, SpeakerVoice(m, 0), nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/seconds, "RTF")
+		})
+	}
+}
