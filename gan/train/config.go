@@ -54,6 +54,7 @@ type Config struct {
 	WarpRange    float64 `json:"warpRange"`    // largest relative warp of the source's mel axis in the warm-up
 	TiltRange    float64 `json:"tiltRange"`    // largest disturbance of its spectral slope, normalised log-mel units
 	FreezeShare  float64 `json:"freezeShare"`  // share of the warm-up in which an encoder taken from P stays as it is
+	EncoderShare float64 `json:"encoderShare"` // share of the rate that such an encoder gets after that
 
 	BFloat16 bool   `json:"bfloat16"` // activations in bfloat16; weights, norms and losses stay float32
 	Seed     uint64 `json:"seed"`
@@ -80,7 +81,7 @@ func DefaultConfig(preset string) (Config, error) {
 		Steps: 60000, WarmUpShare: 0.2, SourceShare: 1.0 / 3,
 		Batch: 16, CropFrames: 128, StyleFrames: 128,
 		LearningRate: 2e-4, MapRate: 0.01, WarmUpRate: 5e-4, RampSteps: 500, DecayShare: 0.3, WeightDecay: 1e-4, Clip: 5, EMA: 0.999,
-		R1Sigma: 0.05, EnergyMargin: 0.5, WarpRange: 0.15, TiltRange: 0.5, FreezeShare: 0.5,
+		R1Sigma: 0.05, EnergyMargin: 0.5, WarpRange: 0.15, TiltRange: 0.5, FreezeShare: 1, EncoderShare: 0,
 		Seed: 1, ValidEvery: 1000, ValidFraction: 0.05, SnapshotEvery: 1000, KeepSnapshots: 3, LogEvery: 10,
 	}
 	switch preset {
@@ -141,6 +142,7 @@ func (c Config) Validate() error {
 		{"warpRange", c.WarpRange, 0, 0.5},
 		{"tiltRange", c.TiltRange, 0, 10},
 		{"freezeShare", c.FreezeShare, 0, 1},
+		{"encoderShare", c.EncoderShare, 0, 1},
 		{"validFraction", c.ValidFraction, 0, 0.5},
 		{"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},
 		{"keepSnapshots", float64(c.KeepSnapshots), 1, 1000},

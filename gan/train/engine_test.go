@@ -81,6 +81,7 @@ func microConfig(t testing.TB) Config {
 	c.Steps, c.Batch, c.CropFrames, c.StyleFrames = 9, 4, 12, 10
 	c.WarmUpShare, c.SourceShare = 1.0/3, 0.5 // steps 0-2 warm up, 3-5 are the star's, from 6 on with C
 	c.RampSteps = 1
+	c.FreezeShare, c.EncoderShare = 0.5, 1
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}

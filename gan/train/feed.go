@@ -30,10 +30,12 @@ func (c Config) schedule(step int, encoderFromP bool) schedule {
 	s := schedule{Rate: c.rate(step), EMA: c.emaDecay(step)}
 	s.MapRate = s.Rate * c.MapRate
 	s.EncoderRate = s.Rate
-	if rest := int(math.Ceil(c.FreezeShare * float64(w))); encoderFromP && step < w {
-		s.EncoderRate = 0
-		if step >= rest { // rising slowly, or the decoder loses what it has learnt
-			s.EncoderRate = s.Rate * math.Min(1, float64(step-rest+1)/math.Max(float64(c.RampSteps), 1))
+	if encoderFromP {
+		s.EncoderRate = s.Rate * c.EncoderShare
+		if rest := int(math.Ceil(c.FreezeShare * float64(w))); step < rest {
+			s.EncoderRate = 0
+		} else { // rising slowly, or the decoder loses what it has learnt
+			s.EncoderRate *= math.Min(1, float64(step-rest+1)/math.Max(float64(c.RampSteps), 1))
 		}
 	}
 	s.Diversity = DiversityWeight(c.Loss.Diversity, step-w, c.Steps-w)

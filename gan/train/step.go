@@ -209,7 +209,7 @@ func (e *engine) generator(in []*Node, withSource bool) []*Node {
 		loss = Add(loss, MulScalar(contentLoss, w.Content))
 	}
 	rate := at(schedule, 0)
-	rates := generatorRates(rate, rate)
+	rates := generatorRates(rate, at(schedule, 2))
 	rates = append(rates, mlx.Rate{Prefix: "map.", Rate: at(schedule, 1)}, mlx.Rate{Prefix: "sty.", Rate: rate})
 	norms, ok := e.adam.Step(e.vars, loss, rates...)
 	mlx.UpdateEMA(e.vars, at(schedule, 6), "gen.", "map.", "sty.")
