@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"math"
 	"os"
@@ -92,8 +91,9 @@ func read(r io.Reader, size int64, verify bool) (*File, error) {
 	if size >= 0 && size < total {
 		return nil, cutShort(size, total)
 	}
-	hash := sha256.New()
-	done, err := decodeAll(io.TeeReader(r, hash), t, size >= 0)
+	hash := startSum()
+	done, err := decodeAll(r, hash, t, size >= 0)
+	sum := hash.finish()
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func read(r io.Reader, size int64, verify bool) (*File, error) {
 		return nil, fmt.Errorf("damaged: bytes follow the end of the data; %s", remedy)
 	}
 	if verify {
-		if err := checkDataSum(hash, t.metadata[dataSumKey]); err != nil {
+		if err := checkDataSum(sum, t.metadata[dataSumKey]); err != nil {
 			return nil, err
 		}
 	}
@@ -137,8 +137,8 @@ func checkHeaderSum(header []byte, want string) error {
 	return nil
 }
 
-func checkDataSum(h hash.Hash, want string) error {
-	if hex.EncodeToString(h.Sum(nil)) != want {
+func checkDataSum(sum []byte, want string) error {
+	if hex.EncodeToString(sum) != want {
 		return fmt.Errorf("damaged: the data does not match its checksum; %s", remedy)
 	}
 	return nil
@@ -268,10 +268,40 @@ func parseMetadata(d *json.Decoder, into map[string]string) error {
 	return expect(d, json.Delim('}'))
 }
 
-// decodeAll fills the table's tensors and reports how many bytes of data there were. known says that the file is
-// as long as the table wants, so that memory can be asked for at once.
-func decodeAll(r io.Reader, t *table, known bool) (done int64, err error) {
-	buf := make([]byte, 8*chunkNumbers)
+// runningSum sums up data beside whoever decodes it, since either takes about as long.
+type runningSum struct {
+	in, free chan []byte // parts to be summed, and buffers that were
+	sum      chan []byte
+}
+
+// sumBuffers is how many parts may be under way.
+const sumBuffers = 3
+
+func startSum() *runningSum {
+	s := &runningSum{make(chan []byte, sumBuffers), make(chan []byte, sumBuffers), make(chan []byte)}
+	for range sumBuffers {
+		s.free <- make([]byte, 8*chunkNumbers)
+	}
+	go func() {
+		hash := sha256.New()
+		for part := range s.in {
+			hash.Write(part)
+			s.free <- part[:cap(part)]
+		}
+		s.sum <- hash.Sum(nil)
+	}()
+	return s
+}
+
+// finish waits for the sum of all parts.
+func (s *runningSum) finish() []byte {
+	close(s.in)
+	return <-s.sum
+}
+
+// decodeAll fills the table's tensors, sums up what it reads, and reports how many bytes of data there were. known says
+// that the file is as long as the table wants, so that memory can be asked for at once.
+func decodeAll(r io.Reader, sum *runningSum, t *table, known bool) (done int64, err error) {
 	for i := range t.tensors {
 		tensor := &t.tensors[i]
 		n, _ := elements(tensor.Shape)
@@ -287,6 +317,7 @@ func decodeAll(r io.Reader, t *table, known bool) (done int64, err error) {
 		}
 		for n > 0 {
 			count := min(n, chunkNumbers)
+			buf := <-sum.free // comes back when it is summed; decoding it was over before
 			part := buf[:count*width]
 			k, err := io.ReadFull(r, part)
 			done += int64(k)
@@ -296,7 +327,8 @@ func decodeAll(r io.Reader, t *table, known bool) (done int64, err error) {
 			if err != nil {
 				return done, err
 			}
-			tensor.decode(part)
+			sum.in <- part
+			tensor.decode(part) // both only read it
 			n -= count
 		}
 	}
@@ -307,8 +339,10 @@ func decodeAll(r io.Reader, t *table, known bool) (done int64, err error) {
 func (t *Tensor) decode(part []byte) {
 	switch t.DType {
 	case F32:
-		for ; len(part) >= 4; part = part[4:] {
-			t.Data = append(t.Data, math.Float32frombits(binary.LittleEndian.Uint32(part)))
+		n := len(t.Data)
+		t.Data = slices.Grow(t.Data, len(part)/4)[:n+len(part)/4]
+		for i := range t.Data[n:] {
+			t.Data[n+i] = math.Float32frombits(binary.LittleEndian.Uint32(part[4*i:]))
 		}
 	case F16:
 		for ; len(part) >= 2; part = part[2:] {
