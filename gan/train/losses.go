@@ -13,6 +13,21 @@ import (
 // StyleLoss is the style reconstruction: L1 between the style s~ that G was given and E's reading of G's output.
 func StyleLoss(given, read *Node) *Node { return l1(given, read) }
 
+// MatchLoss is the energy score (Gneiting and Raftery 2007) of two draws of F against a style that E has read, all
+// [batch, styleDim]: the mean distance of the draws from the reading, less half of their distance from each other, per root
+// of styleDim. It is least where the draws are distributed as the readings are; plain L1 would teach F the readings' median
+// and make it deaf to z. The reading is a constant.
+func MatchLoss(read, first, second *Node) *Node {
+	read = StopGradient(read)
+	toReading := MulScalar(Add(distance(read, first), distance(read, second)), 0.5)
+	return ReduceAllMean(Sub(toReading, MulScalar(distance(first, second), 0.5)))
+}
+
+// distance is the Euclidean distance over the last axis per root of its length, kept off 0, where a root has no gradient.
+func distance(a, b *Node) *Node {
+	return Sqrt(AddScalar(ReduceMean(Square(Sub(a, b)), -1), 1e-8))
+}
+
 // DiversityLoss is the L1 distance between two outputs of G for the same input and two styles. G makes it LARGE, so the
 // objective subtracts it. The second output is a constant: the gradient moves the first away from it.
 func DiversityLoss(first, second *Node) *Node { return l1(first, StopGradient(second)) }

@@ -43,6 +43,12 @@ func lossCases() []lossCase {
 			loss: func(in []*Node) *Node { return StyleLoss(in[0], in[1]) },
 		},
 		{
+			name:   "MatchLoss", // distances of 5 and 10 from the reading, 5 between the draws
+			inputs: [][]float64{{0, 0}, {3, 4}, {6, 8}}, dims: [][]int{{1, 2}, {1, 2}, {1, 2}},
+			want: ((5.0+10)/2 - 5.0/2) / math.Sqrt2, fixed: []int{0},
+			loss: func(in []*Node) *Node { return MatchLoss(in[0], in[1], in[2]) },
+		},
+		{
 			name:   "DiversityLoss",
 			inputs: [][]float64{{1, -1}, {3, -1.5}}, dims: [][]int{{1, 1, 2}, {1, 1, 2}},
 			want: (2 + 0.5) / 2, fixed: []int{1},

@@ -67,11 +67,11 @@ func (e *engine) phone(x *Node) *Node {
 }
 
 // warmUp is the step of the first phase: G rebuilds x from a disturbed copy of it, its own pitch and energy, and the style
-// of another recording of the same speaker. F learns to give that style too, so that the star does not begin with styles
-// that G has never seen; the spread around it comes with the star's diversity.
-// Inputs: x, same, controls, y, z, warp, tilt, taps, schedule.
+// of another recording of the same speaker. F learns to draw such styles too, so that the star does not begin with styles
+// that G has never seen.
+// Inputs: x, same, controls, y, z1, z2, warp, tilt, taps, schedule.
 func (e *engine) warmUp(in []*Node) []*Node {
-	x, same, controls, y, z, warp, tilt, taps, schedule := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8]
+	x, same, controls, y, z1, z2, warp, tilt, taps, schedule := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], in[9]
 	g := x.Graph()
 	net := e.over(g, mlx.GroupWeights, false)
 	disturbed := Add(Einsum("btm,bmn->btn", x, warp), BroadcastToShape(InsertAxes(tilt, 1), x.Shape()))
@@ -83,7 +83,7 @@ func (e *engine) warmUp(in []*Node) []*Node {
 
 	identity := IdentityLoss(x, rebuilt)
 	commonLoss := StyleLoss(StopGradient(own), common)
-	mapped := StyleLoss(StopGradient(own), net.mapLatent(z, y))
+	mapped := MatchLoss(own, net.mapLatent(z1, y), net.mapLatent(z2, y))
 	loss := Add(MulScalar(identity, e.cfg.Loss.Identity), MulScalar(Add(commonLoss, mapped), e.cfg.Loss.Style))
 	content := ScalarZero(g, dtypes.Float32)
 	if e.phones {
@@ -288,7 +288,7 @@ func (e *engine) step(batch *corpus.Batch) ([]results, error) {
 	s := f.schedule(e.cfg.schedule(batch.Step, e.encoderFromP))
 	if batch.Step < e.cfg.WarmUpSteps() {
 		warp, tilt := f.disturbance()
-		out, err := e.run("warm-up", e.warmUp, f.x(), f.same(), f.controls(batch.Y), f.oneHot(batch.Y), f.latent(batch.Z1), warp, tilt, f.taps(), s)
+		out, err := e.run("warm-up", e.warmUp, f.x(), f.same(), f.controls(batch.Y), f.oneHot(batch.Y), f.latent(batch.Z1), f.latent(batch.Z2), warp, tilt, f.taps(), s)
 		return []results{{warmUpMetrics, out}}, err
 	}
 	withSource := batch.Step >= e.cfg.sourceStep()
