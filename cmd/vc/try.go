@@ -34,7 +34,7 @@ func tryCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "dir", Value: "vc-try", Usage: "put everything into `DIR`"},
 			&cli.IntFlag{Name: "steps", Value: trySteps, Usage: "train for `N` steps"},
 			&cli.StringFlag{Name: "testdata", Usage: "`DIR` with voices/ and clips/ (default: looked for from here upwards)"},
-			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
+			&cli.StringFlag{Name: "device", Value: "go", Usage: "`DEVICE` to train on: go (pure Go, which begins at once), auto, cpu, cuda or cuda:N"},
 		},
 		Action: func(c *cli.Context) error {
 			o := tryOptions{dir: c.String("dir"), steps: c.Int("steps"), testdata: c.String("testdata"), device: c.String("device")}

@@ -30,7 +30,9 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 	batches := corpus.Prefetch(context.WithoutCancel(ctx), batcher, r.first, 4)
 	defer batches.Close()
 	book := &bookkeeper{cfg: cfg, log: log, say: r.say, first: r.first, began: time.Now()}
-	r.say.linef("the first step of each phase compiles its graph, which takes a while on XLA")
+	if r.device.Kind != "go" {
+		r.say.linef("the first step of each phase compiles its graph, which takes a minute or so")
+	}
 	if r.first == 0 && cfg.ValidEvery > 0 { // what an untrained network scores, to compare with
 		if err := r.validate(batcher, book, -1); err != nil {
 			return 0, err

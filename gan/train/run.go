@@ -34,6 +34,7 @@ type runner struct {
 	req    request
 	set    *corpus.Set
 	lint   *corpus.Report
+	device mlx.Device
 	engine *engine
 	first  int // the first step to make
 }
@@ -56,6 +57,7 @@ func (r *runner) run(ctx context.Context) error {
 	if err := r.prepareSpeech(ctx); err != nil {
 		return err
 	}
+	r.device = device
 	backend, err := device.Open()
 	if err != nil {
 		return err
