@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -53,6 +54,7 @@ func streamCommand(e env) *cli.Command {
 			&cli.Float64Flag{Name: "gate", Value: -90, Usage: "take input below `DB` for silence"},
 			&cli.Float64Flag{Name: "dry-wet", Value: 1, Usage: "from 0, the input, to 1, the converted voice: `PART`"},
 			&cli.StringFlag{Name: "latency", Value: defaultLatency, Usage: "`SETTING` between delay and quality: low, normal or high"},
+			&cli.IntFlag{Name: "threads", Value: 1, Usage: "use at most `N` processor cores; 0 means all"},
 			&cli.BoolFlag{Name: "stats", DisableDefaultText: true, Usage: "every second a line of figures on standard error"},
 			&cli.StringFlag{Name: "control", Usage: "read changes from the file or named pipe `PATH` while running"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
@@ -61,6 +63,7 @@ func streamCommand(e env) *cli.Command {
 			o := streamOptions{
 				model: c.String("model"), rate: c.Int("rate"), channels: c.Int("channels"), format: c.String("format"),
 				latency: c.String("latency"), stats: c.Bool("stats"), control: c.String("control"), quiet: c.Bool("quiet"),
+				threads: c.Int("threads"),
 				set: settings{
 					to: c.String("to"), mix: c.String("mix"), pitch: c.Float64("pitch"), gainDB: c.Float64("gain"),
 					gateDB: c.Float64("gate"), wet: c.Float64("dry-wet"),
@@ -85,6 +88,7 @@ type streamOptions struct {
 	model, format, latency, control string
 	rate, channels                  int
 	stats, quiet                    bool
+	threads                         int
 	set                             settings
 }
 
@@ -114,6 +118,9 @@ func (s settings) validate() error {
 }
 
 func (o streamOptions) validate() error {
+	if o.threads < 0 {
+		return fmt.Errorf("--threads is %d, want 0 (all cores) or more", o.threads)
+	}
 	if _, err := audio.ParseFormat(o.format); err != nil {
 		return err
 	}
@@ -170,6 +177,7 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 	if e.stdinIsTerminal || e.stdoutIsTerminal {
 		return errors.New("stream: sound comes in and goes out by pipes, and here is a terminal; see the examples in \"vc stream --help\"")
 	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(o.threads))
 	var first []string
 	var control <-chan string
 	if o.control != "" {
