@@ -119,11 +119,7 @@ func (c Config) Validate() error {
 	if c.GAN.NMels != c.Features.NMels {
 		return fmt.Errorf("config: gan.nMels is %d and features.nMels %d, want the same", c.GAN.NMels, c.Features.NMels)
 	}
-	for _, f := range []struct {
-		name      string
-		value     float64
-		low, high float64
-	}{
+	err := checkRanges("config", []bound{
 		{"steps", float64(c.Steps), 1, 1e8},
 		{"warmUpShare", c.WarmUpShare, 0, 1},
 		{"sourceShare", c.SourceShare, 0, 1},
@@ -147,13 +143,28 @@ func (c Config) Validate() error {
 		{"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},
 		{"keepSnapshots", float64(c.KeepSnapshots), 1, 1000},
 		{"logEvery", float64(c.LogEvery), 1, 1e8},
-	} {
-		if math.IsNaN(f.value) || f.value < f.low || f.value > f.high {
-			return fmt.Errorf("config: %s is %v, want %v to %v", f.name, f.value, f.low, f.high)
-		}
+	})
+	if err != nil {
+		return err
 	}
 	if c.Batch%2 != 0 {
 		return fmt.Errorf("config: batch is %d, want an even number: half of it takes its style from F, half from E", c.Batch)
+	}
+	return nil
+}
+
+// bound is a setting with the least and the greatest value that it may have.
+type bound struct {
+	name             string
+	value, low, high float64
+}
+
+// checkRanges names the first setting that is out of its bounds, or no number.
+func checkRanges(what string, bounds []bound) error {
+	for _, b := range bounds {
+		if math.IsNaN(b.value) || b.value < b.low || b.value > b.high {
+			return fmt.Errorf("%s: %s is %v, want %v to %v", what, b.name, b.value, b.low, b.high)
+		}
 	}
 	return nil
 }

@@ -99,11 +99,7 @@ func (c PhoneConfig) Validate() error {
 	if c.GAN.NMels != c.Features.NMels {
 		return fmt.Errorf("phone config: gan.nMels is %d and features.nMels %d, want the same", c.GAN.NMels, c.Features.NMels)
 	}
-	for _, f := range []struct {
-		name      string
-		value     float64
-		low, high float64
-	}{
+	return checkRanges("phone config", []bound{
 		{"steps", float64(c.Steps), 1, 1e8},
 		{"batch", float64(c.Batch), 1, 4096},
 		{"cropFrames", float64(c.CropFrames), 16, 1 << 14},
@@ -126,12 +122,7 @@ func (c PhoneConfig) Validate() error {
 		{"scoreEvery", float64(c.ScoreEvery), 0, 1e8},
 		{"scoreFraction", c.ScoreFraction, 0.001, 0.5},
 		{"logEvery", float64(c.LogEvery), 1, 1e8},
-	} {
-		if math.IsNaN(f.value) || f.value < f.low || f.value > f.high {
-			return fmt.Errorf("phone config: %s is %v, want %v to %v", f.name, f.value, f.low, f.high)
-		}
-	}
-	return nil
+	})
 }
 
 // rate is the learning rate at a step: up along a line, then down along half a cosine to a fiftieth.

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/starvc/vc/audio"
@@ -16,8 +14,6 @@ import (
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 )
-
-var nan = math.NaN()
 
 // Run trains a model as `vc train` does: it reads and checks the recordings, trains, validates, and writes a run folder and
 // the model. It returns ErrStopped when ctx was cancelled and the run was saved.
@@ -116,10 +112,10 @@ func (r *runner) configure() error {
 		}
 		r.req = q
 		if o.Speakers != "" {
-			r.req.Speakers = absoluteSpeakers(o.Speakers)
+			r.req.Speakers = o.Speakers
 		}
 		if o.Output != "" {
-			r.req.Output = absolute(o.Output)
+			r.req.Output = o.Output
 		}
 	} else {
 		preset := o.Preset
@@ -148,7 +144,7 @@ func (r *runner) configure() error {
 			cfg.Features = f
 		}
 		r.req = request{
-			Config: cfg, Speakers: absoluteSpeakers(o.Speakers), Output: absolute(o.Output), Init: absolute(o.Init), Phones: absolute(o.Phones),
+			Config: cfg, Speakers: o.Speakers, Output: o.Output, Init: o.Init, Phones: o.Phones,
 		}
 	}
 	if err := r.override(); err != nil {
@@ -162,31 +158,6 @@ func (r *runner) configure() error {
 	}
 	r.folder = runFolder{o.RunDir}
 	return r.folder.vacant()
-}
-
-// absolute makes a path good for resuming from any folder. Empty stays empty.
-func absolute(path string) string {
-	if path == "" {
-		return ""
-	}
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
-}
-
-// absoluteSpeakers does so for each folder of --speakers.
-func absoluteSpeakers(spec string) string {
-	if !strings.Contains(spec, "=") {
-		return absolute(spec)
-	}
-	parts := strings.Split(spec, ",")
-	for i, part := range parts {
-		if name, folder, ok := strings.Cut(part, "="); ok {
-			parts[i] = name + "=" + absolute(folder)
-		}
-	}
-	return strings.Join(parts, ",")
 }
 
 func (r *runner) override() error {
@@ -284,7 +255,11 @@ func (r *runner) begin() error {
 		}
 	}
 	r.req.Data = r.set.Fingerprint()
-	if err := r.folder.writeRequest(r.req); err != nil {
+	whole, err := r.req.withWholePaths()
+	if err != nil {
+		return err
+	}
+	if err := r.folder.writeRequest(whole); err != nil {
 		return err
 	}
 	return audio.WriteAtomic(r.folder.path("lint.txt"), func(w io.Writer) error {

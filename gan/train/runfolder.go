@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 )
 
@@ -64,6 +66,22 @@ func (r runFolder) create() error {
 		return fmt.Errorf("run folder: %w: name a folder that can be written with --run", err)
 	}
 	return nil
+}
+
+// withWholePaths is the request as config.json keeps it: the run resumes from any folder.
+func (q request) withWholePaths() (request, error) {
+	q.Speakers = corpus.AbsoluteSpec(q.Speakers)
+	for _, path := range []*string{&q.Output, &q.Init, &q.Phones} {
+		if *path == "" {
+			continue
+		}
+		whole, err := filepath.Abs(*path)
+		if err != nil {
+			return request{}, fmt.Errorf("run folder: %w", err)
+		}
+		*path = whole
+	}
+	return q, nil
 }
 
 func (r runFolder) writeRequest(q request) error {
@@ -245,7 +263,7 @@ func readMetrics(path string) ([]record, error) {
 			case name == "rate" && v != nil:
 				m.Rate = *v
 			case v == nil:
-				m.Metrics[name] = float32(nan)
+				m.Metrics[name] = float32(math.NaN())
 			default:
 				m.Metrics[name] = float32(*v)
 			}

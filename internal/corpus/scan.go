@@ -63,6 +63,30 @@ func Scan(spec string) ([]Speaker, error) {
 
 type folder struct{ name, dir string }
 
+// AbsoluteSpec is a spec that Scan takes, with whole paths, so that it means the same in any working folder. A spec that
+// Scan refuses comes back as it is.
+func AbsoluteSpec(spec string) string {
+	if isDir(spec) {
+		if whole, err := filepath.Abs(spec); err == nil {
+			return whole
+		}
+		return spec
+	}
+	folders, err := foldersListed(spec)
+	if err != nil {
+		return spec
+	}
+	parts := make([]string, len(folders))
+	for i, f := range folders {
+		whole, err := filepath.Abs(f.dir)
+		if err != nil {
+			return spec
+		}
+		parts[i] = f.name + "=" + whole
+	}
+	return strings.Join(parts, ",")
+}
+
 // foldersIn lists the speaker folders of root.
 func foldersIn(root string) ([]folder, error) {
 	entries, err := os.ReadDir(root)

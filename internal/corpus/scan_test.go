@@ -47,6 +47,32 @@ func TestScanListedFolderWithComma(t *testing.T) {
 	}
 }
 
+func TestAbsoluteSpec(t *testing.T) {
+	t.Chdir(t.TempDir())
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"talks=2026", "a", "b,c"} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := func(name string) string { return filepath.Join(here, name) }
+	for spec, want := range map[string]string{
+		"a":              in("a"),
+		"talks=2026":     in("talks=2026"), // a folder, not a list
+		"ann=a,bob=b,c":  "ann=" + in("a") + ",bob=" + in("b,c"),
+		"ann=" + in("a"): "ann=" + in("a"),
+		"":               "",
+		"neither-nor":    "neither-nor",
+	} {
+		if got := AbsoluteSpec(spec); got != want {
+			t.Errorf("%q: %q, want %q", spec, got, want)
+		}
+	}
+}
+
 func TestScanFollowsLinks(t *testing.T) {
 	t.Parallel()
 	root, elsewhere := t.TempDir(), t.TempDir()
