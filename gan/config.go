@@ -55,6 +55,16 @@ func Small() Config {
 	}
 }
 
+// Medium is the largest that a CPU can train in an afternoon: half the work of Live.
+func Medium() Config {
+	return Config{
+		NMels: 80, Width: 192, Hidden: 576, Kernel: 7, StemPast: 4, StemFuture: 4,
+		EncoderBlocks: 5, DecoderBlocks: 6, Bottleneck: 96,
+		StyleDim: 64, LatentDim: 16, MapWidth: 192, MapLayers: 3,
+		BodyWidths: []int{16, 32, 64, 128, 128},
+	}
+}
+
 // Live is the preset for live use: 6 million weights in G, 0.6 GMAC per second of audio.
 func Live() Config {
 	return Config{
@@ -73,7 +83,7 @@ func HQ() Config {
 }
 
 // Presets are the configurations that a user can name.
-func Presets() []string { return []string{"tiny", "small", "live", "hq"} }
+func Presets() []string { return []string{"tiny", "small", "medium", "live", "hq"} }
 
 // Preset returns the configuration of that name.
 func Preset(name string) (Config, error) {
@@ -82,6 +92,8 @@ func Preset(name string) (Config, error) {
 		return Tiny(), nil
 	case "small":
 		return Small(), nil
+	case "medium":
+		return Medium(), nil
 	case "live":
 		return Live(), nil
 	case "hq":

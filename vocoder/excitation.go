@@ -71,6 +71,20 @@ func (e *excitation) draw() float64 {
 // next is the spectrum, [Bins], of the next frame, of the given F0 or, where that is 0, of noise. It belongs to e and
 // stays until the next call, for which the caller may change it.
 func (e *excitation) next(f0 float64) []complex128 {
+	pulses, noise := e.parts(f0, nil)
+	if pulses == nil {
+		return noise
+	}
+	for k, c := range pulses {
+		noise[k] = complex(e.buzz[k], 0)*c + complex(e.hiss[k], 0)*noise[k]
+	}
+	return noise
+}
+
+// parts are the spectra, [Bins], of the next frame's pulses, nil where f0 is 0, and of its noise, each as loud as the whole
+// of next. They belong to e and stay until the next call. If steer is not nil it is given the phase of the fundamental at a
+// voiced frame's centre, in turns, and returns the one to have.
+func (e *excitation) parts(f0 float64, steer func(turn float64) float64) (pulses, noise []complex128) {
 	hop := e.cfg.Hop
 	e.stft.Forward(e.spec, e.noise)
 	copy(e.noise, e.noise[hop:])
@@ -79,14 +93,15 @@ func (e *excitation) next(f0 float64) []complex128 {
 	}
 	slope := e.turnTo(f0)
 	if f0 == 0 {
-		return e.spec
+		return nil, e.spec
+	}
+	if steer != nil {
+		e.turn = steer(e.turn)
+		e.turn -= math.Floor(e.turn)
 	}
 	e.pulses(f0, slope)
 	e.stft.Forward(e.tonal, e.frame)
-	for k, c := range e.tonal {
-		e.spec[k] = complex(e.buzz[k], 0)*c + complex(e.hiss[k], 0)*e.spec[k]
-	}
-	return e.spec
+	return e.tonal, e.spec
 }
 
 // f0GlideMax is the largest step of F0 from frame to frame, as a ratio, that is a glide and not a slip of the tracker.

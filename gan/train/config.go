@@ -66,7 +66,7 @@ type Config struct {
 	LogEvery      int     `json:"logEvery"` // steps between lines of metrics
 }
 
-// DefaultConfig returns the settings of a preset: tiny, small, live or hq.
+// DefaultConfig returns the settings of a preset: tiny, small, medium, live or hq.
 func DefaultConfig(preset string) (Config, error) {
 	g, err := gan.Preset(preset)
 	if err != nil {
@@ -85,6 +85,10 @@ func DefaultConfig(preset string) (Config, error) {
 		Seed: 1, ValidEvery: 1000, ValidFraction: 0.05, SnapshotEvery: 1000, KeepSnapshots: 3, LogEvery: 10,
 	}
 	switch preset {
+	case "medium":
+		c.Steps, c.Batch, c.CropFrames, c.StyleFrames = 16000, 8, 96, 128
+		c.LearningRate, c.WarmUpRate, c.RampSteps = 2e-4, 8e-4, 300
+		c.WarmUpShare, c.EMA = 0.6, 0.998
 	case "small":
 		c.Steps, c.Batch, c.CropFrames, c.StyleFrames = 12000, 8, 96, 128
 		c.LearningRate, c.WarmUpRate, c.RampSteps = 3e-4, 1e-3, 200

@@ -8,7 +8,7 @@ import (
 // Options are the flags of `vc train`. Zero values leave the preset's settings alone.
 type Options struct {
 	Speakers      string   // folder with a folder per speaker, or name=folder,name=folder
-	Preset        string   // tiny, small, live or hq; empty for live
+	Preset        string   // tiny, small, medium, live or hq; empty for live
 	ConfigFile    string   // JSON with settings that replace the preset's
 	Set           []string // name=value, each replacing one setting
 	Steps         int

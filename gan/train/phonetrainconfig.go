@@ -16,7 +16,7 @@ type PhoneOptions struct {
 	Speakers string   // folder with a folder per speaker, or name=folder,name=folder
 	Labels   string   // folder with SPEAKER.tsv, see corpus.FindPhoneLabels
 	HoldOut  []string // speakers that are scored and not trained on
-	Preset   string   // tiny, small, live or hq: P has the form of that G's encoder; empty for live
+	Preset   string   // tiny, small, medium, live or hq: P has the form of that G's encoder; empty for live
 	Set      []string // name=value, each replacing one setting of PhoneConfig
 	Steps    int
 	Batch    int
@@ -79,6 +79,8 @@ func DefaultPhoneConfig(preset string) (PhoneConfig, error) {
 		Seed: 1, ScoreEvery: 1000, ScoreFraction: 0.05, LogEvery: 10,
 	}
 	switch preset {
+	case "medium":
+		c.Steps, c.Batch, c.LearningRate, c.RampSteps, c.EMA, c.Dropout = 6000, 24, 1.5e-3, 200, 0.998, 0.08
 	case "small":
 		c.Steps, c.Batch, c.LearningRate, c.RampSteps, c.EMA, c.Dropout = 3000, 24, 2e-3, 100, 0.997, 0.05
 	case "tiny":
