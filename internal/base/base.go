@@ -1,0 +1,39 @@
+// Package base holds the weights that come with the program, so that it works on a machine that has nothing else: the base
+// voices, the base vocoder and the phone network. The model cards beside them say what they were made of.
+package base
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io"
+)
+
+// The files of the folder weights. Any of them may be missing in a build of one's own.
+const (
+	Voices  = "voices.safetensors"  // a voice model, for gan.Read
+	Vocoder = "vocoder.safetensors" // a neural vocoder
+	Phones  = "phones.safetensors"  // a phone network
+)
+
+//go:embed weights
+var files embed.FS
+
+// Has tells whether the program was built with that file.
+func Has(name string) bool {
+	f, err := files.Open("weights/" + name)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
+}
+
+// Open reads one of the files. It is an error if the program was built without it.
+func Open(name string) (io.Reader, error) {
+	b, err := files.ReadFile("weights/" + name)
+	if err != nil {
+		return nil, fmt.Errorf("this program was built without %s", name)
+	}
+	return bytes.NewReader(b), nil
+}
