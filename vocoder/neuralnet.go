@@ -1,0 +1,126 @@
+package vocoder
+
+import (
+	"fmt"
+
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/nn"
+)
+
+// Net is the weights of a neural vocoder, packed for this processor. It is immutable and may be shared; NewStream makes
+// streams over it.
+type Net struct {
+	cfg     NetConfig
+	trained map[string]string
+
+	stem               *nn.Linear
+	blocks             []netBlock
+	headGain, headBias []float32
+	head               *nn.Linear
+}
+
+// netBlock is a residual block: a causal depthwise convolution over time, a normalisation, and two linear layers with a
+// GELU between them (Liu et al., "A ConvNet for the 2020s", 2022, in one dimension).
+type netBlock struct {
+	depthwise  *nn.Depthwise
+	gain, bias []float32
+	up, down   *nn.Linear
+}
+
+// NewNet makes a network of the weights that tensor gives by the names and shapes of cfg.Params, row-major; they are kept
+// and must not change. It is an error if cfg is not valid, if a weight is not to be had or not finite, and if the points
+// of the Fourier transform are no power of two.
+func NewNet(cfg NetConfig, tensor func(name string, shape ...int) ([]float32, error)) (*Net, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if points := cfg.Features.NFFT; points < 8 || points&(points-1) != 0 {
+		return nil, fmt.Errorf("vocoder config: nFFT is %d, want a power of two from 8 on", points)
+	}
+	if _, err := NewNetSource(cfg.Features, 0); err != nil {
+		return nil, err // which NewStream could not return
+	}
+	weights := make(map[string][]float32)
+	for _, p := range cfg.Params() {
+		data, err := tensor(p.Name, p.Shape...)
+		if err != nil {
+			return nil, fmt.Errorf("weights: %w", err)
+		}
+		numbers := 1
+		for _, d := range p.Shape {
+			numbers *= d
+		}
+		if len(data) != numbers {
+			return nil, fmt.Errorf("weights: tensor %q: %d numbers, want %d for shape %v", p.Name, len(data), numbers, p.Shape)
+		}
+		if err := checkWeights(p.Name, data); err != nil {
+			return nil, err
+		}
+		weights[p.Name] = data
+	}
+	linear := func(name string, in, out int) *nn.Linear {
+		return nn.NewLinear(weights[name+".w"], weights[name+".b"], in, out)
+	}
+	n := &Net{cfg: cfg, stem: linear("voc.stem", cfg.Inputs(), cfg.Width)}
+	for i := range cfg.Blocks {
+		name := fmt.Sprintf("voc.block.%d", i)
+		n.blocks = append(n.blocks, netBlock{
+			depthwise: nn.NewDepthwise(weights[name+".dw.w"], weights[name+".dw.b"], cfg.Kernel, cfg.Width),
+			gain:      weights[name+".norm.gain"],
+			bias:      weights[name+".norm.bias"],
+			up:        linear(name+".up", cfg.Width, cfg.Hidden),
+			down:      linear(name+".down", cfg.Hidden, cfg.Width),
+		})
+	}
+	n.headGain, n.headBias = weights["voc.norm.gain"], weights["voc.norm.bias"]
+	n.head = linear("voc.head", cfg.Width, cfg.Outputs())
+	return n, nil
+}
+
+// Config is what the network was made with.
+func (n *Net) Config() NetConfig { return n.cfg }
+
+// Features is the configuration of the frames that the network understands.
+func (n *Net) Features() features.Config { return n.cfg.Features }
+
+// Trained is what its file says about how the network came about; nil if nothing. It must not be changed.
+func (n *Net) Trained() map[string]string { return n.trained }
+
+// netState is what a stream through the network remembers, and its scratch memory.
+type netState struct {
+	past            []nn.Window // a block each
+	h, norm, hidden []float32
+}
+
+func newNetState(a *nn.Arena, c NetConfig, room int) netState {
+	s := netState{past: make([]nn.Window, c.Blocks)}
+	for i := range s.past {
+		s.past[i] = nn.NewWindow(a, c.Kernel-1, room, c.Width)
+	}
+	s.h, s.norm, s.hidden = a.Take(room*c.Width), a.Take(room*c.Width), a.Take(room*c.Hidden)
+	return s
+}
+
+func (s *netState) reset() {
+	for i := range s.past {
+		s.past[i].Reset()
+	}
+}
+
+// forward computes out, [frames, Outputs], of in, [frames, Inputs]. Each row comes out the same however many go together.
+func (n *Net) forward(out, in []float32, frames int, s *netState) {
+	w := n.cfg.Width
+	h, norm, hidden := s.h[:frames*w], s.norm[:frames*w], s.hidden[:frames*n.cfg.Hidden]
+	n.stem.Forward(h, in, frames)
+	for i := range n.blocks {
+		b := &n.blocks[i]
+		b.depthwise.Forward(norm, h, frames, &s.past[i])
+		nn.LayerNorm(norm, norm, b.gain, b.bias, frames)
+		b.up.Forward(hidden, norm, frames)
+		nn.GELU(hidden)
+		b.down.Forward(norm, hidden, frames)
+		nn.Add(h, norm)
+	}
+	nn.LayerNorm(norm, h, n.headGain, n.headBias, frames)
+	n.head.Forward(out, norm, frames)
+}
