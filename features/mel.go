@@ -45,6 +45,12 @@ func melToHz(mel float64) float64 {
 	return breakHz * math.Exp((mel-breakMel)/melsPerLog)
 }
 
+// BandHz is the centre of mel band m in Hz, where its triangle has its peak.
+func (c Config) BandHz(m int) float64 {
+	low, high := hzToMel(c.FMinHz), hzToMel(c.FMaxHz)
+	return melToHz(low + (high-low)*float64(m+1)/float64(c.NMels+1))
+}
+
 // NewMelBank builds the bands of a valid cfg. It is an error if a band is so narrow that it holds no bin: such a band
 // would be silent for ever. It panics on a cfg that Validate refuses.
 func NewMelBank(cfg Config) (*MelBank, error) {

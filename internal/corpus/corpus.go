@@ -19,15 +19,18 @@ import (
 	"github.com/starvc/vc/features"
 )
 
-// Speaker is a voice as found on disk: a name and the recordings, in order of their paths.
+// Speaker is a voice as found on disk: a name, the recordings in order of their paths, and what the folder's about.txt
+// says of the voice, if there is one.
 type Speaker struct {
 	Name  string
 	Files []string
+	About string
 }
 
 // SpeakerInfo describes a speaker of a prepared set.
 type SpeakerInfo struct {
 	Name    string
+	About   string  // a line for people, may be empty
 	Seconds float64 // of usable speech, training and held-out together, after trimming
 	// LogF0Mean and LogF0Std are the mean and the standard deviation of ln(F0 in Hz) over the voiced frames of the
 	// training utterances, without the tracker's outliers. LogF0Std is at least 0.02, so that it can divide. A

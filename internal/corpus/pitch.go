@@ -18,11 +18,11 @@ const (
 	guessLogF0Std   = 0.2
 )
 
-// pitchStats is the mean and the standard deviation of ln F0 over the voiced frames of the utterances, F0 in Hz and 0
+// PitchStats is the mean and the standard deviation of ln F0 over the voiced frames of the utterances, F0 in Hz and 0
 // where unvoiced. Left out are voiced stretches under 30 ms, frames that jump away from the median of the five around
 // them, and frames more than three robust deviations (1.4826 times the median absolute deviation) from the speaker's
 // median, which is where octave errors lie. Without enough voiced frames voiced is false and the result a guess.
-func pitchStats(cfg features.Config, tracks [][]float32) (mean, std float64, voiced bool) {
+func PitchStats(cfg features.Config, tracks [][]float32) (mean, std float64, voiced bool) {
 	var logs []float64
 	for _, f0 := range tracks {
 		logs = appendSteady(logs, f0)

@@ -28,7 +28,7 @@ func TestPitchStats(t *testing.T) {
 	wantStd := math.Sqrt(squares/n - wantMean*wantMean)
 	check := func(name string, track []float32) {
 		t.Helper()
-		mean, std, voiced := pitchStats(cfg, [][]float32{track[:900], nil, track[900:]})
+		mean, std, voiced := PitchStats(cfg, [][]float32{track[:900], nil, track[900:]})
 		if !voiced || math.Abs(mean-wantMean) > 0.01 || math.Abs(std-wantStd) > 0.02 {
 			t.Errorf("%s: mean %.4f and deviation %.4f, want %.4f and %.4f", name, mean, std, wantMean, wantStd)
 		}
@@ -47,12 +47,12 @@ func TestPitchStats(t *testing.T) {
 	check("with errors", broken)
 
 	for name, track := range map[string][]float32{"empty": nil, "unvoiced": make([]float32, 100), "accidents": {0, 100, 100, 0, 0, 200, 0}} {
-		mean, std, voiced := pitchStats(cfg, [][]float32{track})
+		mean, std, voiced := PitchStats(cfg, [][]float32{track})
 		if voiced || math.Abs(math.Exp(mean)-math.Sqrt(50*1000)) > 1 || std != guessLogF0Std {
 			t.Errorf("%s: mean %v, deviation %v, voiced %v", name, mean, std, voiced)
 		}
 	}
-	if _, std, voiced := pitchStats(cfg, [][]float32{slices.Repeat([]float32{100}, 50)}); !voiced || std != minLogF0Std {
+	if _, std, voiced := PitchStats(cfg, [][]float32{slices.Repeat([]float32{100}, 50)}); !voiced || std != minLogF0Std {
 		t.Errorf("monotone: deviation %v, voiced %v", std, voiced)
 	}
 }

@@ -81,7 +81,7 @@ func Prepare(ctx context.Context, speakers []Speaker, cfg features.Config, opts 
 	}
 	var faults []string
 	for i, sp := range speakers {
-		set.Speakers[i].Name = sp.Name
+		set.Speakers[i].Name, set.Speakers[i].About = sp.Name, sp.About
 		report.Speakers[i] = SpeakerReport{Name: sp.Name, Files: len(sp.Files)}
 		own := recordings[:len(sp.Files)]
 		recordings = recordings[len(sp.Files):]
@@ -336,7 +336,7 @@ func (s *Set) addSpeaker(index int, own []recording, report *SpeakerReport, opts
 		tracks[i] = u.Frames.F0
 	}
 	var voiced bool
-	info.LogF0Mean, info.LogF0Std, voiced = pitchStats(s.Features, tracks)
+	info.LogF0Mean, info.LogF0Std, voiced = PitchStats(s.Features, tracks)
 	info.Seconds = float64(frames) * float64(s.Features.Hop) / float64(s.Features.SampleRate)
 	s.Train = append(s.Train, train...)
 	s.Valid = append(s.Valid, valid...)

@@ -2,7 +2,9 @@ package corpus
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,7 +18,8 @@ import (
 const maxNameRunes = 64
 
 // Scan finds the speakers that spec names, in order of their names, each with its recordings (WAV and FLAC, by the
-// ending of the file name) in order of their paths. The order does not depend on the file system.
+// ending of the file name) in order of their paths, and with what about.txt in the speaker's folder says of the voice. The
+// order does not depend on the file system.
 //
 // spec is a folder that holds a folder per speaker, or a list "ann=dirA,bob=dirB" (a folder name may contain commas).
 // A speaker's recordings may lie in folders inside the speaker's folder. Symbolic links are followed, names that start
@@ -56,9 +59,39 @@ func Scan(spec string) ([]Speaker, error) {
 		if len(found.files) == 0 {
 			return nil, fmt.Errorf("speakers: %s: no recordings (WAV or FLAC) in %q; %s", f.name, f.dir, found.remedy())
 		}
-		speakers[i] = Speaker{Name: f.name, Files: found.files}
+		about, err := readAbout(f.dir)
+		if err != nil {
+			return nil, fmt.Errorf("speakers: %s: %w", f.name, err)
+		}
+		speakers[i] = Speaker{Name: f.name, Files: found.files, About: about}
 	}
 	return speakers, nil
+}
+
+// aboutFile is a text file in a speaker's folder that says in a line whose voice it is, such as "woman, US English".
+const (
+	aboutFile     = "about.txt"
+	maxAboutRunes = 100
+)
+
+// readAbout returns the description in a speaker's folder as one line, or nothing where there is none.
+func readAbout(dir string) (string, error) {
+	path := filepath.Join(dir, aboutFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	line := strings.Join(strings.Fields(strings.TrimPrefix(string(text), "\ufeff")), " ")
+	if !utf8.ValidString(line) || strings.ContainsFunc(line, unicode.IsControl) {
+		return "", fmt.Errorf("%s is not plain text in UTF-8; write a line about the voice, or remove it", path)
+	}
+	if utf8.RuneCountInString(line) > maxAboutRunes {
+		return "", fmt.Errorf("%s is longer than %d characters; a line about the voice is enough", path, maxAboutRunes)
+	}
+	return line, nil
 }
 
 type folder struct{ name, dir string }

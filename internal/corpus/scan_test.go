@@ -19,10 +19,11 @@ func TestScanFindsSpeakers(t *testing.T) {
 		writeBytes(t, filepath.Join(root, filepath.FromSlash(p)), nil)
 	}
 	want := []Speaker{
-		{"ann", []string{filepath.Join(root, "ann", "b.wav")}},
-		{"bob", []string{filepath.Join(root, "bob", "1.FLAC"), filepath.Join(root, "bob", "2.wav"), filepath.Join(root, "bob", "session 1", "deep", "3.Wave")}},
-		{"Élodie_2", []string{filepath.Join(root, "Élodie_2", "x.flac")}},
+		{Name: "ann", Files: []string{filepath.Join(root, "ann", "b.wav")}, About: "woman, US English"},
+		{Name: "bob", Files: []string{filepath.Join(root, "bob", "1.FLAC"), filepath.Join(root, "bob", "2.wav"), filepath.Join(root, "bob", "session 1", "deep", "3.Wave")}},
+		{Name: "Élodie_2", Files: []string{filepath.Join(root, "Élodie_2", "x.flac")}},
 	}
+	writeBytes(t, filepath.Join(root, "ann", "about.txt"), []byte("\ufeffwoman,\r\n US English\n\n"))
 	for _, spec := range []string{root, root + string(filepath.Separator)} {
 		got, err := Scan(spec)
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -33,6 +34,18 @@ func TestScanFindsSpeakers(t *testing.T) {
 	got, err := Scan(listed)
 	if err != nil || !reflect.DeepEqual(got, want[:2]) {
 		t.Errorf("Scan(%q) = %v, %v, want %v", listed, got, err, want[:2])
+	}
+}
+
+func TestScanRefusesAbout(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{"long": strings.Repeat("long ", 30), "binary": "a\x00b", "not UTF-8": "\xff\xfe"} {
+		root := t.TempDir()
+		writeBytes(t, filepath.Join(root, "ann", "1.wav"), nil)
+		writeBytes(t, filepath.Join(root, "ann", "about.txt"), []byte(text))
+		if _, err := Scan(root); err == nil || !strings.Contains(err.Error(), "about.txt") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -91,8 +104,8 @@ func TestScanFollowsLinks(t *testing.T) {
 	}
 	got, err := Scan(root)
 	want := []Speaker{
-		{"ann", []string{filepath.Join(root, "ann", "1.wav")}},
-		{"bob", []string{filepath.Join(root, "bob", "gone.wav"), filepath.Join(root, "bob", "one.wav")}},
+		{Name: "ann", Files: []string{filepath.Join(root, "ann", "1.wav")}},
+		{Name: "bob", Files: []string{filepath.Join(root, "bob", "gone.wav"), filepath.Join(root, "bob", "one.wav")}},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
