@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/safetensors"
@@ -20,6 +21,7 @@ const (
 	configKey   = "gan"
 	speakersKey = "speakers"
 	trainedKey  = "trained"
+	vocoderKey  = "vocoder" // only where there is one
 
 	formatName    = "starvc-model"
 	formatVersion = 1
@@ -57,6 +59,14 @@ func (m *Model) Write(w io.Writer, precision Precision) error {
 		tensors = append(tensors, safetensors.Tensor{
 			Name: p.Name, Shape: p.Shape, DType: safetensors.DType(precision), Data: m.tensors[p.Name],
 		})
+	}
+	if m.vocoder != nil {
+		metadata[vocoderKey] = m.vocoder.Config
+		for _, v := range m.vocoder.Weights {
+			tensors = append(tensors, safetensors.Tensor{
+				Name: v.Name, Shape: v.Shape, DType: safetensors.DType(precision), Data: v.Data,
+			})
+		}
 	}
 	return safetensors.Write(w, tensors, metadata)
 }
@@ -122,9 +132,16 @@ func fromFile(f *safetensors.File) (*Model, error) {
 		tensors[p.Name] = data
 	}
 	for _, name := range f.Names() {
-		if _, ok := tensors[name]; !ok {
+		if _, ok := tensors[name]; !ok && !strings.HasPrefix(name, VocoderPrefix) {
 			return nil, fmt.Errorf("weights: tensor %q: unknown to this program", name)
 		}
 	}
-	return NewModel(m.Features, m.Config, m.Speakers, m.Trained, tensors)
+	vocoder, err := readVocoder(f)
+	if err != nil {
+		return nil, err
+	}
+	if m, err = NewModel(m.Features, m.Config, m.Speakers, m.Trained, tensors); err != nil {
+		return nil, err
+	}
+	return m.WithVocoder(vocoder)
 }

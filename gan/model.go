@@ -37,6 +37,7 @@ type Model struct {
 	Trained  Trained
 
 	tensors map[string][]float32
+	vocoder *VocoderPart // nil for none
 }
 
 // NewModel puts a model together and checks it: every weight of Config.ModelParams must be there with as many

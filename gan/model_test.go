@@ -214,7 +214,7 @@ func TestNewModelRefuses(t *testing.T) {
 		"hop":     func(m *Model) { m.Features = features.Config{} },
 		"kernel":  func(m *Model) { m.Config.Kernel = 4 },
 	} {
-		m := &Model{good.Features, c, slices.Clone(good.Speakers), Trained{}, maps.Clone(good.tensors)}
+		m := &Model{good.Features, c, slices.Clone(good.Speakers), Trained{}, maps.Clone(good.tensors), nil}
 		change(m)
 		_, err := NewModel(m.Features, m.Config, m.Speakers, m.Trained, m.tensors)
 		if err == nil || name != "hop" && !strings.Contains(err.Error(), name) {

@@ -26,18 +26,26 @@ const (
 // LoadNet reads the file of a network. One that is cut short, damaged in any bit, of another kind, or that lacks a weight
 // or has one of another shape, is refused with an error that begins with the path.
 func LoadNet(path string) (*Net, error) {
-	f, err := safetensors.ReadFile(path)
+	f, err := readNetFile(path)
 	if err != nil {
-		if os.IsNotExist(err) {
-			return nil, fmt.Errorf("vocoder: %w", err)
-		}
-		return nil, fmt.Errorf("vocoder %w", err)
+		return nil, err
 	}
 	n, err := netFromFile(f)
 	if err != nil {
 		return nil, fmt.Errorf("vocoder %s: %w", path, err)
 	}
 	return n, nil
+}
+
+func readNetFile(path string) (*safetensors.File, error) {
+	f, err := safetensors.ReadFile(path)
+	if os.IsNotExist(err) {
+		return nil, fmt.Errorf("vocoder: %w", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("vocoder %w", err)
+	}
+	return f, nil
 }
 
 // ReadNet is LoadNet for any source of bytes.
@@ -60,16 +68,37 @@ func ParseNetConfig(text string) (NetConfig, error) {
 	return cfg, cfg.Validate()
 }
 
+// JSON is the configuration as ParseNetConfig reads it.
+func (c NetConfig) JSON() (string, error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return "", fmt.Errorf("vocoder config: %w", err)
+	}
+	return string(text), nil
+}
+
+// LoadWeights reads the file of a network as LoadNet does, and gives its configuration and its weights as WriteNet takes
+// them: to go on training, or to put them into another file.
+func LoadWeights(path string) (NetConfig, map[string][]float32, error) {
+	f, err := readNetFile(path)
+	if err != nil {
+		return NetConfig{}, nil, err
+	}
+	cfg, err := checkNetFile(f)
+	if err != nil {
+		return NetConfig{}, nil, fmt.Errorf("vocoder %s: %w", path, err)
+	}
+	tensors := make(map[string][]float32)
+	for _, p := range cfg.Params() {
+		if tensors[p.Name], err = f.Tensor(p.Name, p.Shape...); err != nil {
+			return NetConfig{}, nil, fmt.Errorf("vocoder %s: weights: %w", path, err)
+		}
+	}
+	return cfg, tensors, nil
+}
+
 func netFromFile(f *safetensors.File) (*Net, error) {
-	metadata := f.Metadata()
-	if metadata[netFormatKey] != netFormatName {
-		return nil, fmt.Errorf("not a vocoder: a safetensors file of format %q, want %q as its training writes it",
-			metadata[netFormatKey], netFormatName)
-	}
-	if v := metadata[netVersionKey]; v != strconv.Itoa(netFormatVersion) {
-		return nil, fmt.Errorf("format version %s, this program reads %d: update the program or train again", v, netFormatVersion)
-	}
-	cfg, err := ParseNetConfig(metadata[netConfigKey])
+	cfg, err := checkNetFile(f)
 	if err != nil {
 		return nil, err
 	}
@@ -77,21 +106,38 @@ func netFromFile(f *safetensors.File) (*Net, error) {
 	if err != nil {
 		return nil, err
 	}
+	if text, ok := f.Metadata()[netTrainedKey]; ok {
+		if err := json.Unmarshal([]byte(text), &n.trained); err != nil {
+			return nil, fmt.Errorf("metadata %q: %w", netTrainedKey, err)
+		}
+	}
+	return n, nil
+}
+
+// checkNetFile finds out that it is the file of a network, whose it is, and that it holds no weights but its own.
+func checkNetFile(f *safetensors.File) (NetConfig, error) {
+	metadata := f.Metadata()
+	if metadata[netFormatKey] != netFormatName {
+		return NetConfig{}, fmt.Errorf("not a vocoder: a safetensors file of format %q, want %q as its training writes it",
+			metadata[netFormatKey], netFormatName)
+	}
+	if v := metadata[netVersionKey]; v != strconv.Itoa(netFormatVersion) {
+		return NetConfig{}, fmt.Errorf("format version %s, this program reads %d: update the program or train again", v, netFormatVersion)
+	}
+	cfg, err := ParseNetConfig(metadata[netConfigKey])
+	if err != nil {
+		return NetConfig{}, err
+	}
 	known := make(map[string]bool)
 	for _, p := range cfg.Params() {
 		known[p.Name] = true
 	}
 	for _, name := range f.Names() {
 		if !known[name] {
-			return nil, fmt.Errorf("weights: tensor %q: unknown to this program", name)
+			return NetConfig{}, fmt.Errorf("weights: tensor %q: unknown to this program", name)
 		}
 	}
-	if text, ok := metadata[netTrainedKey]; ok {
-		if err := json.Unmarshal([]byte(text), &n.trained); err != nil {
-			return nil, fmt.Errorf("metadata %q: %w", netTrainedKey, err)
-		}
-	}
-	return n, nil
+	return cfg, nil
 }
 
 // WriteNet writes the file that LoadNet reads: the weights of cfg.Params by name, row-major, and whatever text trained
@@ -102,12 +148,12 @@ func WriteNet(w io.Writer, cfg NetConfig, tensors map[string][]float32, trained 
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	config, err := json.Marshal(cfg)
+	config, err := cfg.JSON()
 	if err != nil {
-		return fmt.Errorf("vocoder: %w", err)
+		return err
 	}
 	metadata := map[string]string{
-		netFormatKey: netFormatName, netVersionKey: strconv.Itoa(netFormatVersion), netConfigKey: string(config),
+		netFormatKey: netFormatName, netVersionKey: strconv.Itoa(netFormatVersion), netConfigKey: config,
 	}
 	if len(trained) > 0 {
 		text, err := json.Marshal(trained)

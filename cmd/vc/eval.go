@@ -94,9 +94,9 @@ func runEval(ctx context.Context, e env, o evalOptions) error {
 		return err
 	}
 	cfg := eval.DefaultParallelConfig()
-	cfg.Vocoder = string(o.vocoder)
-	cfg.Vocode = func(ctx context.Context, cfg features.Config, f features.Frames, samples int) ([]float32, error) {
-		return convert.Vocode(ctx, cfg, o.vocoder, f, samples)
+	cfg.Vocoder = string(converter.Vocoder())
+	cfg.Vocode = func(ctx context.Context, _ features.Config, f features.Frames, samples int) ([]float32, error) {
+		return converter.Vocode(ctx, f, samples)
 	}
 	bar := newProgress(e.stderr, e.stderrIsTerminal, "converting")
 	table, err := eval.Run(ctx, eval.RunOptions{

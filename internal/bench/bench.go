@@ -215,11 +215,7 @@ func (r *Report) measureFile(ctx context.Context, o Options) error {
 		return err
 	}
 	wall, cpu := t.times()
-	name := o.Vocoder
-	if name == "" {
-		name = convert.Vocoders()[0]
-	}
-	r.File = File{Seconds: clip.Duration().Seconds(), Vocoder: string(name), RTF: ratio(wall, clip.Duration()), CPURTF: ratio(cpu, clip.Duration())}
+	r.File = File{Seconds: clip.Duration().Seconds(), Vocoder: string(c.Vocoder()), RTF: ratio(wall, clip.Duration()), CPURTF: ratio(cpu, clip.Duration())}
 	return nil
 }
 

@@ -65,7 +65,7 @@ func runStages(ctx context.Context, o Options, s convert.StreamOptions, every ti
 		return err
 	}
 	gen.SetStyle(o.Model.Style(0))
-	voc, err := s.NewVocoder(cfg)
+	voc, err := s.NewVocoder(o.Model)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func BenchmarkStream(b *testing.B) {
 // BenchmarkFile reports the real-time factor of a file on one core.
 func BenchmarkFile(b *testing.B) {
 	const rate, seconds = 16000, 10
-	m := gan.Random(gan.Live(), 2, 1)
+	m := withNet(b, gan.Random(gan.Live(), 2, 1))
 	for _, v := range Vocoders() {
 		b.Run(string(v), func(b *testing.B) {
 			c, err := New(m, Options{Threads: 1, Vocoder: v})

@@ -180,7 +180,7 @@ func TestChangesAnyChunking(t *testing.T) {
 
 // The whole way, resampling included, with changes and with each vocoder that a stream can have.
 func TestStreamsDoNotAllocate(t *testing.T) {
-	m := model(t)
+	m := withNet(t, model(t))
 	for _, rate := range []int{16000, 44100, 48000} {
 		for _, v := range LiveVocoders() {
 			for _, ms := range []int{10, 20, 40} {

@@ -25,16 +25,13 @@ const MaxPitchSemitones = 36
 // Options of a Converter. The zero value is a good choice.
 type Options struct {
 	Threads        int     // cores to use at most; 0 means all
-	Vocoder        Vocoder // "" means SourceFilter
+	Vocoder        Vocoder // "" means Neural where FindNet finds one, else SourceFilter
 	PitchSemitones float64 // added to the target's pitch
 }
 
 func (o Options) withDefaults() Options {
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
-	}
-	if o.Vocoder == "" {
-		o.Vocoder = SourceFilter
 	}
 	return o
 }
@@ -65,6 +62,7 @@ var errNotFinite = errors.New("the model gives values that are not numbers: its 
 type Converter struct {
 	model *gan.Model
 	gen   *gan.Generator // never run itself, only forked
+	synth *Synthesizer
 	o     Options
 }
 
@@ -77,7 +75,16 @@ func New(m *gan.Model, o Options) (*Converter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Converter{model: m, gen: g, o: o.withDefaults()}, nil
+	o = o.withDefaults()
+	name, net, err := choose(o.Vocoder, m)
+	if err != nil {
+		return nil, err
+	}
+	s, err := NewSynthesizer(m.Features, SynthesisOptions{Vocoder: name, Net: net, Threads: o.Threads})
+	if err != nil {
+		return nil, err
+	}
+	return &Converter{model: m, gen: g, synth: s, o: o}, nil
 }
 
 // Result is a converted recording with what led to it.
@@ -139,7 +146,7 @@ func (c *Converter) Convert(ctx context.Context, in audio.Clip, v Voice, progres
 	}
 	progress(0.2)
 
-	y, err := c.synthesize(ctx, logMel, mapped, len(x), func(part float64) { progress(0.2 + 0.8*part) })
+	y, err := c.synth.Synthesize(ctx, logMel, mapped, len(x), func(part float64) { progress(0.2 + 0.8*part) })
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func converter(t testing.TB, m *gan.Model, o Options) *Converter {
 }
 
 func TestConvertKeepsDuration(t *testing.T) {
-	m := model(t)
+	m := withNet(t, model(t))
 	for _, c := range []struct {
 		name          string
 		rate, samples int

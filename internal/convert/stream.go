@@ -12,7 +12,7 @@ import (
 type StreamOptions struct {
 	InputRate, OutputRate int     // Hz
 	LookAhead             int     // frames that the generator waits for, 0 to the model's StemFuture
-	Vocoder               Vocoder // one of LiveVocoders; "" means SourceFilter
+	Vocoder               Vocoder // one of LiveVocoders; "" means as in Options
 	VocoderPasses         int     // of SourceFilter, two frames of latency each
 	VocoderLookAhead      int     // of RTISI, frames that it waits for
 	VocoderIterations     int     // of RTISI, per frame
@@ -23,7 +23,7 @@ type StreamOptions struct {
 // DefaultStreamOptions is for live use of m: sound at one rate in and out, a look-ahead of 20 ms.
 func DefaultStreamOptions(m *gan.Model, rate int) StreamOptions {
 	return StreamOptions{
-		InputRate: rate, OutputRate: rate, LookAhead: min(2, m.Config.StemFuture), Vocoder: SourceFilter, FadeFrames: 8,
+		InputRate: rate, OutputRate: rate, LookAhead: min(2, m.Config.StemFuture), FadeFrames: 8,
 	}
 }
 
@@ -85,7 +85,7 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	if s.gen, err = gan.NewGenerator(m, o.LookAhead); err != nil {
 		return nil, err
 	}
-	if s.vocoder, err = o.NewVocoder(m.Features); err != nil {
+	if s.vocoder, err = o.NewVocoder(m); err != nil {
 		return nil, err
 	}
 	s.pitch.Semitones = o.PitchSemitones

@@ -2,11 +2,11 @@ package convert
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -15,7 +15,7 @@ const (
 	sourceFilterPasses   = 3 // none or fewer in streams, where they cost latency
 	rtisiLookAhead       = 3 // frames, likewise
 	rtisiIterations      = 8
-	chunkFrames          = 100
+	chunkFrames          = 96
 
 	// Recordings longer than a piece are cut at quiet places, so that pieces can be done beside each other and the
 	// memory in use does not depend on the length.
@@ -24,31 +24,116 @@ const (
 	contextFrames = 16  // frames beyond each end that are synthesised too and thrown away
 )
 
-// Vocode makes that many samples of frames as a Converter with vocoder v would: what a conversion that changes nothing
-// sounds like.
-func Vocode(ctx context.Context, cfg features.Config, v Vocoder, f features.Frames, samples int) ([]float32, error) {
-	o := Options{Threads: 1, Vocoder: v}
-	if err := o.Validate(); err != nil {
-		return nil, err
-	}
-	c := Converter{model: &gan.Model{Features: cfg}, o: o.withDefaults()}
-	return c.synthesize(ctx, f.LogMel, f.F0, samples, func(float64) {})
+// SynthesisOptions of a Synthesizer. The zero value is a good choice.
+type SynthesisOptions struct {
+	Vocoder    Vocoder      // "" means Neural if there is a Net for the frames, else SourceFilter
+	Net        *vocoder.Net // of Neural; nil means BaseNet
+	Seed       uint64       // of the noise in Neural and SourceFilter; 0 means the one that a Converter uses
+	Iterations int          // of GriffinLim, of RTISI per frame, or passes of SourceFilter; 0 means as many as are good for recordings
+	Threads    int          // cores to use at most, by GriffinLim; 0 means one
 }
 
-// synthesize makes samples of normalised log-mel frames, [frames, nMels], and their F0, [frames].
-func (c *Converter) synthesize(ctx context.Context, logMel, f0 []float32, samples int, progress func(float64)) ([]float32, error) {
-	if c.o.Vocoder != GriffinLim {
-		return c.synthesizeInOrder(ctx, logMel, f0, samples, progress)
+// Synthesizer makes sound of the frames of whole recordings. It may be used by several goroutines at once.
+type Synthesizer struct {
+	cfg features.Config
+	o   SynthesisOptions
+}
+
+// NewSynthesizer makes one for frames of that configuration. It is an error if there are no weights for the vocoder asked
+// for, and if they are for other frames.
+func NewSynthesizer(cfg features.Config, o SynthesisOptions) (*Synthesizer, error) {
+	if err := (Options{Threads: o.Threads, Vocoder: o.Vocoder}).Validate(); err != nil {
+		return nil, err
 	}
-	cfg := c.model.Features
+	if o.Iterations < 0 {
+		return nil, fmt.Errorf("iterations are %d, want 1 or more, or 0 for the usual number", o.Iterations)
+	}
+	if o.Net == nil && (o.Vocoder == Neural || o.Vocoder == "") {
+		n, err := BaseNet()
+		if err != nil {
+			return nil, err
+		}
+		if n != nil && n.Features() == cfg {
+			o.Net = n
+		}
+	}
+	switch {
+	case o.Vocoder == Neural && o.Net == nil:
+		return nil, errNoNet(cfg)
+	case o.Vocoder == Neural && o.Net.Features() != cfg:
+		return nil, fmt.Errorf("vocoder %q: its weights are for other frames, of sound of %d Hz, than these, of %d Hz", Neural,
+			o.Net.Features().SampleRate, cfg.SampleRate)
+	case o.Vocoder == "" && o.Net != nil && o.Net.Features() == cfg:
+		o.Vocoder = Neural
+	case o.Vocoder == "":
+		o.Vocoder = SourceFilter
+	}
+	if o.Seed == 0 {
+		o.Seed = noiseSeed
+	}
+	o.Threads = max(1, o.Threads)
+	s := &Synthesizer{cfg, o}
+	var err error // here rather than with the first recording
+	if o.Vocoder == GriffinLim {
+		_, err = vocoder.NewGriffinLim(cfg, s.iterations(griffinLimIterations))
+	} else {
+		_, err = s.maker().make()
+	}
+	return s, err
+}
+
+// Vocoder is the one in use.
+func (s *Synthesizer) Vocoder() Vocoder { return s.o.Vocoder }
+
+func (s *Synthesizer) iterations(usual int) int {
+	if s.o.Iterations > 0 {
+		return s.o.Iterations
+	}
+	return usual
+}
+
+func (s *Synthesizer) maker() frameMaker {
+	return frameMaker{
+		cfg: s.cfg, vocoder: s.o.Vocoder, net: s.o.Net, seed: s.o.Seed, passes: s.iterations(sourceFilterPasses),
+		lookAhead: rtisiLookAhead, iterations: s.iterations(rtisiIterations),
+	}
+}
+
+// Vocode makes that many samples of frames with vocoder v, "" as in SynthesisOptions.
+func Vocode(ctx context.Context, cfg features.Config, v Vocoder, f features.Frames, samples int) ([]float32, error) {
+	s, err := NewSynthesizer(cfg, SynthesisOptions{Vocoder: v})
+	if err != nil {
+		return nil, err
+	}
+	return s.Synthesize(ctx, f.LogMel, f.F0, samples, nil)
+}
+
+// Vocoder is the one that conversions are made with.
+func (c *Converter) Vocoder() Vocoder { return c.synth.Vocoder() }
+
+// Vocode makes that many samples of frames as Convert does: what a conversion that changes nothing sounds like.
+func (c *Converter) Vocode(ctx context.Context, f features.Frames, samples int) ([]float32, error) {
+	return c.synth.Synthesize(ctx, f.LogMel, f.F0, samples, nil)
+}
+
+// Synthesize makes samples of normalised log-mel frames, [frames, nMels], and their F0, [frames], in Hz. progress, if not
+// nil, is told from time to time which part is done, 0 to 1, by one goroutine at a time. An error is ctx's.
+func (s *Synthesizer) Synthesize(ctx context.Context, logMel, f0 []float32, samples int, progress func(part float64)) ([]float32, error) {
+	if progress == nil {
+		progress = func(float64) {}
+	}
+	if s.o.Vocoder != GriffinLim {
+		return s.inOrder(ctx, logMel, f0, samples, progress)
+	}
+	cfg := s.cfg
 	cuts := quietCuts(logMel, cfg.NMels)
 	pieces := len(cuts) - 1
 	made := make([][]float32, pieces)
-	workers := min(c.o.Threads, pieces)
+	workers := min(s.o.Threads, pieces)
 	makers := make([]*vocoder.GriffinLim, workers)
 	for i := range makers {
 		var err error
-		if makers[i], err = vocoder.NewGriffinLim(cfg, griffinLimIterations); err != nil {
+		if makers[i], err = vocoder.NewGriffinLim(cfg, s.iterations(griffinLimIterations)); err != nil {
 			return nil, err
 		}
 	}
@@ -137,21 +222,19 @@ func quietCuts(logMel []float32, nMels int) []int {
 	return append(cuts, frames)
 }
 
-func (c *Converter) synthesizeInOrder(ctx context.Context, logMel, f0 []float32, samples int, progress func(float64)) ([]float32, error) {
-	cfg := c.model.Features
-	v, err := StreamOptions{
-		Vocoder: c.o.Vocoder, VocoderPasses: sourceFilterPasses, VocoderLookAhead: rtisiLookAhead, VocoderIterations: rtisiIterations,
-	}.NewVocoder(cfg)
+func (s *Synthesizer) inOrder(ctx context.Context, logMel, f0 []float32, samples int, progress func(float64)) ([]float32, error) {
+	v, err := s.maker().make()
 	if err != nil {
 		return nil, err
 	}
-	out := make([]float32, 0, samples+cfg.Hop)
+	n := s.cfg.NMels
+	out := make([]float32, 0, samples+s.cfg.Hop)
 	for at := 0; at < len(f0); at += chunkFrames {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		end := min(at+chunkFrames, len(f0))
-		out = v.Process(out, logMel[at*cfg.NMels:end*cfg.NMels], f0[at:end])
+		out = v.Process(out, logMel[at*n:end*n], f0[at:end])
 		progress(float64(end) / float64(len(f0)))
 	}
 	return v.FlushTo(out, samples), nil

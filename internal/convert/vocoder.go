@@ -1,9 +1,12 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -11,16 +14,17 @@ import (
 type Vocoder string
 
 const (
-	SourceFilter Vocoder = "source-filter" // driven by F0, best
+	Neural       Vocoder = "neural"        // driven by F0 and learnt from recordings, best; needs weights
+	SourceFilter Vocoder = "source-filter" // driven by F0, best of those that need no weights
 	GriffinLim   Vocoder = "griffin-lim"   // fast Griffin-Lim, whole recordings only; does not know the pitch
 	RTISI        Vocoder = "rtisi"         // nor does this
 )
 
 // Vocoders are the names that a user can choose from.
-func Vocoders() []Vocoder { return []Vocoder{SourceFilter, GriffinLim, RTISI} }
+func Vocoders() []Vocoder { return []Vocoder{Neural, SourceFilter, GriffinLim, RTISI} }
 
 // LiveVocoders are those of them that a stream can use.
-func LiveVocoders() []Vocoder { return []Vocoder{SourceFilter, RTISI} }
+func LiveVocoders() []Vocoder { return []Vocoder{Neural, SourceFilter, RTISI} }
 
 // FrameVocoder makes sound of frames as they come; see the types of package vocoder.
 type FrameVocoder interface {
@@ -38,14 +42,120 @@ func (r rtisi) Process(dst, logMel, _ []float32) []float32 { return r.RTISI.Proc
 // noiseSeed makes a recording sound the same each time.
 const noiseSeed = 1
 
-// NewVocoder makes the vocoder that o asks for.
-func (o StreamOptions) NewVocoder(cfg features.Config) (FrameVocoder, error) {
-	switch o.Vocoder {
-	case SourceFilter, "":
-		return vocoder.NewPolishedSourceFilter(cfg, noiseSeed, o.VocoderPasses)
-	case RTISI:
-		r, err := vocoder.NewRTISI(cfg, o.VocoderLookAhead, o.VocoderIterations)
-		return rtisi{r}, err
+// FindNet gives the neural vocoder for a model: its own, or that of the program if it understands the model's frames; nil
+// if there is neither. It is an error if the model has one that cannot be used.
+func FindNet(m *gan.Model) (*vocoder.Net, error) {
+	if p := m.Vocoder(); p != nil {
+		n, err := netOf(p, m.Features)
+		if err != nil {
+			return nil, fmt.Errorf("the model's own vocoder: %w; --vocoder %s does without it", err, SourceFilter)
+		}
+		return n, nil
 	}
-	return nil, fmt.Errorf("vocoder %q cannot be used live, these can: %q", o.Vocoder, LiveVocoders())
+	n, err := BaseNet()
+	if err != nil || n == nil || n.Features() != m.Features {
+		return nil, err
+	}
+	return n, nil
+}
+
+// BaseNet is the neural vocoder that comes with the program, nil if it was built without.
+func BaseNet() (*vocoder.Net, error) {
+	if !base.Has(base.Vocoder) {
+		return nil, nil
+	}
+	r, err := base.Open(base.Vocoder)
+	if err != nil {
+		return nil, err
+	}
+	return vocoder.ReadNet(r)
+}
+
+func netOf(p *gan.VocoderPart, f features.Config) (*vocoder.Net, error) {
+	cfg, err := vocoder.ParseNetConfig(p.Config)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Features != f {
+		return nil, errors.New("it was trained for other features than the model's: train it again for this model")
+	}
+	return vocoder.NewNet(cfg, p.Tensor)
+}
+
+// WithNet is the model with a neural vocoder of its own, that of the file net, as its training writes it.
+func WithNet(m *gan.Model, net string) (*gan.Model, error) {
+	cfg, tensors, err := vocoder.LoadWeights(net)
+	if err != nil {
+		return nil, err
+	}
+	config, err := cfg.JSON()
+	if err != nil {
+		return nil, err
+	}
+	p := &gan.VocoderPart{Config: config}
+	for _, w := range cfg.Params() {
+		p.Weights = append(p.Weights, gan.Weight{Name: w.Name, Shape: w.Shape, Data: tensors[w.Name]})
+	}
+	if _, err := netOf(p, m.Features); err != nil {
+		return nil, fmt.Errorf("vocoder %s: %w", net, err)
+	}
+	return m.WithVocoder(p)
+}
+
+// choose settles which vocoder a name means for a model, "" the best there is, and finds the weights it needs.
+func choose(name Vocoder, m *gan.Model) (Vocoder, *vocoder.Net, error) {
+	if name != "" && name != Neural {
+		return name, nil, nil
+	}
+	n, err := FindNet(m)
+	switch {
+	case err != nil:
+		return "", nil, err
+	case n != nil:
+		return Neural, n, nil
+	case name == "":
+		return SourceFilter, nil, nil
+	}
+	return "", nil, errNoNet(m.Features)
+}
+
+func errNoNet(f features.Config) error {
+	return fmt.Errorf("vocoder %q: there are no weights for it: neither the model nor this program holds any for sound of %d Hz; "+
+		"use --vocoder %s", Neural, f.SampleRate, SourceFilter)
+}
+
+// NewVocoder makes the vocoder that o asks for, for frames of the model.
+func (o StreamOptions) NewVocoder(m *gan.Model) (FrameVocoder, error) {
+	name, net, err := choose(o.Vocoder, m)
+	if err != nil {
+		return nil, err
+	}
+	return frameMaker{m.Features, name, net, noiseSeed, o.VocoderPasses, o.VocoderLookAhead, o.VocoderIterations}.make()
+}
+
+// frameMaker is what makes a FrameVocoder.
+type frameMaker struct {
+	cfg     features.Config
+	vocoder Vocoder
+	net     *vocoder.Net // of Neural
+	seed    uint64       // of Neural and SourceFilter
+
+	passes                int // of SourceFilter
+	lookAhead, iterations int // of RTISI
+}
+
+func (o frameMaker) make() (FrameVocoder, error) {
+	switch o.vocoder {
+	case Neural:
+		return o.net.NewStream(o.seed), nil
+	case SourceFilter:
+		return vocoder.NewPolishedSourceFilter(o.cfg, o.seed, o.passes)
+	case RTISI:
+		r, err := vocoder.NewRTISI(o.cfg, o.lookAhead, o.iterations)
+		if err != nil {
+			return nil, err
+		}
+		return rtisi{r}, nil
+	}
+	return nil, fmt.Errorf("vocoder %q cannot be used live, these can: %q", o.vocoder, LiveVocoders())
 }
