@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/starvc/vc/features"
 	"github.com/xrash/smetrics"
@@ -15,8 +17,12 @@ type SpeakerInfo struct {
 	Name      string  `json:"name"`
 	LogF0Mean float64 `json:"logF0Mean"` // of ln F0 over the voiced frames of the training speech
 	LogF0Std  float64 `json:"logF0Std"`
-	Seconds   float64 `json:"seconds"` // of training speech
+	Seconds   float64 `json:"seconds"`         // of training speech
+	About     string  `json:"about,omitempty"` // a line for people, may be empty
 }
+
+// maxAboutBytes bounds a description.
+const maxAboutBytes = 400
 
 // LogF0 is the speaker's pitch statistic.
 func (s SpeakerInfo) LogF0() LogF0 { return LogF0{s.LogF0Mean, s.LogF0Std} }
@@ -91,6 +97,8 @@ func (m *Model) checkTables() error {
 			return fmt.Errorf("model: speaker %q: twice in the table", s.Name)
 		case !finite(s.LogF0Mean) || !finite(s.LogF0Std) || s.LogF0Std < 0 || !finite(s.Seconds) || s.Seconds < 0:
 			return fmt.Errorf("model: speaker %q: log-F0 %g +- %g, %g seconds", s.Name, s.LogF0Mean, s.LogF0Std, s.Seconds)
+		case len(s.About) > maxAboutBytes || !utf8.ValidString(s.About) || strings.ContainsFunc(s.About, unicode.IsControl):
+			return fmt.Errorf("model: speaker %q: description %.40q, want a line of text of at most %d bytes", s.Name, s.About, maxAboutBytes)
 		}
 		seen[s.Name] = true
 	}

@@ -28,6 +28,7 @@ func TestModelRoundTrip(t *testing.T) {
 	c := odd()
 	m := Random(c, 3, 31)
 	m.Trained = Trained{Steps: 12, Preset: "odd", Program: "v0.1.0"}
+	m.Speakers[1].About = "woman, US English"
 	path := filepath.Join(t.TempDir(), "m.safetensors")
 	if err := m.Save(path); err != nil {
 		t.Fatal(err)

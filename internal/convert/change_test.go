@@ -103,6 +103,9 @@ func TestChangesMakeNoClick(t *testing.T) {
 					if err := s.SetPitch(semitones); err != nil {
 						t.Fatal(err)
 					}
+					if err := s.SetFormant(semitones); err != nil {
+						t.Fatal(err)
+					}
 				}
 			})
 			allowed = math.Max(allowed, largestJump(y, 2*every, len(y)))
@@ -122,6 +125,11 @@ func TestChangesMakeNoClick(t *testing.T) {
 		"voice": func(s *Stream, k int) { s.SetVoice(SpeakerVoice(m, k%len(m.Speakers))) },
 		"pitch": func(s *Stream, k int) {
 			if err := s.SetPitch(float64(k%3*4 - 4)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"formant": func(s *Stream, k int) {
+			if err := s.SetFormant(float64(k%3*4 - 4)); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -155,6 +163,9 @@ func TestChangesAnyChunking(t *testing.T) {
 	var want []float32
 	for _, chunk := range []int{len(x), 1, 159, 160, 161, 997} {
 		s.SetVoice(SpeakerVoice(m, 0))
+		if err := s.SetFormant(0); err != nil {
+			t.Fatal(err)
+		}
 		s.Reset()
 		if err := s.SetPitch(0); err != nil {
 			t.Fatal(err)
@@ -166,6 +177,9 @@ func TestChangesAnyChunking(t *testing.T) {
 			}
 			s.SetVoice(SpeakerVoice(m, 2))
 			if err := s.SetPitch(-3); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.SetFormant(2); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -198,6 +212,9 @@ func TestStreamsDoNotAllocate(t *testing.T) {
 					k++
 					s.SetVoice(voices[k%2])
 					if err := s.SetPitch(float64(k % 5)); err != nil {
+						t.Fatal(err)
+					}
+					if err := s.SetFormant(float64(k % 7)); err != nil {
 						t.Fatal(err)
 					}
 					y = s.Process(y[:0], x)

@@ -24,9 +24,10 @@ const MaxPitchSemitones = 36
 
 // Options of a Converter. The zero value is a good choice.
 type Options struct {
-	Threads        int     // cores to use at most; 0 means all
-	Vocoder        Vocoder // "" means Neural where FindNet finds one, else SourceFilter
-	PitchSemitones float64 // added to the target's pitch
+	Threads          int     // cores to use at most; 0 means all
+	Vocoder          Vocoder // "" means Neural where FindNet finds one, else SourceFilter
+	PitchSemitones   float64 // added to the target's pitch
+	FormantSemitones float64 // added to the target's formants, which move without the pitch
 }
 
 func (o Options) withDefaults() Options {
@@ -44,7 +45,10 @@ func (o Options) Validate() error {
 	if o.Vocoder != "" && !slices.Contains(Vocoders(), o.Vocoder) {
 		return fmt.Errorf("vocoder %q is not known, known are %q", o.Vocoder, Vocoders())
 	}
-	return checkPitch(o.PitchSemitones)
+	if err := checkPitch(o.PitchSemitones); err != nil {
+		return err
+	}
+	return checkFormant(o.FormantSemitones)
 }
 
 func checkPitch(semitones float64) error {
@@ -139,9 +143,13 @@ func (c *Converter) Convert(ctx context.Context, in audio.Clip, v Voice, progres
 		return nil, errNotFinite
 	}
 	quiet := silentMel(cfg)
+	warp := newFormantWarp(cfg, v.Formant+c.o.FormantSemitones)
 	for t, e := range source.LogEnergy {
+		mel := logMel[t*cfg.NMels : (t+1)*cfg.NMels]
 		if e < silenceLogEnergy {
-			fill(logMel[t*cfg.NMels:(t+1)*cfg.NMels], quiet)
+			fill(mel, quiet)
+		} else {
+			warp.frame(mel, mapped[t])
 		}
 	}
 	progress(0.2)

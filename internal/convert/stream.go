@@ -17,7 +17,8 @@ type StreamOptions struct {
 	VocoderLookAhead      int     // of RTISI, frames that it waits for
 	VocoderIterations     int     // of RTISI, per frame
 	PitchSemitones        float64 // added to the target's pitch
-	FadeFrames            int     // frames over which SetVoice moves to another voice
+	FormantSemitones      float64 // added to the target's formants
+	FadeFrames            int     // frames over which SetVoice and SetFormant move to another voice
 }
 
 // DefaultStreamOptions is for live use of m: sound at one rate in and out, a look-ahead of 20 ms.
@@ -42,6 +43,9 @@ type Stream struct {
 	pitch  gan.PitchMap
 	source gan.RunningLogF0
 
+	formant      *formantWarp
+	voiceFormant float64 // semitones, the voice's own share
+
 	quiet      float32   // normalised log-mel of silence
 	silent     []bool    // of the frames inside the generator, the oldest first
 	f0         []float32 // likewise: Hz, as the vocoder shall have it
@@ -63,6 +67,9 @@ const streamBlock = 4096
 // NewStream makes a stream into voice v.
 func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	if err := checkPitch(o.PitchSemitones); err != nil {
+		return nil, err
+	}
+	if err := checkFormant(o.FormantSemitones); err != nil {
 		return nil, err
 	}
 	if o.FadeFrames < 0 {
@@ -91,6 +98,8 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	s.pitch.Semitones = o.PitchSemitones
 	s.pitch.Target = v.LogF0
 	s.gen.SetStyle(v.Style)
+	s.voiceFormant = v.Formant
+	s.formant = newFormantWarp(m.Features, v.Formant+o.FormantSemitones)
 
 	block := int(int64(streamBlock)*int64(m.Features.SampleRate)/int64(o.InputRate)) + s.in.Latency() + 2
 	count := block/m.Features.Hop + o.LookAhead + 4
@@ -119,6 +128,8 @@ func (s *Stream) Latency() int {
 func (s *Stream) SetVoice(v Voice) {
 	s.pitch.Target = v.LogF0
 	s.gen.FadeStyle(v.Style, s.o.FadeFrames)
+	s.voiceFormant = v.Formant
+	s.formant.moveTo(v.Formant+s.o.FormantSemitones, s.o.FadeFrames)
 }
 
 // SetSpeaker changes to the voice of a speaker of the model as SetVoice does. An unknown name changes nothing.
@@ -137,6 +148,18 @@ func (s *Stream) SetPitch(semitones float64) error {
 		return err
 	}
 	s.pitch.Semitones = semitones
+	return nil
+}
+
+// SetFormant changes the shift of the formants, as softly as SetVoice changes the voice.
+func (s *Stream) SetFormant(semitones float64) error {
+	if err := checkFormant(semitones); err != nil {
+		return err
+	}
+	if semitones != s.o.FormantSemitones {
+		s.o.FormantSemitones = semitones
+		s.formant.moveTo(s.voiceFormant+semitones, s.o.FadeFrames)
+	}
 	return nil
 }
 
@@ -170,7 +193,7 @@ func (s *Stream) Flush(dst []float32) []float32 {
 	return dst
 }
 
-// Reset forgets the sound and what was learnt of the source's pitch. Voice and pitch setting stay.
+// Reset forgets the sound and what was learnt of the source's pitch. Voice, pitch and formant settings stay.
 func (s *Stream) Reset() {
 	s.in.Reset()
 	s.out.Reset()
@@ -178,6 +201,7 @@ func (s *Stream) Reset() {
 	s.gen.Reset()
 	s.vocoder.Reset()
 	s.source.Reset()
+	s.formant.settle()
 	s.silent, s.f0 = s.silent[:0], s.f0[:0]
 	s.received, s.resampled, s.given = 0, 0, 0
 }
@@ -228,7 +252,9 @@ func (s *Stream) voice() {
 	for t := range frames {
 		mel := s.logMel[t*n : (t+1)*n]
 		finite := allFinite(mel)
-		if !finite {
+		if finite {
+			s.formant.frame(mel, s.f0[t])
+		} else {
 			s.badNumbers = true
 		}
 		if s.silent[t] || !finite {

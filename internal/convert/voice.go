@@ -8,10 +8,12 @@ import (
 	"github.com/starvc/vc/gan"
 )
 
-// Voice is what speech is converted to: a style code, and the range of pitch that belongs to it.
+// Voice is what speech is converted to: a style code, the range of pitch that belongs to it, and by how much the
+// formants are moved from where the style puts them.
 type Voice struct {
-	Style []float32 // [styleDim]
-	LogF0 gan.LogF0
+	Style   []float32 // [styleDim]
+	LogF0   gan.LogF0
+	Formant float64 // semitones, within MaxFormantSemitones
 }
 
 // SpeakerVoice is the voice of a speaker of the model, by number.
@@ -42,6 +44,7 @@ func Mix(voices []Voice, weights []float64) (Voice, error) {
 		}
 		v.LogF0.Mean += w * o.LogF0.Mean
 		v.LogF0.Std += w * o.LogF0.Std
+		v.Formant += w * o.Formant
 	}
 	return v, nil
 }
@@ -50,5 +53,8 @@ func (v Voice) check(m *gan.Model) error {
 	if len(v.Style) != m.Config.StyleDim {
 		return fmt.Errorf("style has %d numbers, the model wants %d", len(v.Style), m.Config.StyleDim)
 	}
-	return nil
+	if !allFinite(v.Style) || !(math.Abs(v.LogF0.Mean) < math.MaxFloat32) || !(v.LogF0.Std >= 0 && v.LogF0.Std < math.MaxFloat32) {
+		return errors.New("the voice holds values that are not numbers")
+	}
+	return checkFormant(v.Formant)
 }

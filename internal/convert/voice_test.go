@@ -1,0 +1,164 @@
+package convert
+
+import (
+	"bytes"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/gan"
+)
+
+func TestLikeVoice(t *testing.T) {
+	m := model(t)
+	clip := audio.Clip{Samples: vowel(44100, 2*44100), Rate: 44100}
+	common, seconds, err := LikeVoice(m, clip, gan.CommonHead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The vowel glides between 90 and 150 Hz.
+	if hz := math.Exp(common.LogF0.Mean); hz < 100 || hz > 145 || common.LogF0.Std < 0.02 || common.LogF0.Std > 0.3 {
+		t.Errorf("pitch %g Hz +- %g", hz, common.LogF0.Std)
+	}
+	if math.Abs(seconds-2) > 0.05 {
+		t.Errorf("%g s of speech, want 2", seconds)
+	}
+	own, _, err := LikeVoice(m, clip, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Equal(own.Style, common.Style) || own.check(m) != nil {
+		t.Error("the heads hear the same style, or none")
+	}
+	// Silence around the speech changes nothing worth mentioning.
+	silence := make([]float32, 44100)
+	padded, seconds, err := LikeVoice(m, audio.Clip{Samples: slices.Concat(silence, clip.Samples, silence), Rate: 44100}, gan.CommonHead)
+	if err != nil || math.Abs(seconds-2.1) > 0.05 {
+		t.Errorf("with silence around: %g s, %v", seconds, err)
+	}
+	if d := math.Abs(padded.LogF0.Mean - common.LogF0.Mean); d > 0.01 {
+		t.Errorf("with silence around the pitch is off by %g", d)
+	}
+	for name, x := range map[string][]float32{"empty": nil, "silence": silence, "click": append(make([]float32, 999), 0.5)} {
+		if _, _, err := LikeVoice(m, audio.Clip{Samples: x, Rate: 44100}, gan.CommonHead); err == nil || !strings.Contains(err.Error(), "speech") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+func TestRandomVoice(t *testing.T) {
+	m := model(t)
+	a, again, b, other := RandomVoice(m, 1, 7), RandomVoice(m, 1, 7), RandomVoice(m, 1, 8), RandomVoice(m, 2, 7)
+	if !slices.Equal(a.Style, again.Style) {
+		t.Error("the same seed gives two voices")
+	}
+	if slices.Equal(a.Style, b.Style) || slices.Equal(a.Style, other.Style) {
+		t.Error("seed or speaker do not count")
+	}
+	if a.LogF0 != m.Speakers[1].LogF0() || a.check(m) != nil {
+		t.Errorf("pitch %+v", a.LogF0)
+	}
+	drawn := map[int]int{}
+	for seed := range uint64(300) {
+		drawn[DrawSpeaker(m, seed)]++
+	}
+	for i := range m.Speakers {
+		if drawn[i] < 60 {
+			t.Errorf("speaker %d drawn %d times of 300", i, drawn[i])
+		}
+	}
+}
+
+func TestVoiceFile(t *testing.T) {
+	m := model(t)
+	v := RandomVoice(m, 1, 7)
+	v.Formant = -1.5
+	f, err := NewVoiceFile(m, v, " random 7\nof \x00spk1 ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := f.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	got, err := ReadVoiceFile(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Origin != "random 7 of spk1" {
+		t.Errorf("origin %q", got.Origin)
+	}
+	back, err := got.Voice(m)
+	if err != nil || !slices.Equal(back.Style, v.Style) || back.LogF0 != v.LogF0 || back.Formant != v.Formant {
+		t.Errorf("%+v became %+v, %v", v, back, err)
+	}
+	if _, err := got.Voice(gan.Random(gan.Tiny(), 3, 2)); err == nil || !strings.Contains(err.Error(), "another model") {
+		t.Errorf("another model: %v", err)
+	}
+	// The model stored with half precision is the same to a voice.
+	b.Reset()
+	if err := m.Write(&b, gan.Half); err != nil {
+		t.Fatal(err)
+	}
+	half, err := gan.Read(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := got.Voice(half); err != nil {
+		t.Errorf("stored with half precision: %v", err)
+	}
+	for name, c := range map[string]struct{ old, new, want string }{
+		"another format":  {voiceFormat, "starvc-noise", "not a saved voice"},
+		"a later version": {`"version": 1`, `"version": 2`, "update the program"},
+		"unknown field":   {`"origin"`, `"colour": 1, "origin"`, "colour"},
+		"no style":        {`"style"`, `"style": [], "style": [],"x`, ""},
+		"far":             {`"logF0Mean": `, `"logF0Mean": 9`, ""},
+		"formant":         {`"formant": -1.5`, `"formant": 99`, "formant is 99"},
+		"space":           {`"space": "`, `"space": "ab`, "style space"},
+		"cut short":       {text[len(text)/2:], "", "not a saved voice"},
+	} {
+		if _, err := ReadVoiceFile(strings.NewReader(strings.Replace(text, c.old, c.new, 1))); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := NewVoiceFile(m, Voice{Style: v.Style, LogF0: gan.LogF0{Mean: math.NaN()}}, ""); err == nil {
+		t.Error("not a number: no error")
+	}
+}
+
+func FuzzVoiceFile(f *testing.F) {
+	m := gan.Random(gan.Tiny(), 2, 1)
+	file, err := NewVoiceFile(m, SpeakerVoice(m, 0), "speaker spk0")
+	if err != nil {
+		f.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := file.Write(&b); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
+	f.Add([]byte(`{"format":"starvc-voice","version":1}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		file, err := ReadVoiceFile(bytes.NewReader(raw))
+		if err != nil {
+			return
+		}
+		var first, second bytes.Buffer
+		if err := file.Write(&first); err != nil {
+			t.Fatal(err)
+		}
+		again, err := ReadVoiceFile(bytes.NewReader(first.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Write(&second); err != nil || first.String() != second.String() {
+			t.Errorf("%q became %q, %v", first.String(), second.String(), err)
+		}
+		if v, err := file.Voice(m); err == nil && v.check(m) != nil {
+			t.Error("a voice that fits does not")
+		}
+	})
+}

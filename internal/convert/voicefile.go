@@ -1,0 +1,161 @@
+package convert
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/starvc/vc/gan"
+)
+
+const (
+	voiceFormat  = "starvc-voice"
+	voiceVersion = 1
+
+	maxVoiceBytes  = 1 << 18
+	maxOriginBytes = 1 << 10
+	spaceBytes     = 16 // of the hash
+)
+
+// VoiceFile is what a saved voice holds, as JSON. Styles mean something to one model only; Space says to which.
+type VoiceFile struct {
+	Format    string    `json:"format"`
+	Version   int       `json:"version"`
+	Origin    string    `json:"origin"` // a line for people: how the voice came about
+	Space     string    `json:"space"`  // StyleSpace of the model
+	LogF0Mean float64   `json:"logF0Mean"`
+	LogF0Std  float64   `json:"logF0Std"`
+	Formant   float64   `json:"formant"` // semitones
+	Style     []float32 `json:"style"`   // [styleDim]
+}
+
+// NewVoiceFile makes the file's content of a voice of model m. What is no line of text in origin is made one.
+func NewVoiceFile(m *gan.Model, v Voice, origin string) (VoiceFile, error) {
+	if err := v.check(m); err != nil {
+		return VoiceFile{}, err
+	}
+	f := VoiceFile{
+		Format: voiceFormat, Version: voiceVersion, Origin: oneLine(origin),
+		Space: StyleSpace(m), LogF0Mean: v.LogF0.Mean, LogF0Std: v.LogF0.Std, Formant: v.Formant, Style: v.Style,
+	}
+	return f, f.check()
+}
+
+// oneLine makes text fit for an origin.
+func oneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	text = strings.Join(strings.Fields(text), " ")
+	return strings.ToValidUTF8(text[:min(len(text), maxOriginBytes)], "")
+}
+
+// Write encodes the file.
+func (f VoiceFile) Write(w io.Writer) error {
+	text, err := json.MarshalIndent(f, "", " ")
+	if err != nil {
+		return fmt.Errorf("voice: %w", err)
+	}
+	_, err = w.Write(append(text, '\n'))
+	return err
+}
+
+// ReadVoiceFile decodes and checks a file. Whether it fits a model is seen by Voice.
+func ReadVoiceFile(r io.Reader) (VoiceFile, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxVoiceBytes+1))
+	if err != nil {
+		return VoiceFile{}, err
+	}
+	var kind struct {
+		Format  string `json:"format"`
+		Version int    `json:"version"`
+	}
+	if len(text) > maxVoiceBytes || json.Unmarshal(text, &kind) != nil || kind.Format != voiceFormat {
+		return VoiceFile{}, errors.New(`not a saved voice: make one with "vc style -o my.voice"`)
+	}
+	if kind.Version != voiceVersion {
+		return VoiceFile{}, fmt.Errorf("saved voice of version %d, this program reads %d: update the program or make it again", kind.Version, voiceVersion)
+	}
+	var f VoiceFile
+	d := json.NewDecoder(strings.NewReader(string(text)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return VoiceFile{}, fmt.Errorf("saved voice: %w", err)
+	}
+	return f, f.check()
+}
+
+func (f VoiceFile) check() error {
+	v := f.voice()
+	switch {
+	case len(f.Style) == 0:
+		return errors.New("saved voice: holds no style")
+	case !allFinite(v.Style) || math.Abs(f.LogF0Mean) > 20 || !(f.LogF0Std >= 0 && f.LogF0Std <= 20):
+		return fmt.Errorf("saved voice: log-F0 %g +- %g or the style is out of all measure", f.LogF0Mean, f.LogF0Std)
+	case len(f.Origin) > maxOriginBytes || !utf8.ValidString(f.Origin) || strings.ContainsFunc(f.Origin, unicode.IsControl):
+		return errors.New("saved voice: the origin is not a line of text")
+	case len(f.Space) != 2*spaceBytes:
+		return fmt.Errorf("saved voice: style space %q, want %d hexadecimal digits", f.Space, 2*spaceBytes)
+	}
+	if err := checkFormant(f.Formant); err != nil {
+		return fmt.Errorf("saved voice: %w", err)
+	}
+	return nil
+}
+
+func (f VoiceFile) voice() Voice {
+	return Voice{Style: f.Style, LogF0: gan.LogF0{Mean: f.LogF0Mean, Std: f.LogF0Std}, Formant: f.Formant}
+}
+
+// Voice is the voice for use with m. It is an error if the style was made with another model, to which the same numbers
+// mean another voice.
+func (f VoiceFile) Voice(m *gan.Model) (Voice, error) {
+	if f.Space != StyleSpace(m) {
+		return Voice{}, errors.New(`this voice was saved with another model, and its numbers mean nothing to this one: name that model ` +
+			`with --model, or make the voice again with "vc style"`)
+	}
+	v := f.voice()
+	return v, v.check(m)
+}
+
+// StyleSpace is a fingerprint of what style codes mean to a model: of the weights by which they steer G. It is the same
+// whether the model is stored with full or with half precision.
+func StyleSpace(m *gan.Model) string {
+	h := sha256.New()
+	var buf []byte
+	for _, p := range m.Config.GeneratorParams() {
+		if !strings.Contains(p.Name, ".ada.") {
+			continue
+		}
+		buf = append(buf[:0], p.Name...)
+		for _, n := range p.Shape {
+			buf = binary.LittleEndian.AppendUint32(buf, uint32(n))
+		}
+		for _, v := range m.Tensor(p.Name) {
+			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(roundToHalf(v)))
+		}
+		h.Write(buf)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:spaceBytes])
+}
+
+// roundToHalf rounds to what IEEE 754 binary16 can hold, nearest even, but for its upper bound.
+func roundToHalf(v float32) float32 {
+	const leastNormal, step = 1.0 / (1 << 14), 1.0 / (1 << 24)
+	if math.Abs(float64(v)) < leastNormal {
+		return float32(math.RoundToEven(float64(v)/step) * step)
+	}
+	b := math.Float32bits(v)
+	return math.Float32frombits((b + 0xfff + b>>13&1) &^ 0x1fff)
+}
