@@ -56,6 +56,8 @@ type Config struct {
 	FreezeShare  float64 `json:"freezeShare"`  // share of the warm-up in which an encoder taken from P stays as it is
 	EncoderShare float64 `json:"encoderShare"` // share of the rate that such an encoder gets after that
 
+	AddVoice AddVoice `json:"addVoice"` // of a run that begins with a model
+
 	BFloat16 bool   `json:"bfloat16"` // activations in bfloat16; weights, norms and losses stay float32
 	Seed     uint64 `json:"seed"`
 
@@ -82,7 +84,8 @@ func DefaultConfig(preset string) (Config, error) {
 		Batch: 16, CropFrames: 128, StyleFrames: 128,
 		LearningRate: 2e-4, MapRate: 0.01, WarmUpRate: 5e-4, RampSteps: 500, DecayShare: 0.3, WeightDecay: 1e-4, Clip: 5, EMA: 0.999,
 		R1Sigma: 0.05, EnergyMargin: 0.5, WarpRange: 0.15, TiltRange: 0.5, FreezeShare: 1, EncoderShare: 0,
-		Seed: 1, ValidEvery: 1000, ValidFraction: 0.05, SnapshotEvery: 1000, KeepSnapshots: 3, LogEvery: 10,
+		AddVoice: AddVoice{Anchor: 10, RestShare: 0.2},
+		Seed:     1, ValidEvery: 1000, ValidFraction: 0.05, SnapshotEvery: 1000, KeepSnapshots: 3, LogEvery: 10,
 	}
 	switch preset {
 	case "medium":
@@ -143,6 +146,8 @@ func (c Config) Validate() error {
 		{"tiltRange", c.TiltRange, 0, 10},
 		{"freezeShare", c.FreezeShare, 0, 1},
 		{"encoderShare", c.EncoderShare, 0, 1},
+		{"addVoice.anchor", c.AddVoice.Anchor, 0, 1e6},
+		{"addVoice.restShare", c.AddVoice.RestShare, 0, 1},
 		{"validFraction", c.ValidFraction, 0, 0.5},
 		{"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},
 		{"keepSnapshots", float64(c.KeepSnapshots), 1, 1000},

@@ -1,8 +1,6 @@
 package train
 
 import (
-	"fmt"
-
 	"github.com/gomlx/gomlx/core/tensors"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -16,7 +14,8 @@ import (
 const styleCrops = 64
 
 // speakerStyles reads the style of every speaker from its training speech with the averaged weights of E: the mean over
-// crops spread evenly through the recordings, [speakers*styleDim].
+// crops spread evenly through the recordings, [speakers*styleDim]. An old voice without recordings keeps the style that it
+// had in the model that the run began with.
 func (e *engine) speakerStyles(set *corpus.Set) ([]float32, error) {
 	b, s, m, dim := e.cfg.Batch, e.cfg.StyleFrames, e.cfg.GAN.NMels, e.cfg.GAN.StyleDim
 	read := func(in []*Node) []*Node {
@@ -27,7 +26,12 @@ func (e *engine) speakerStyles(set *corpus.Set) ([]float32, error) {
 	for speaker := range set.Speakers {
 		crops := evenCrops(set.Train, speaker, s, styleCrops)
 		if len(crops) == 0 {
-			return nil, fmt.Errorf("styles: speaker %s has no training speech", set.Speakers[speaker].Name)
+			kept, err := e.keptStyle(speaker, set.Speakers[speaker].Name)
+			if err != nil {
+				return nil, err
+			}
+			copy(all[speaker*dim:], kept)
+			continue
 		}
 		for from := 0; from < len(crops); from += b {
 			n := min(b, len(crops)-from)
@@ -87,7 +91,7 @@ func (e *engine) export(set *corpus.Set, steps int, version string) (*gan.Model,
 	}
 	infos := make([]gan.SpeakerInfo, len(set.Speakers))
 	for i, s := range set.Speakers {
-		infos[i] = gan.SpeakerInfo{Name: s.Name, LogF0Mean: s.LogF0Mean, LogF0Std: s.LogF0Std, Seconds: s.Seconds}
+		infos[i] = gan.SpeakerInfo{Name: s.Name, LogF0Mean: s.LogF0Mean, LogF0Std: s.LogF0Std, Seconds: s.Seconds, About: s.About}
 	}
 	weights := map[string][]float32{}
 	for _, p := range e.cfg.GAN.ModelParams(len(infos)) {
@@ -103,71 +107,4 @@ func (e *engine) export(set *corpus.Set, steps int, version string) (*gan.Model,
 	}
 	trained := gan.Trained{Steps: steps, Preset: e.cfg.Preset, Program: version}
 	return gan.NewModel(e.cfg.Features, e.cfg.GAN, infos, trained, weights)
-}
-
-// startFrom fills the weights of a new run from a trained model: everything that does not depend on the speakers, and the
-// heads of those speakers that both know by name. It returns the names that are new.
-func startFrom(vars *mlx.Vars, cfg Config, m *gan.Model, speakers []corpus.SpeakerInfo) (fresh []string, err error) {
-	if m.Features != cfg.Features {
-		return nil, fmt.Errorf("--init: the model's features %+v are not this run's %+v: train with the model's", m.Features, cfg.Features)
-	}
-	from := make([]int, len(speakers)) // the model's index of each speaker of ours, -1 for new ones
-	for i, s := range speakers {
-		from[i] = -1
-		for j, known := range m.Speakers {
-			if known.Name == s.Name {
-				from[i] = j
-			}
-		}
-		if from[i] < 0 {
-			fresh = append(fresh, s.Name)
-		}
-	}
-	for _, p := range cfg.GAN.ModelParams(len(speakers)) {
-		if p.Name == "speakers.style" {
-			continue
-		}
-		old := m.Tensor(p.Name)
-		if perSpeaker(p.Name) {
-			row := 1
-			for _, d := range p.Shape[1:] {
-				row *= d
-			}
-			data := make([]float32, row*len(speakers))
-			fillInitial(data, p, cfg.Seed)
-			if len(old) != row*len(m.Speakers) {
-				return nil, sizeError(p)
-			}
-			for i, j := range from {
-				if j < 0 {
-					j = 0 // a new voice starts as an old one rather than as noise
-				}
-				copy(data[i*row:(i+1)*row], old[j*row:(j+1)*row])
-			}
-			old = data
-		}
-		n := 1
-		for _, d := range p.Shape {
-			n *= d
-		}
-		if len(old) != n {
-			return nil, sizeError(p)
-		}
-		if err := vars.Set(mlx.GroupWeights, p.Name, p.Shape, old); err != nil {
-			return nil, err
-		}
-	}
-	return fresh, nil
-}
-
-func sizeError(p gan.Param) error {
-	return fmt.Errorf("--init: weight %q has another shape than %v: train with the model's preset", p.Name, p.Shape)
-}
-
-func perSpeaker(name string) bool {
-	switch name {
-	case "map.head.w", "map.head.b", "sty.head.w", "sty.head.b":
-		return true
-	}
-	return false
 }

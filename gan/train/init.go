@@ -94,7 +94,11 @@ func prepare(vars *mlx.Vars, cfg Config, speakers int) error {
 		}
 	}
 	adam := optimizer(cfg)
-	for _, prefix := range append([]string{"map.", "sty.", "disc.", "cls."}, generatorParts...) {
+	prefixes := append([]string{"map.", "sty.", "disc.", "cls."}, generatorParts...)
+	if cfg.AddVoice.On {
+		prefixes = append(prefixes, "map.head.", "sty.head.")
+	}
+	for _, prefix := range prefixes {
 		if err := adam.Prepare(vars, prefix); err != nil {
 			return err
 		}

@@ -14,10 +14,14 @@ const maxSkipped = 10
 // loop makes the steps and returns how many are done in all. On cancellation it saves and returns without an error.
 func (r *runner) loop(ctx context.Context) (done int, err error) {
 	cfg := r.req.Config
-	batcher, err := corpus.NewBatcher(r.set, corpus.BatchConfig{
+	draws := corpus.BatchConfig{
 		Size: cfg.Batch, CropFrames: cfg.CropFrames, StyleFrames: cfg.StyleFrames, LatentDim: cfg.GAN.LatentDim,
 		MaxLookAhead: cfg.GAN.StemFuture,
-	}, cfg.Seed)
+	}
+	if cfg.AddVoice.On {
+		draws.Sources, draws.Targets = voiceDraws(r.set, len(r.req.Voices))
+	}
+	batcher, err := corpus.NewBatcher(r.set, draws, cfg.Seed)
 	if err != nil {
 		return r.first, err
 	}

@@ -20,7 +20,7 @@ type Options struct {
 	RunDir  string // empty for a new folder under runs/
 	Resume  bool   // go on with the run in RunDir
 	Output  string // model file; empty for model.safetensors in the run folder
-	Init    string // model to start from
+	Init    string // model to add the voices to
 	Phones  string // phone network for the content loss
 	Device  string // see mlx.FindDevice
 	Quiet   bool

@@ -43,6 +43,7 @@ func TestRunRefuses(t *testing.T) {
 		{"output is a folder", func(o *Options) { o.Output = used }, "-o"},
 		{"preset", func(o *Options) { o.Preset = "huge" }, `"huge"`},
 		{"setting", func(o *Options) { o.Set = append(o.Set, "cycle=3") }, "cycle"},
+		{"voices added to nothing", func(o *Options) { o.Set = append(o.Set, "addVoice.on=true") }, "--init"},
 		{"setting out of range", func(o *Options) { o.Set = append(o.Set, "batch=3") }, "batch"},
 		{"configuration file", func(o *Options) { o.ConfigFile = file }, "config file"},
 		{"device", func(o *Options) { o.Device = "abacus" }, "abacus"},

@@ -32,7 +32,8 @@ type runner struct {
 	lint   *corpus.Report
 	device mlx.Device
 	engine *engine
-	first  int // the first step to make
+	first  int        // the first step to make
+	base   *gan.Model // that a new run begins with
 }
 
 func (r *runner) run(ctx context.Context) error {
@@ -82,6 +83,9 @@ func (r *runner) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if model, err = r.withBaseVocoder(model); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
@@ -119,6 +123,16 @@ func (r *runner) configure() error {
 		}
 	} else {
 		preset := o.Preset
+		var m *gan.Model
+		if o.Init != "" {
+			var err error
+			if m, err = gan.Load(o.Init); err != nil {
+				return fmt.Errorf("--init: %w", err)
+			}
+			if _, err := gan.Preset(m.Trained.Preset); preset == "" && err == nil {
+				preset = m.Trained.Preset
+			}
+		}
 		if preset == "" {
 			preset = "live"
 		}
@@ -126,12 +140,10 @@ func (r *runner) configure() error {
 		if err != nil {
 			return err
 		}
-		if o.Init != "" {
-			m, err := gan.Load(o.Init)
-			if err != nil {
-				return fmt.Errorf("--init: %w", err)
-			}
+		if m != nil {
 			cfg.GAN, cfg.Features, cfg.Preset = m.Config, m.Features, m.Trained.Preset
+			cfg = cfg.forAddedVoices()
+			r.req.Voices, r.base = m.Speakers, m
 		}
 		if o.Rate > 0 {
 			f, err := features.ConfigForRate(o.Rate)
@@ -144,11 +156,14 @@ func (r *runner) configure() error {
 			cfg.Features = f
 		}
 		r.req = request{
-			Config: cfg, Speakers: o.Speakers, Output: o.Output, Init: o.Init, Phones: o.Phones,
+			Config: cfg, Speakers: o.Speakers, Output: o.Output, Init: o.Init, Phones: o.Phones, Voices: r.req.Voices,
 		}
 	}
 	if err := r.override(); err != nil {
 		return err
+	}
+	if r.req.Config.AddVoice.On && len(r.req.Voices) == 0 {
+		return fmt.Errorf("addVoice.on adds voices to a model: name the model with --init")
 	}
 	if o.Resume {
 		return nil
@@ -212,8 +227,9 @@ func (r *runner) prepareSpeech(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(speakers) < 2 {
-		return fmt.Errorf("only one speaker found (%s): a voice changer needs two or more, each in a folder of its own", speakers[0].Name)
+	add := r.req.Config.AddVoice.On
+	if len(speakers) < 2 && !add {
+		return fmt.Errorf("only one speaker found (%s): a voice changer needs two or more, each in a folder of its own; to add one voice to a trained model, name the model with --init", speakers[0].Name)
 	}
 	cache, err := os.UserCacheDir()
 	if err == nil {
@@ -238,6 +254,9 @@ func (r *runner) prepareSpeech(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if add {
+		set = withOldVoices(set, r.req.Voices)
+	}
 	r.set, r.lint = set, report
 	return nil
 }
@@ -251,6 +270,9 @@ func (r *runner) begin() error {
 		}
 	} else {
 		if err := r.folder.create(); err != nil {
+			return err
+		}
+		if err := r.copyBase(); err != nil {
 			return err
 		}
 	}
@@ -282,6 +304,9 @@ func (r *runner) weights() (*mlx.Vars, error) {
 			if err := matches(vars, cfg, len(r.set.Speakers)); err != nil {
 				return nil, err
 			}
+			if err := matchesBase(vars, cfg, len(r.req.Voices)); err != nil {
+				return nil, err
+			}
 			r.first = step
 			r.say.linef("going on after step %d", step)
 			return vars, nil
@@ -297,7 +322,15 @@ func (r *runner) weights() (*mlx.Vars, error) {
 		if err != nil {
 			return nil, err
 		}
+		if cfg.AddVoice.On {
+			if err := keepBase(vars, m); err != nil {
+				return nil, err
+			}
+		}
 		r.say.linef("starting from %s; new voices: %v", r.req.Init, fresh)
+		if cfg.AddVoice.On {
+			r.say.linef("without recordings, so held to what the model makes of them; kept: %v", voicesWithout(r.set))
+		}
 	}
 	if r.req.Phones != "" {
 		if err := loadPhones(vars, cfg, r.req.Phones, r.req.Init == ""); err != nil {

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 )
@@ -29,6 +30,7 @@ import (
 //	losses.png           curves
 //	samples/step-N/      converted recordings and their pictures
 //	model.safetensors    the model, unless -o names another place
+//	base.safetensors     a copy of the model that voices are added to, if any
 type runFolder struct{ dir string }
 
 func (r runFolder) path(parts ...string) string {
@@ -43,6 +45,8 @@ type request struct {
 	Init     string `json:"init,omitempty"`
 	Phones   string `json:"phones,omitempty"`
 	Data     string `json:"data,omitempty"` // fingerprint of the prepared recordings
+
+	Voices []gan.SpeakerInfo `json:"voices,omitempty"` // of the model that voices are added to
 }
 
 // vacant refuses a folder that holds something: nothing is written over.

@@ -33,6 +33,7 @@ type engine struct {
 	encoderFromP bool // G's encoder began as that network
 	adam         mlx.AdamW
 	execs        map[string]*model.Exec
+	stored       []float32 // styles of the model that is added to, see oldStyles
 }
 
 func newEngine(cfg Config, backend compute.Backend, native bool, vars *mlx.Vars, speakers []corpus.SpeakerInfo, phones bool) *engine {
@@ -284,6 +285,9 @@ func (r results) fetch() []float32 {
 
 // step makes one step of training: the warm-up's, or D's and then G's.
 func (e *engine) step(batch *corpus.Batch) ([]results, error) {
+	if e.cfg.AddVoice.On {
+		return e.voiceStep(batch)
+	}
 	f := feed{cfg: e.cfg, speakers: e.speakers, batch: batch}
 	s := f.schedule(e.cfg.schedule(batch.Step, e.encoderFromP))
 	if batch.Step < e.cfg.WarmUpSteps() {
@@ -313,6 +317,9 @@ func (e *engine) step(batch *corpus.Batch) ([]results, error) {
 
 // score runs the validation graph on one held-out batch.
 func (e *engine) score(batch *corpus.Batch) ([]float32, error) {
+	if e.cfg.AddVoice.On {
+		return e.scoreVoice(batch)
+	}
 	f := feed{cfg: e.cfg, speakers: e.speakers, batch: batch}
 	out, err := e.run("validation", e.validate, f.x(), f.same(), f.ref(), f.controls(batch.Y), f.controls(batch.Target),
 		f.oneHot(batch.Y), f.oneHot(batch.Target), f.taps())

@@ -1,6 +1,9 @@
 package corpus
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // BatchConfig sizes a batch.
 type BatchConfig struct {
@@ -10,6 +13,10 @@ type BatchConfig struct {
 	LatentDim   int // numbers in Z1 and Z2
 	// MaxLookAhead is the largest look-ahead that a batch draws, in frames; 0 draws none.
 	MaxLookAhead int
+	// Sources are the speakers that X is drawn from, one that is named twice twice as often, and Targets those that
+	// Target is drawn from; nil stands for all of the set. A speaker that is no source needs no recordings: Ref and
+	// Ref2 of an item whose target has none are zeros.
+	Sources, Targets []int
 }
 
 // DefaultBatchConfig is a batch of 8 items of 1.92 s with style crops of the same length.
@@ -86,13 +93,14 @@ func newBatch(c BatchConfig, mels int) *Batch {
 
 // Batcher draws batches from a set. Its methods may be called from several goroutines at once.
 type Batcher struct {
-	cfg      BatchConfig
-	seed     uint64
-	mels     int
-	silence  float32 // the normalised log floor
-	train    []voice // per speaker
-	valid    []take  // one utterance each, speakers taking turns
-	speakers int
+	cfg     BatchConfig
+	seed    uint64
+	mels    int
+	silence float32 // the normalised log floor
+	train   []voice // per speaker
+	valid   []take  // one utterance each, speakers taking turns
+	sources []int   // speakers that X is drawn from
+	targets [][]int // per speaker, those that it can be converted to
 }
 
 // voice is a speaker's utterances, drawn in proportion to their frames.
@@ -107,8 +115,8 @@ type take struct {
 	active []int32 // see activeBefore
 }
 
-// NewBatcher prepares to draw from set, which must have two speakers or more, each with a training utterance. Nothing
-// may change the set afterwards. Equal seeds give equal batches.
+// NewBatcher prepares to draw from set, which must have two speakers or more, each source with a training utterance.
+// Nothing may change the set afterwards. Equal seeds give equal batches.
 func NewBatcher(set *Set, cfg BatchConfig, seed uint64) (*Batcher, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -118,7 +126,18 @@ func NewBatcher(set *Set, cfg BatchConfig, seed uint64) (*Batcher, error) {
 	}
 	b := &Batcher{
 		cfg: cfg, seed: seed, mels: set.Features.NMels, silence: set.Features.NormalizeMel(0),
-		train: make([]voice, len(set.Speakers)), speakers: len(set.Speakers),
+		train: make([]voice, len(set.Speakers)), sources: cfg.Sources,
+	}
+	all := make([]int, len(set.Speakers))
+	for i := range all {
+		all[i] = i
+	}
+	if b.sources == nil {
+		b.sources = all
+	}
+	targets := cfg.Targets
+	if targets == nil {
+		targets = all
 	}
 	for _, u := range set.Train {
 		if u.Frames.Len() == 0 {
@@ -126,12 +145,19 @@ func NewBatcher(set *Set, cfg BatchConfig, seed uint64) (*Batcher, error) {
 		}
 		b.train[u.Speaker].add(newTake(u))
 	}
-	for i, v := range b.train {
-		if len(v.takes) == 0 {
-			return nil, fmt.Errorf("batch: speaker %s has no training utterance", set.Speakers[i].Name)
+	b.targets = make([][]int, len(set.Speakers))
+	for _, y := range b.sources {
+		if len(b.train[y].takes) == 0 {
+			return nil, fmt.Errorf("batch: speaker %s has no training utterance", set.Speakers[y].Name)
+		}
+		b.targets[y] = slices.DeleteFunc(slices.Clone(targets), func(target int) bool { return target == y })
+		if len(b.targets[y]) == 0 {
+			return nil, fmt.Errorf("batch: speaker %s has no other voice to be converted to", set.Speakers[y].Name)
 		}
 	}
-	b.valid = takeTurns(set.Valid, len(set.Speakers))
+	b.valid = takeTurns(slices.DeleteFunc(slices.Clone(set.Valid), func(u Utterance) bool {
+		return !slices.Contains(b.sources, u.Speaker)
+	}), len(set.Speakers))
 	return b, nil
 }
 
@@ -169,7 +195,7 @@ func takeTurns(us []Utterance, speakers int) []take {
 
 // At draws the batch of a training step, a function of the seed and the step alone. The caller owns the result.
 //
-// Speakers come evenly, not by minutes: every run of as many items as there are speakers holds each speaker once, in
+// Speakers come evenly, not by minutes: every run of as many items as there are sources holds each source once, in
 // random order, as far as the batch goes. Within a speaker utterances come in proportion to their length. Crops of X that
 // are mostly silence come, but less often.
 func (b *Batcher) At(step int) *Batch {
@@ -179,10 +205,11 @@ func (b *Batcher) At(step int) *Batch {
 	batch.LookAhead = r.IntN(b.cfg.MaxLookAhead + 1)
 	var order []int
 	for i := range b.cfg.Size {
-		if i%b.speakers == 0 {
-			order = r.Perm(b.speakers)
+		n := len(b.sources)
+		if i%n == 0 {
+			order = r.Perm(n)
 		}
-		y := order[i%b.speakers]
+		y := b.sources[order[i%n]]
 		v := &b.train[y]
 		chosen := v.draw(r, -1)
 		b.fillSource(batch, i, v.takes[chosen], b.likelyStart(r, v.takes[chosen], b.cfg.CropFrames, true))
@@ -251,14 +278,14 @@ func (b *Batcher) fillStyle(dst []float32, i int, r *dice, p take) {
 	}
 }
 
-// fillTarget draws another speaker for item i, and two of its utterances.
+// fillTarget draws another speaker for item i, and two of its utterances where it has any.
 func (b *Batcher) fillTarget(batch *Batch, i, y int, r *dice) {
-	target := r.IntN(b.speakers - 1)
-	if target >= y {
-		target++
-	}
+	target := b.targets[y][r.IntN(len(b.targets[y]))]
 	batch.Target[i] = int32(target)
 	v := &b.train[target]
+	if len(v.takes) == 0 {
+		return
+	}
 	first := v.draw(r, -1)
 	b.fillStyle(batch.Ref, i, r, v.takes[first])
 	b.fillStyle(batch.Ref2, i, r, v.takes[v.draw(r, first)])

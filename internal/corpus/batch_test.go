@@ -407,3 +407,44 @@ func BenchmarkAt(b *testing.B) {
 		batcher.At(i)
 	}
 }
+
+// With sources and targets named, the rest of the table may be voices without recordings.
+func TestBatchOfNamedSources(t *testing.T) {
+	t.Parallel()
+	set := handSet([]int{100, 60}, []int{80, 50, 70})
+	for _, part := range [][]Utterance{set.Train, set.Valid} {
+		for i := range part {
+			part[i].Speaker += 2
+		}
+	}
+	set.Speakers = append([]SpeakerInfo{{Name: "kept"}, {Name: "too"}}, set.Speakers...)
+	cfg := smallBatch
+	if _, err := NewBatcher(set, cfg, 1); err == nil || !strings.Contains(err.Error(), "kept") {
+		t.Errorf("error %v, want one that names a source without recordings", err)
+	}
+	cfg.Sources, cfg.Targets = []int{2, 3, 3}, []int{0, 1, 2}
+	b := newTestBatcher(t, set, cfg, 1)
+	var from, to [4]int
+	for step := range 200 {
+		batch := b.At(step)
+		for i := range cfg.Size {
+			from[batch.Y[i]]++
+			to[batch.Target[i]]++
+			if batch.Y[i] == batch.Target[i] {
+				t.Fatalf("step %d item %d: target is the source", step, i)
+			}
+			n := cfg.StyleFrames * b.mels
+			ref := batch.Ref[i*n : (i+1)*n]
+			if kept := batch.Target[i] < 2; kept != (slices.Min(ref) == 0 && slices.Max(ref) == 0) {
+				t.Fatalf("step %d item %d: a reference for target %d: %v", step, i, batch.Target[i], !kept)
+			}
+		}
+	}
+	if from != [4]int{0, 0, 400, 800} || to[3] != 0 || min(to[0], to[1]) < 400 || to[2] < 180 {
+		t.Errorf("drawn %v times as sources, %v times as targets", from, to)
+	}
+	cfg.Sources, cfg.Targets = []int{2}, []int{2}
+	if _, err := NewBatcher(set, cfg, 1); err == nil || !strings.Contains(err.Error(), "no other voice") {
+		t.Errorf("error %v, want one about the lack of another voice", err)
+	}
+}
