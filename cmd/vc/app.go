@@ -6,7 +6,18 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const appDescription = `A model holds many voices. Make one from your own recordings, one folder per speaker:
+const (
+	withBase = `The program holds a model with voices of its own. Any speech turns into any of them:
+
+   vc speakers
+   vc convert in.wav --to NAME
+
+and "vc demo" says one sentence in all of them. Make a model from your own recordings, one folder per speaker:
+
+   vc train --speakers recordings/ -o my.safetensors
+   vc convert in.wav --to ann --model my.safetensors -o out.wav`
+
+	withoutBase = `A model holds many voices. Make one from your own recordings, one folder per speaker:
 
    vc train --speakers recordings/ -o my.safetensors
 
@@ -14,10 +25,21 @@ then turn any speech into any of its voices:
 
    vc convert in.wav --to ann --model my.safetensors -o out.wav
 
-No recordings at hand? "vc try" shows all of it in a minute, on two voices that come with the source.
+No recordings at hand? "vc try" shows all of it in a minute, on two voices that come with the source.`
+
+	appRules = `
 
 Flags may stand before or after the files. "-" as a file is standard input or output. The model is the one given
-with --model, else the one that $VC_MODEL names, else model.safetensors in the current folder.`
+with --model, else the one that $VC_MODEL names, else model.safetensors in the current folder, else the program's own, if
+it was built with one.`
+)
+
+func appDescription(e env) string {
+	if e.openBase != nil {
+		return withBase + appRules
+	}
+	return withoutBase + appRules
+}
 
 // newApp builds the command tree. It has no effect until it runs.
 func newApp(e env) *cli.App {
@@ -25,13 +47,13 @@ func newApp(e env) *cli.App {
 		Name:        "vc",
 		Usage:       "change the voice in recordings and live speech",
 		UsageText:   "vc COMMAND [flags] [files]",
-		Description: appDescription,
+		Description: appDescription(e),
 		Version:     e.version,
 		Reader:      e.stdin,
 		Writer:      e.stdout,
 		ErrWriter:   e.stderr,
 		Commands: []*cli.Command{
-			tryCommand(e), trainCommand(e), devicesCommand(e), setupCommand(e), convertCommand(e), streamCommand(e), speakersCommand(e), infoCommand(e), evalCommand(e), benchCommand(e),
+			tryCommand(e), trainCommand(e), devicesCommand(e), setupCommand(e), convertCommand(e), streamCommand(e), styleCommand(e), demoCommand(e), speakersCommand(e), infoCommand(e), evalCommand(e), benchCommand(e),
 			completionCommand(e), completeCommand(e),
 		},
 		// Values such as --set a=1,2 must arrive whole.

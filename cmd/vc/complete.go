@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -148,12 +149,13 @@ func takesValue(command *cli.Command, word string) bool {
 // flagAnswers are the values of a flag that can be listed.
 func flagAnswers(e env, flag, model string) []string {
 	switch flag {
-	case "to":
+	case "to", "voices":
+		saved, _ := filepath.Glob("*" + voiceExtension) // the pattern is a good one
 		m, _, err := loadModel(e, model)
 		if err != nil {
-			return nil
+			return saved
 		}
-		return speakerNames(m)
+		return append(speakerNames(m), saved...)
 	case "preset":
 		return gan.Presets()
 	case "vocoder":

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,7 +23,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const convertDescription = `Says the same words in another voice, one of those that "vc speakers" lists. Reads WAV and FLAC of any rate, depth
+const convertDescription = `Says the same words in another voice: one of those that "vc speakers" lists, or one made from them. Reads WAV and FLAC of any rate, depth
 and number of channels; writes 16-bit WAV at the model's rate, as long as the input.
 
 EXAMPLES
@@ -37,32 +38,36 @@ EXAMPLES
    in a pipe:
       ffmpeg -i film.mkv -f wav - | vc convert - --to ann > ann.wav
 
-   three semitones higher, and a picture of before and after:
-      vc convert in.wav --to ann --pitch 3 --picture look.png`
+   like somebody in a recording, between two voices, a voice drawn by chance, a voice saved with "vc style":
+      vc convert in.wav --like carol.wav
+      vc convert in.wav --mix ann=0.6,bob=0.4
+      vc convert in.wav --to ann --random 7
+      vc convert in.wav --to my.voice
+
+   three semitones higher, as if from a smaller throat, and a picture of before and after:
+      vc convert in.wav --to ann --pitch 3 --formant 1.5 --picture look.png`
 
 func convertCommand(e env) *cli.Command {
 	return &cli.Command{
 		Name:        "convert",
 		Usage:       "convert recordings to another voice",
-		UsageText:   "vc convert FILE... --to SPEAKER [flags]",
+		UsageText:   "vc convert FILE... --to VOICE [flags]",
 		ArgsUsage:   "FILE...",
 		Description: convertDescription,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "to", Usage: "`SPEAKER` whose voice to take on"},
+		Flags: slices.Concat(voiceFlags(), shiftFlags(), []cli.Flag{
 			modelFlag(),
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`, \"-\" is standard output (default: IN-SPEAKER.wav beside the input)"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`, \"-\" is standard output (default: IN-VOICE.wav beside the input)"},
 			&cli.StringFlag{Name: "out-dir", Usage: "write all results into `DIR`"},
-			&cli.Float64Flag{Name: "pitch", DefaultText: "0", Usage: "shift the pitch by `N` semitones, up or down"},
 			vocoderFlag(),
 			&cli.StringFlag{Name: "picture", Usage: "draw spectrograms of input and output into `FILE`.png (a folder, where there are several inputs)"},
 			&cli.IntFlag{Name: "threads", DefaultText: "all", Usage: "use at most `N` processor cores"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
-		},
+		}),
 		Action: func(c *cli.Context) error {
 			o := convertOptions{
-				inputs: c.Args().Slice(), to: c.String("to"), model: c.String("model"), output: c.String("output"),
+				inputs: c.Args().Slice(), voiceChoice: readVoiceFlags(c), model: c.String("model"), output: c.String("output"),
 				outDir: c.String("out-dir"), picture: c.String("picture"), threads: c.Int("threads"), quiet: c.Bool("quiet"),
-				vocoder: convert.Vocoder(c.String("vocoder")), pitch: c.Float64("pitch"),
+				vocoder: convert.Vocoder(c.String("vocoder")), pitch: c.Float64("pitch"), formant: c.Float64("formant"),
 			}
 			if err := o.validate(); err != nil {
 				return &usageError{"convert", fmt.Errorf("convert: %w", err)}
@@ -74,8 +79,8 @@ func convertCommand(e env) *cli.Command {
 
 func vocoderFlag() cli.Flag {
 	return &cli.StringFlag{
-		Name: "vocoder", Value: string(convert.SourceFilter),
-		Usage: "`KIND` of sound synthesis: source-filter (best, as in streams), or griffin-lim or rtisi, which do not know the pitch",
+		Name: "vocoder", DefaultText: "neural where there is one, else source-filter",
+		Usage: "`KIND` of sound synthesis: neural, source-filter, or griffin-lim or rtisi, which do not know the pitch",
 	}
 }
 
@@ -88,14 +93,15 @@ func vocoderNames() []string {
 }
 
 type convertOptions struct {
+	voiceChoice
 	inputs         []string
-	to, model      string
+	model          string
 	output, outDir string
 	picture        string
 	threads        int
 	quiet          bool
 	vocoder        convert.Vocoder
-	pitch          float64
+	pitch, formant float64 // semitones
 }
 
 func (o convertOptions) validate() error {
@@ -110,8 +116,6 @@ func (o convertOptions) validate() error {
 	switch {
 	case len(o.inputs) == 0:
 		return errors.New("no input: name a WAV or FLAC file, a folder, or - for standard input")
-	case o.to == "":
-		return errors.New(`--to is missing: whose voice? "vc speakers" lists those there are`)
 	case o.output != "" && o.outDir != "":
 		return errors.New("-o names one file and --out-dir a folder: give one of them")
 	case o.output != "" && (len(o.inputs) > 1 || folders > 0):
@@ -125,7 +129,15 @@ func (o convertOptions) validate() error {
 	case len(o.inputs) == 1 && folders == 0 && badExtension(o.picture, ".png"):
 		return fmt.Errorf("--picture %s: pictures are PNG files: let the name end in .png", o.picture)
 	}
-	return convert.Options{Threads: o.threads, Vocoder: o.vocoder, PitchSemitones: o.pitch}.Validate()
+	if err := o.voiceChoice.validate(); err != nil {
+		return err
+	}
+	return o.conversion(o.threads).Validate()
+}
+
+// conversion is what a converter on that many cores is asked for.
+func (o convertOptions) conversion(threads int) convert.Options {
+	return convert.Options{Threads: threads, Vocoder: o.vocoder, PitchSemitones: o.pitch, FormantSemitones: o.formant}
 }
 
 // badExtension reports whether a name has an extension that is none of those given. A device has none.
@@ -144,11 +156,12 @@ func runConvert(ctx context.Context, e env, o convertOptions) error {
 	if err != nil {
 		return err
 	}
-	speaker, err := m.Speaker(o.to)
+	voice, err := o.find(m)
 	if err != nil {
 		return err
 	}
-	jobs := planJobs(findInputs(o.inputs), o)
+	voice.tellNotes(e, o.quiet)
+	jobs := planJobs(findInputs(o.inputs), voice.label, o)
 	for i := range jobs {
 		j := &jobs[i]
 		if j.err == nil && j.in == standardStream && e.stdinIsTerminal {
@@ -170,11 +183,11 @@ func runConvert(ctx context.Context, e env, o convertOptions) error {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	workers := min(threads, len(jobs))
-	conv, err := convert.New(m, convert.Options{Threads: max(1, threads/workers), Vocoder: o.vocoder, PitchSemitones: o.pitch})
+	conv, err := convert.New(m, o.conversion(max(1, threads/workers)))
 	if err != nil {
 		return err
 	}
-	w := &converting{env: e, o: o, model: m, conv: conv, voice: convert.SpeakerVoice(m, speaker), jobs: jobs, parts: make([]float64, len(jobs))}
+	w := &converting{env: e, o: o, model: m, conv: conv, voice: voice, jobs: jobs, parts: make([]float64, len(jobs))}
 	w.bar = newProgress(e.stderr, e.stderrIsTerminal && !o.quiet, "converting")
 	w.run(ctx, workers)
 	w.bar.done()
@@ -219,7 +232,7 @@ type converting struct {
 	o     convertOptions
 	model *gan.Model
 	conv  *convert.Converter
-	voice convert.Voice
+	voice chosenVoice
 	jobs  []job
 
 	mutex sync.Mutex // for what follows, and for messages
@@ -283,7 +296,7 @@ func (w *converting) one(ctx context.Context, j *job, i int) error {
 		w.say("warning: %s: %s", name, text)
 	}
 	start := time.Now()
-	r, err := w.conv.Convert(ctx, clip, w.voice, func(part float64) { w.part(i, part) })
+	r, err := w.conv.Convert(ctx, clip, w.voice.Voice, func(part float64) { w.part(i, part) })
 	if err != nil {
 		return err
 	}
@@ -291,7 +304,7 @@ func (w *converting) one(ctx context.Context, j *job, i int) error {
 		return err
 	}
 	if j.picture != "" {
-		if err := drawConversion(j, w.model.Features, r, w.o.to); err != nil {
+		if err := drawConversion(j, w.model.Features, r, w.voice); err != nil {
 			return err
 		}
 	}
@@ -341,16 +354,16 @@ func writeClip(e env, path string, clip audio.Clip) error {
 
 // drawConversion draws input and output under each other. The output is analysed anew, so that the picture shows what
 // is heard, vocoder included.
-func drawConversion(j *job, cfg features.Config, r *convert.Result, to string) error {
+func drawConversion(j *job, cfg features.Config, r *convert.Result, voice chosenVoice) error {
 	out, err := features.Extract(cfg, r.Clip.Samples)
 	if err != nil {
 		return err
 	}
 	panels := []plot.Mel{
 		plot.FromFrames("input: "+filepath.Base(j.in), cfg, r.Source),
-		plot.FromFrames("output: the voice of "+to, cfg, out),
+		plot.FromFrames("output: "+voice.origin, cfg, out),
 	}
 	return audio.WriteAtomic(j.picture, func(w io.Writer) error {
-		return plot.Mels(w, panels, plot.MelOptions{Title: filepath.Base(j.in) + " to " + to})
+		return plot.Mels(w, panels, plot.MelOptions{Title: filepath.Base(j.in) + " to " + voice.label})
 	})
 }

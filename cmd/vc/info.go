@@ -17,21 +17,24 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const infoDescription = `Says what a file is. Of a model: its voices, rate, size and delay. Of a recording: its rate, length, level and pitch.
-Without a file it describes the model that the other commands would use.
+const infoDescription = `Says what a file is. Of a model: its voices, rate, size and delay. Of a saved voice: how it came about. Of a recording: its
+rate, length, level and pitch. Without a file it describes the model that the other commands would use; base is the one
+that comes with the program.
 
 EXAMPLES
 
    vc info
+   vc info base
    vc info my.safetensors
+   vc info my.voice
    vc info in.wav`
 
 func infoCommand(e env) *cli.Command {
 	return &cli.Command{
 		Name:        "info",
-		Usage:       "describe a model or a recording",
-		UsageText:   "vc info [MODEL|RECORDING]...",
-		ArgsUsage:   "[MODEL|RECORDING]...",
+		Usage:       "describe a model, a saved voice or a recording",
+		UsageText:   "vc info [MODEL|VOICE|RECORDING]...",
+		ArgsUsage:   "[MODEL|VOICE|RECORDING]...",
 		Description: infoDescription,
 		Flags:       []cli.Flag{modelFlag()},
 		Action: func(c *cli.Context) error {
@@ -76,6 +79,16 @@ func describeFile(c *cli.Context, e env, path string) error {
 		}
 		return describeClip(e, "standard input", clip)
 	}
+	if path == baseModel {
+		m, size, err := loadBase(e)
+		if err != nil {
+			return err
+		}
+		return describeModel(e, "base, which comes with the program", size, m)
+	}
+	if isVoiceFile(path) {
+		return describeVoice(e, path)
+	}
 	model, err := looksLikeModel(path)
 	if err != nil {
 		return err
@@ -85,7 +98,11 @@ func describeFile(c *cli.Context, e env, path string) error {
 		if err != nil {
 			return err
 		}
-		return describeModel(e, path, m)
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		return describeModel(e, path, info.Size(), m)
 	}
 	clip, err := audio.ReadFile(path)
 	if err != nil {
@@ -123,11 +140,7 @@ func (t table) row(name, format string, a ...any) {
 	fmt.Fprintf(t.w, name+"\t"+format+"\n", a...)
 }
 
-func describeModel(e env, path string, m *gan.Model) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
+func describeModel(e env, name string, size int64, m *gan.Model) error {
 	count := func(params []gan.Param) (n int) {
 		for _, p := range params {
 			k := 1
@@ -140,13 +153,14 @@ func describeModel(e env, path string, m *gan.Model) error {
 	}
 	f, c, speakers := m.Features, m.Config, len(m.Speakers)
 	t := newTable(e.stdout)
-	t.row("model", "%s", path)
-	t.row("size", "%s", bytesText(info.Size()))
+	t.row("model", "%s", name)
+	t.row("size", "%s", bytesText(size))
 	t.row("voices", "%d: %s", speakers, strings.Join(speakerNames(m), ", "))
 	t.row("rate", "%d Hz", f.SampleRate)
 	t.row("features", "%d mel bands of %g to %g Hz, %g frames a second", f.NMels, f.FMinHz, f.FMaxHz, float64(f.SampleRate)/float64(f.Hop))
 	t.row("generator", "%s weights, %d encoder and %d decoder blocks, %d wide", countText(count(c.GeneratorParams())), c.EncoderBlocks, c.DecoderBlocks, c.Width)
 	t.row("styles", "%d numbers each, networks of %s weights", c.StyleDim, countText(count(c.MappingParams(speakers))+count(c.StyleParams(speakers))))
+	t.row("style space", "%s", convert.StyleSpace(m))
 	trained := "unknown"
 	if m.Trained.Steps > 0 || m.Trained.Preset != "" {
 		trained = fmt.Sprintf("%d steps from preset %s", m.Trained.Steps, m.Trained.Preset)

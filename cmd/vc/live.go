@@ -25,6 +25,8 @@ type live struct {
 	meter   *meter
 	statsTo io.Writer // nil for nobody
 	control <-chan string
+	found   <-chan foundVoice // the voice that is being made, nil for none
+	quiet   bool
 	warned  bool
 
 	dry    []float32 // input samples whose output is still to come
@@ -33,6 +35,13 @@ type live struct {
 	opened float32   // how far the gate is open, 0 to 1
 	held   int       // samples for which the gate stays open
 	output []float32
+}
+
+// foundVoice is a voice that a line of the control file asked for.
+type foundVoice struct {
+	line  string
+	voice chosenVoice
+	err   error
 }
 
 // gateHold keeps the gate open behind the last loud chunk, so that it does not cut the ends of words.
@@ -46,7 +55,7 @@ func (l *live) open(v convert.Voice, latency latencySetting, raw pipeFormat) (er
 	}
 	rate := l.in.format.rate
 	o := latency.options(l.model, rate)
-	o.PitchSemitones = l.set.pitch
+	o.PitchSemitones, o.FormantSemitones = l.set.pitch, l.set.formant
 	if l.stream, err = convert.NewStream(l.model, v, o); err != nil {
 		return err
 	}
@@ -100,6 +109,8 @@ func (l *live) run(ctx context.Context) error {
 			return ctx.Err()
 		case text := <-l.control:
 			l.apply(text)
+		case v := <-l.found:
+			l.take(v)
 		case p := <-ready:
 			if err := l.write(p.x); err != nil {
 				return err
@@ -186,19 +197,53 @@ func (l *live) apply(line string) {
 	if err == nil {
 		err = next.validate()
 	}
-	if err == nil && next.voiceChanged {
-		var v convert.Voice
-		if v, err = voiceOf(l.model, next); err == nil {
-			l.stream.SetVoice(v)
-		}
-	}
 	if err == nil {
 		err = l.stream.SetPitch(next.pitch)
+	}
+	if err == nil {
+		err = l.stream.SetFormant(next.formant)
 	}
 	if err != nil {
 		l.env.tell("control: %q: %v", line, err)
 		return
 	}
+	if next.voiceChanged {
+		l.look(line, next.voiceChoice)
+	}
 	next.voiceChanged = false
 	l.set = next
+}
+
+// look finds the voice that a line asks for. One that must be read from a file is made beside the sound, which goes on in
+// the old voice until then; whoever is asked for last wins. The goroutine ends by itself, since its channel has room.
+func (l *live) look(line string, choice voiceChoice) {
+	found := make(chan foundVoice, 1)
+	l.found = found
+	find := func() {
+		v, err := choice.find(l.model)
+		found <- foundVoice{line, v, err}
+	}
+	if choice.needsFiles() {
+		go find()
+		return
+	}
+	find()
+	l.settle()
+}
+
+// settle waits for a voice that is being made.
+func (l *live) settle() {
+	if l.found != nil {
+		l.take(<-l.found)
+	}
+}
+
+func (l *live) take(v foundVoice) {
+	l.found = nil
+	if v.err != nil {
+		l.env.tell("control: %q: %v", v.line, v.err)
+		return
+	}
+	v.voice.tellNotes(l.env, l.quiet)
+	l.stream.SetVoice(v.voice.Voice)
 }

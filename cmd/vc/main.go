@@ -26,21 +26,25 @@ const (
 // version is set by release builds with -ldflags "-X main.version=v1.2.3".
 var version = ""
 
-func main() {
+func main() { os.Exit(start(embedded())) }
+
+// start runs the command line of the process. openBase reads the model that comes with the program, nil for none.
+func start(openBase func() (io.Reader, error)) (code int) {
 	e := env{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
 		stdinIsTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
 		stdoutIsTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		stderrIsTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		version:          buildVersion(),
+		openBase:         openBase,
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks for an orderly end. From then on signals have their default effect again, so that a
 	// second one ends the process at once.
 	context.AfterFunc(ctx, stop)
-	code := run(ctx, e, os.Args)
+	code = run(ctx, e, os.Args)
 	stop()
-	os.Exit(code)
+	return code
 }
 
 // env is what a command sees of the world.
@@ -53,6 +57,8 @@ type env struct {
 	stdinIsTerminal, stdoutIsTerminal, stderrIsTerminal bool
 
 	version string
+
+	openBase func() (io.Reader, error) // the model that comes with the program; nil where there is none
 }
 
 // run executes a command line and returns the exit code. It has told standard error about a failure.

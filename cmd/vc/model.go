@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/base"
 	"github.com/urfave/cli/v2"
 	"github.com/xrash/smetrics"
 )
@@ -17,16 +19,17 @@ import (
 // modelInFolder is the model that is used when none is named.
 const modelInFolder = "model.safetensors"
 
+// baseModel is how --model names the model that comes with the program, even where there is another one in the folder. A
+// file of that name can be reached as ./base.
+const baseModel = "base"
+
 func modelFlag() cli.Flag {
 	return &cli.StringFlag{Name: "model", Aliases: []string{"m"},
-		Usage: "`FILE` of the model (default: $VC_MODEL, else model.safetensors in this folder)"}
+		Usage: "`FILE` of the model, or base for the one that comes with the program (default: $VC_MODEL, else model.safetensors in this folder, else base)"}
 }
 
-// findModel decides which model file to use: the one named on the command line, else the one that $VC_MODEL names,
-// else model.safetensors in the current folder.
-//
-// A base model that is embedded in the binary will be the last resort here, once there is one: a go:embed variable in
-// this file, which loadModel will read with gan.Read where findModel finds no file.
+// findModel decides which model to use: the one named on the command line, else the one that $VC_MODEL names, else
+// model.safetensors in the current folder, else baseModel, if the program was built with one.
 func findModel(e env, flag string) (string, error) {
 	if flag != "" {
 		return flag, nil
@@ -37,9 +40,20 @@ func findModel(e env, flag string) (string, error) {
 	if _, err := os.Stat(modelInFolder); err == nil {
 		return modelInFolder, nil
 	}
+	if e.openBase != nil {
+		return baseModel, nil
+	}
 	return "", errors.New(`no model: name one with --model FILE or $VC_MODEL, or train one first:
     vc train --speakers DIR -o model.safetensors     (DIR holds one folder of recordings per speaker)
 or see the whole of it in a minute with "vc try"`)
+}
+
+// embedded is what the program can be built with; see internal/base.
+func embedded() func() (io.Reader, error) {
+	if !base.Has(base.Voices) {
+		return nil
+	}
+	return func() (io.Reader, error) { return base.Open(base.Voices) }
 }
 
 // loadModel finds and reads a model, and returns its path too.
@@ -47,6 +61,10 @@ func loadModel(e env, flag string) (*gan.Model, string, error) {
 	path, err := findModel(e, flag)
 	if err != nil {
 		return nil, "", err
+	}
+	if path == baseModel {
+		m, _, err := loadBase(e)
+		return m, path, err
 	}
 	m, err := gan.Load(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -57,6 +75,34 @@ func loadModel(e env, flag string) (*gan.Model, string, error) {
 		return nil, "", fmt.Errorf("model %s%s: there is no such file", path, from)
 	}
 	return m, path, err
+}
+
+// loadBase reads the model that comes with the program, and says how many bytes it has.
+func loadBase(e env) (*gan.Model, int64, error) {
+	if e.openBase == nil {
+		return nil, 0, errors.New("this program was built without a base model: name a file with --model")
+	}
+	r, err := e.openBase()
+	if err != nil {
+		return nil, 0, err
+	}
+	counted := &countingReader{r: r}
+	m, err := gan.Read(counted)
+	if err != nil {
+		return nil, 0, fmt.Errorf("the model inside the program: %w", err)
+	}
+	return m, counted.n, nil
+}
+
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += int64(n)
+	return n, err
 }
 
 func speakerNames(m *gan.Model) []string {

@@ -117,18 +117,22 @@ func plainCause(err error) error {
 }
 
 // outputName is in-spk3.wav for in.flac and spk3.
-func outputName(in, speaker string) string {
-	speaker = strings.Map(func(r rune) rune {
+func outputName(in, voice string) string {
+	return strings.TrimSuffix(in, filepath.Ext(in)) + "-" + fileName(voice) + ".wav"
+}
+
+// fileName is text without what cannot stand in the names of files.
+func fileName(text string) string {
+	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`/\:*?"<>|`, r) || r < ' ' {
 			return '_'
 		}
 		return r
-	}, speaker)
-	return strings.TrimSuffix(in, filepath.Ext(in)) + "-" + speaker + ".wav"
+	}, text)
 }
 
-// planJobs decides where every result goes. It refuses what would overwrite an input, or the result of another.
-func planJobs(inputs []input, o convertOptions) []job {
+// planJobs decides where every result in a voice goes. It refuses what would overwrite an input, or the result of another.
+func planJobs(inputs []input, voice string, o convertOptions) []job {
 	var jobs []job
 	taken := map[string]string{}
 	for _, in := range inputs {
@@ -138,11 +142,11 @@ func planJobs(inputs []input, o convertOptions) []job {
 		case o.output != "":
 			j.out = o.output
 		case o.outDir != "":
-			j.out = filepath.Join(o.outDir, outputName(in.inside, o.to))
+			j.out = filepath.Join(o.outDir, outputName(in.inside, voice))
 		case in.path == standardStream:
 			j.out = standardStream
 		default:
-			j.out = outputName(in.path, o.to)
+			j.out = outputName(in.path, voice)
 		}
 		if j.err == nil && j.out != standardStream {
 			if by, ok := taken[j.out]; ok {
@@ -156,7 +160,7 @@ func planJobs(inputs []input, o convertOptions) []job {
 		if j.err == nil && o.picture != "" {
 			j.picture = o.picture
 			if len(inputs) > 1 {
-				j.picture = filepath.Join(o.picture, strings.TrimSuffix(outputName(in.inside, o.to), ".wav")+".png")
+				j.picture = filepath.Join(o.picture, strings.TrimSuffix(outputName(in.inside, voice), ".wav")+".png")
 			}
 			if hit := sameAsInput(j.picture, inputs); hit != "" || j.picture == j.out {
 				j.err = fmt.Errorf("its picture %s would overwrite a recording: choose another name", j.picture)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -17,11 +18,28 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"vc": main})
+	// Whatever this program was built with, vc has no base model in scripts, and vc-base has an untrained one.
+	testscript.Main(m, map[string]func(){
+		"vc": func() { os.Exit(start(nil)) },
+		"vc-base": func() {
+			os.Exit(start(func() (io.Reader, error) {
+				var b bytes.Buffer
+				err := describedModel().Write(&b, gan.Half)
+				return &b, err
+			}))
+		},
+	})
+}
+
+// describedModel is random.safetensors with a word about a speaker.
+func describedModel() *gan.Model {
+	m := gan.Random(gan.Tiny(), 3, 1)
+	m.Speakers[1].About = "woman, US English"
+	return m
 }
 
 // TestScripts runs the command as a command. Every script finds random.safetensors, an untrained model whose
-// speakers are called spk0, spk1 and spk2, and the recordings that makeInputs lists.
+// speakers are called spk0, spk1 and spk2, other.safetensors, another one, and the recordings that makeInputs lists.
 func TestScripts(t *testing.T) {
 	testdata, err := filepath.Abs("../../testdata")
 	if err != nil {
@@ -32,6 +50,12 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TESTDATA", testdata)
 			if err := gan.Random(gan.Tiny(), 3, 1).Save(filepath.Join(e.WorkDir, "random.safetensors")); err != nil {
+				return err
+			}
+			if err := gan.Random(gan.Tiny(), 3, 2).Save(filepath.Join(e.WorkDir, "other.safetensors")); err != nil {
+				return err
+			}
+			if err := makeNets(e.WorkDir); err != nil {
 				return err
 			}
 			return makeInputs(e.WorkDir)

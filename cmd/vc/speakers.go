@@ -10,7 +10,8 @@ import (
 )
 
 const speakersDescription = `Prints one speaker a line, without a heading, fields parted by tabs: the name that --to takes, the minutes of
-speech that the model has learnt the voice from, and the voice's mean pitch in Hz.
+speech that the model has learnt the voice from, the voice's mean pitch in Hz, and a word about the voice, if the folder
+of the speaker's recordings held one in about.txt when the model was trained.
 
 EXAMPLES
 
@@ -46,7 +47,11 @@ func speakersCommand(e env) *cli.Command {
 func printSpeakers(e env, m *gan.Model) error {
 	w := bufio.NewWriter(e.stdout)
 	for _, s := range m.Speakers {
-		fmt.Fprintf(w, "%s\t%.1f min\t%.0f Hz\n", s.Name, s.Seconds/60, math.Exp(s.LogF0Mean))
+		about := ""
+		if s.About != "" {
+			about = "\t" + s.About
+		}
+		fmt.Fprintf(w, "%s\t%.1f min\t%.0f Hz%s\n", s.Name, s.Seconds/60, math.Exp(s.LogF0Mean), about)
 	}
 	return w.Flush()
 }

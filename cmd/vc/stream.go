@@ -7,13 +7,13 @@ import (
 	"io"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/starvc/vc/audio"
-	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/convert"
 	"github.com/urfave/cli/v2"
 )
@@ -29,10 +29,12 @@ EXAMPLES
    least delay, and a line of figures every second:
       ... | vc stream --to ann --latency low --stats | ...
 
-   between two voices:
+   between two voices, like somebody in a recording, or a voice saved with "vc style":
       ... | vc stream --mix ann=0.7,bob=0.3 | ...
+      ... | vc stream --like carol.wav | ...
+      ... | vc stream --to my.voice --formant -2 | ...
 
-   changed while it runs, by lines such as "to bob", "pitch 2", "gain -3" in a file or named pipe:
+   changed while it runs, by lines such as "to bob", "like carol.wav", "pitch 2", "gain -3" in a file or named pipe:
       mkfifo control; ... | vc stream --to ann --control control | ...
       echo "to bob" > control`
 
@@ -40,16 +42,13 @@ func streamCommand(e env) *cli.Command {
 	return &cli.Command{
 		Name:        "stream",
 		Usage:       "convert live sound from standard input to standard output",
-		UsageText:   "vc stream --to SPEAKER [flags] < SOUND > SOUND",
+		UsageText:   "vc stream --to VOICE [flags] < SOUND > SOUND",
 		Description: streamDescription,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "to", Usage: "`SPEAKER` whose voice to take on"},
-			&cli.StringFlag{Name: "mix", Usage: "several voices with their shares, `A=0.7,B=0.3`, in place of --to"},
+		Flags: slices.Concat(voiceFlags(), shiftFlags(), []cli.Flag{
 			modelFlag(),
 			&cli.IntFlag{Name: "rate", Aliases: []string{"r"}, Value: 48000, Usage: "raw sound has `N` samples a second"},
 			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "s16le", Usage: "raw samples are `FORMAT`: s16le, s24le, s32le or f32le"},
 			&cli.IntFlag{Name: "channels", Aliases: []string{"c"}, Value: 1, Usage: "raw sound has `N` channels; they are averaged, and all carry the result"},
-			&cli.Float64Flag{Name: "pitch", Usage: "shift the pitch by `N` semitones, up or down"},
 			&cli.Float64Flag{Name: "gain", Usage: "make the output louder by `DB`"},
 			&cli.Float64Flag{Name: "gate", Value: -90, Usage: "take input below `DB` for silence"},
 			&cli.Float64Flag{Name: "dry-wet", Value: 1, Usage: "from 0, the input, to 1, the converted voice: `PART`"},
@@ -58,15 +57,15 @@ func streamCommand(e env) *cli.Command {
 			&cli.BoolFlag{Name: "stats", DisableDefaultText: true, Usage: "every second a line of figures on standard error"},
 			&cli.StringFlag{Name: "control", Usage: "read changes from the file or named pipe `PATH` while running"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
-		},
+		}),
 		Action: func(c *cli.Context) error {
 			o := streamOptions{
 				model: c.String("model"), rate: c.Int("rate"), channels: c.Int("channels"), format: c.String("format"),
 				latency: c.String("latency"), stats: c.Bool("stats"), control: c.String("control"), quiet: c.Bool("quiet"),
 				threads: c.Int("threads"),
 				set: settings{
-					to: c.String("to"), mix: c.String("mix"), pitch: c.Float64("pitch"), gainDB: c.Float64("gain"),
-					gateDB: c.Float64("gate"), wet: c.Float64("dry-wet"),
+					voiceChoice: readVoiceFlags(c), pitch: c.Float64("pitch"), formant: c.Float64("formant"),
+					gainDB: c.Float64("gain"), gateDB: c.Float64("gate"), wet: c.Float64("dry-wet"),
 				},
 			}
 			if c.NArg() > 0 {
@@ -94,19 +93,18 @@ type streamOptions struct {
 
 // settings are what can change while a stream runs.
 type settings struct {
-	to, mix        string
-	pitch          float64 // semitones
+	voiceChoice
+	pitch, formant float64 // semitones
 	gainDB, gateDB float64
 	wet            float64
 	voiceChanged   bool
 }
 
 func (s settings) validate() error {
+	if err := s.voiceChoice.validate(); err != nil {
+		return err
+	}
 	switch {
-	case s.to != "" && s.mix != "":
-		return errors.New("--to and --mix exclude each other")
-	case s.to == "" && s.mix == "":
-		return errors.New(`--to is missing: whose voice? "vc speakers" lists those there are`)
 	case !(s.wet >= 0 && s.wet <= 1):
 		return fmt.Errorf("--dry-wet is %g, want 0 to 1", s.wet)
 	case !(s.gainDB >= -120 && s.gainDB <= 60):
@@ -114,7 +112,7 @@ func (s settings) validate() error {
 	case !(s.gateDB <= 0):
 		return fmt.Errorf("--gate is %g dB, want 0 or less", s.gateDB)
 	}
-	return convert.Options{PitchSemitones: s.pitch}.Validate()
+	return convert.Options{PitchSemitones: s.pitch, FormantSemitones: s.formant}.Validate()
 }
 
 func (o streamOptions) validate() error {
@@ -136,44 +134,16 @@ func (o streamOptions) validate() error {
 	return o.set.validate()
 }
 
-// voiceOf finds the voice that settings ask for.
-func voiceOf(m *gan.Model, s settings) (convert.Voice, error) {
-	if s.mix == "" {
-		i, err := m.Speaker(s.to)
-		if err != nil {
-			return convert.Voice{}, err
-		}
-		return convert.SpeakerVoice(m, i), nil
-	}
-	var voices []convert.Voice
-	var weights []float64
-	for _, part := range strings.Split(s.mix, ",") {
-		name, share, ok := strings.Cut(strings.TrimSpace(part), "=")
-		weight := 1.0
-		if ok {
-			var err error
-			if weight, err = strconv.ParseFloat(share, 64); err != nil {
-				return convert.Voice{}, fmt.Errorf("mix: %q: the share is no number, want NAME=SHARE,NAME=SHARE", part)
-			}
-		}
-		i, err := m.Speaker(name)
-		if err != nil {
-			return convert.Voice{}, fmt.Errorf("mix: %w", err)
-		}
-		voices, weights = append(voices, convert.SpeakerVoice(m, i)), append(weights, weight)
-	}
-	return convert.Mix(voices, weights)
-}
-
 func runStream(ctx context.Context, e env, o streamOptions) error {
 	m, _, err := loadModel(e, o.model)
 	if err != nil {
 		return err
 	}
-	voice, err := voiceOf(m, o.set)
+	voice, err := o.set.find(m)
 	if err != nil {
 		return err
 	}
+	voice.tellNotes(e, o.quiet)
 	if e.stdinIsTerminal || e.stdoutIsTerminal {
 		return errors.New("stream: sound comes in and goes out by pipes, and here is a terminal; see the examples in \"vc stream --help\"")
 	}
@@ -195,12 +165,12 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 	}
 	// A listener who goes away is met as an error of the write, not as a signal that ends the process half way.
 	signal.Ignore(syscall.SIGPIPE)
-	l := &live{env: e, model: m, set: o.set, control: control}
+	l := &live{env: e, model: m, set: o.set, control: control, quiet: o.quiet}
 	if o.stats {
 		l.statsTo = e.stderr
 	}
 	return interruptible(ctx, func() error {
-		err := l.open(voice, latency, pipeFormat{format, o.rate, o.channels})
+		err := l.open(voice.Voice, latency, pipeFormat{format, o.rate, o.channels})
 		if errors.Is(err, io.EOF) {
 			return nil // no sound, nothing to do
 		}
@@ -212,6 +182,7 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 		}
 		for _, line := range first {
 			l.apply(line)
+			l.settle()
 		}
 		err = l.run(ctx)
 		if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
@@ -248,15 +219,21 @@ func (s settings) with(line string) (settings, error) {
 	rest = strings.TrimSpace(rest)
 	switch word {
 	case "to":
-		s.to, s.mix, s.voiceChanged = rest, "", true
+		s.voiceChoice, s.voiceChanged = voiceChoice{to: rest}, true
+		return s, nil
+	case "like":
+		s.voiceChoice, s.voiceChanged = voiceChoice{like: rest}, true
+		return s, nil
+	case "random":
+		s.voiceChoice, s.voiceChanged = voiceChoice{random: rest}, true
 		return s, nil
 	case "mix":
-		s.to, s.mix, s.voiceChanged = "", rest, true
+		s.voiceChoice, s.voiceChanged = voiceChoice{mix: rest}, true
 		return s, nil
 	}
-	target := map[string]*float64{"pitch": &s.pitch, "gain": &s.gainDB, "gate": &s.gateDB, "dry-wet": &s.wet}[word]
+	target := map[string]*float64{"pitch": &s.pitch, "formant": &s.formant, "gain": &s.gainDB, "gate": &s.gateDB, "dry-wet": &s.wet}[word]
 	if target == nil {
-		return s, errors.New("not known, want to, mix, pitch, gain, gate or dry-wet and a value")
+		return s, errors.New("not known, want to, mix, like, random, pitch, formant, gain, gate or dry-wet and a value")
 	}
 	v, err := strconv.ParseFloat(rest, 64)
 	if err != nil {

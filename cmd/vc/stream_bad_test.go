@@ -29,7 +29,7 @@ func feed(t *testing.T, format string, rate int, in []byte) ([]byte, error) {
 	e.stdin, e.stdout, e.stderr = bytes.NewReader(in), &out, io.Discard
 	o := streamOptions{
 		model: path, format: format, latency: defaultLatency, rate: rate, channels: 1, quiet: true,
-		set: settings{to: "spk0", gateDB: -90, wet: 1},
+		set: settings{voiceChoice: voiceChoice{to: "spk0"}, gateDB: -90, wet: 1},
 	}
 	if err := o.validate(); err != nil {
 		t.Fatal(err)
@@ -196,7 +196,7 @@ func TestStreamIsInterrupted(t *testing.T) {
 			go func() {
 				done <- runStream(ctx, e, streamOptions{
 					model: path, format: "s16le", latency: "low", rate: 16000, channels: 1, quiet: true,
-					set: settings{to: "spk0", gateDB: -90, wet: 1},
+					set: settings{voiceChoice: voiceChoice{to: "spk0"}, gateDB: -90, wet: 1},
 				})
 			}()
 			select {

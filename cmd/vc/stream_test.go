@@ -83,18 +83,18 @@ func FuzzWAVHeader(f *testing.F) {
 }
 
 func TestSettingsWith(t *testing.T) {
-	base := settings{to: "a", wet: 1}
+	base := settings{voiceChoice: voiceChoice{to: "a"}, wet: 1}
 	for _, c := range []struct {
 		line string
 		want settings
 		bad  bool
 	}{
-		{line: "to b", want: settings{to: "b", wet: 1, voiceChanged: true}},
-		{line: "  mix a=0.5,b=0.5 ", want: settings{mix: "a=0.5,b=0.5", wet: 1, voiceChanged: true}},
-		{line: "pitch -2.5", want: settings{to: "a", wet: 1, pitch: -2.5}},
-		{line: "gain 3", want: settings{to: "a", wet: 1, gainDB: 3}},
-		{line: "gate  -50", want: settings{to: "a", wet: 1, gateDB: -50}},
-		{line: "dry-wet 0.25", want: settings{to: "a", wet: 0.25}},
+		{line: "to b", want: settings{voiceChoice: voiceChoice{to: "b"}, wet: 1, voiceChanged: true}},
+		{line: "  mix a=0.5,b=0.5 ", want: settings{voiceChoice: voiceChoice{mix: "a=0.5,b=0.5"}, wet: 1, voiceChanged: true}},
+		{line: "pitch -2.5", want: settings{voiceChoice: voiceChoice{to: "a"}, wet: 1, pitch: -2.5}},
+		{line: "gain 3", want: settings{voiceChoice: voiceChoice{to: "a"}, wet: 1, gainDB: 3}},
+		{line: "gate  -50", want: settings{voiceChoice: voiceChoice{to: "a"}, wet: 1, gateDB: -50}},
+		{line: "dry-wet 0.25", want: settings{voiceChoice: voiceChoice{to: "a"}, wet: 0.25}},
 		{line: "pitch", bad: true},
 		{line: "pitch high", bad: true},
 		{line: "volume 3", bad: true},
@@ -104,7 +104,7 @@ func TestSettingsWith(t *testing.T) {
 			t.Errorf("%q: %+v, %v", c.line, got, err)
 		}
 	}
-	for _, s := range []settings{{}, {to: "a", mix: "b"}, {to: "a", wet: 2}, {to: "a", wet: math.NaN()}, {to: "a", gainDB: 900}, {to: "a", gateDB: 1}, {to: "a", pitch: 99}} {
+	for _, s := range []settings{{}, {voiceChoice: voiceChoice{to: "a", mix: "b"}}, {voiceChoice: voiceChoice{to: "a"}, wet: 2}, {voiceChoice: voiceChoice{to: "a"}, wet: math.NaN()}, {voiceChoice: voiceChoice{to: "a"}, gainDB: 900}, {voiceChoice: voiceChoice{to: "a"}, gateDB: 1}, {voiceChoice: voiceChoice{to: "a"}, pitch: 99}} {
 		if s.validate() == nil {
 			t.Errorf("%+v: no error", s)
 		}

@@ -83,7 +83,7 @@ func runTry(ctx context.Context, e env, o tryOptions) error {
 	picture := strings.TrimSuffix(out, ".wav") + ".png"
 	e.tell("2. converting %s to the voice of %s", clip, to)
 	err = runConvert(ctx, e, convertOptions{
-		inputs: []string{clip}, to: to, model: model, output: out, picture: picture, quiet: true,
+		inputs: []string{clip}, voiceChoice: voiceChoice{to: to}, model: model, output: out, picture: picture, quiet: true,
 	})
 	if err != nil {
 		return err

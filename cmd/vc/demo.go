@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc/internal/plot"
+	"github.com/urfave/cli/v2"
+)
+
+const demoDescription = `Says one sentence in every voice of the model, and makes a page of it to listen to: a recording per voice, spectrograms, and
+index.html, which any browser opens. Without a recording it takes a short one that comes with the program.
+
+EXAMPLES
+
+   vc demo
+   vc demo in.wav -o demo
+   vc demo --voices ann,bob,my.voice
+   vc demo --like carol.wav --formant 1`
+
+// demoClip is a_0344 of the CMU ARCTIC sentences, read by the woman of testdata/clips; CC0.
+//
+//go:embed demo/clip.flac
+var demoClip []byte
+
+const demoClipTitle = "He seemed to fill it with his tremendous vitality."
+
+func demoCommand(e env) *cli.Command {
+	return &cli.Command{
+		Name:        "demo",
+		Usage:       "say one sentence in every voice of the model",
+		UsageText:   "vc demo [FILE] [-o DIR] [flags]",
+		ArgsUsage:   "[FILE]",
+		Description: demoDescription,
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "vc-demo", Usage: "put everything into `DIR`"},
+			&cli.StringFlag{Name: "voices", DefaultText: "all", Usage: "`NAMES` of speakers and saved voices, joined by commas"},
+		}, voiceFlags(), shiftFlags(), []cli.Flag{
+			modelFlag(),
+			vocoderFlag(),
+			&cli.IntFlag{Name: "threads", DefaultText: "all", Usage: "use at most `N` processor cores"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
+		}),
+		Action: func(c *cli.Context) error {
+			o := demoOptions{
+				voiceChoice: readVoiceFlags(c), dir: c.String("output"), model: c.String("model"), quiet: c.Bool("quiet"),
+				voices: namedVoices(c.String("voices")),
+				conversion: convert.Options{
+					Threads: c.Int("threads"), Vocoder: convert.Vocoder(c.String("vocoder")),
+					PitchSemitones: c.Float64("pitch"), FormantSemitones: c.Float64("formant"),
+				},
+			}
+			if c.NArg() > 1 {
+				return usagef("demo", "demo: one recording is enough, here are %d", c.NArg())
+			}
+			o.input = c.Args().First()
+			if err := o.validate(); err != nil {
+				return &usageError{"demo", fmt.Errorf("demo: %w", err)}
+			}
+			return runDemo(c.Context, e, o)
+		},
+	}
+}
+
+// namedVoices takes a list apart. Names of files may hold blanks.
+func namedVoices(list string) []string {
+	var names []string
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+type demoOptions struct {
+	voiceChoice        // one more voice, may be empty
+	input       string // empty for the clip inside
+	dir, model  string
+	voices      []string // empty for all, unless voiceChoice says otherwise
+	quiet       bool
+	conversion  convert.Options
+}
+
+func (o demoOptions) validate() error {
+	if o.dir == "" {
+		return errors.New("-o is empty: name a folder")
+	}
+	if !o.empty() {
+		if err := o.voiceChoice.validate(); err != nil {
+			return err
+		}
+	}
+	return o.conversion.Validate()
+}
+
+// demoVoice is one entry of the page.
+type demoVoice struct {
+	chosenVoice
+	About   string // of the speaker
+	PitchHz float64
+	Sound   string // file names inside the folder
+	Picture string
+	Title   string
+}
+
+func runDemo(ctx context.Context, e env, o demoOptions) error {
+	m, path, err := loadModel(e, o.model)
+	if err != nil {
+		return err
+	}
+	voices, err := o.demoVoices(e, m)
+	if err != nil {
+		return err
+	}
+	page := demoPage{Model: filepath.Base(path), Sentence: demoClipTitle, Program: e.version, Pitch: o.conversion.PitchSemitones, Formant: o.conversion.FormantSemitones}
+	if path == baseModel {
+		page.Model = "that comes with the program"
+	}
+	clip, err := audio.Decode(bytes.NewReader(demoClip))
+	if o.input != "" {
+		page.Sentence = ""
+		clip, err = readClip(ctx, e, o.input)
+	}
+	if err != nil {
+		return err
+	}
+	for _, text := range clip.Warnings {
+		e.tell("warning: %s: %s", o.input, text)
+	}
+	index := filepath.Join(o.dir, "index.html")
+	if err := checkWritable(index, true); err != nil {
+		return err
+	}
+	if err := o.writeSource(m, clip, &page); err != nil {
+		return err
+	}
+	bar := newProgress(e.stderr, e.stderrIsTerminal && !o.quiet, "converting")
+	err = o.convertAll(ctx, m, clip, voices, bar.set)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	page.Voices = voices
+	if err := audio.WriteAtomic(index, func(w io.Writer) error { return demoTemplate.Execute(w, page) }); err != nil {
+		return err
+	}
+	if !o.quiet {
+		e.tell("%d voices in %s: open %s in a browser", len(voices), o.dir, index)
+	}
+	return nil
+}
+
+// demoVoices finds all voices, and file names for them that differ even where capitals do not count.
+func (o demoOptions) demoVoices(e env, m *gan.Model) ([]demoVoice, error) {
+	names := o.voices
+	if len(names) == 0 && o.empty() {
+		names = speakerNames(m)
+	}
+	var voices []demoVoice
+	for _, name := range names {
+		v, err := namedVoice(m, name)
+		if err != nil {
+			return nil, err
+		}
+		voices = append(voices, demoVoice{chosenVoice: v})
+	}
+	if !o.empty() {
+		v, err := o.find(m)
+		if err != nil {
+			return nil, err
+		}
+		v.tellNotes(e, o.quiet)
+		voices = append(voices, demoVoice{chosenVoice: v})
+	}
+	taken := map[string]bool{"input": true, "index": true}
+	for i := range voices {
+		v := &voices[i]
+		v.Title = v.label
+		file := fileName(v.label)
+		for n := 2; taken[strings.ToLower(file)]; n++ {
+			file = fmt.Sprintf("%s-%d", fileName(v.label), n)
+		}
+		taken[strings.ToLower(file)] = true
+		v.Sound, v.Picture = file+".wav", file+".png"
+		v.PitchHz = math.Exp(v.LogF0.Mean)
+		if s, err := m.Speaker(v.label); err == nil && v.origin == "speaker "+v.label {
+			v.About = m.Speakers[s].About
+		} else {
+			v.About = v.origin
+		}
+	}
+	return voices, nil
+}
+
+// writeSource writes the unchanged recording and its picture.
+func (o demoOptions) writeSource(m *gan.Model, clip audio.Clip, page *demoPage) error {
+	x := audio.Resample(clip.Samples, clip.Rate, m.Features.SampleRate)
+	if err := audio.WriteFile(filepath.Join(o.dir, "input.wav"), audio.Clip{Samples: x, Rate: m.Features.SampleRate}); err != nil {
+		return err
+	}
+	page.Sound, page.Picture = "input.wav", "input.png"
+	return drawSound(filepath.Join(o.dir, page.Picture), m.Features, x, "input")
+}
+
+func drawSound(path string, cfg features.Config, x []float32, title string) error {
+	f, err := features.Extract(cfg, x)
+	if err != nil {
+		return err
+	}
+	return audio.WriteAtomic(path, func(w io.Writer) error {
+		return plot.Mels(w, []plot.Mel{plot.FromFrames(title, cfg, f)}, plot.MelOptions{})
+	})
+}
+
+// convertAll converts to all voices, several at a time. The first failure ends it.
+func (o demoOptions) convertAll(ctx context.Context, m *gan.Model, clip audio.Clip, voices []demoVoice, progress func(float64)) error {
+	threads := o.conversion.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	workers := min(threads, len(voices))
+	conversion := o.conversion
+	conversion.Threads = max(1, threads/workers)
+	conv, err := convert.New(m, conversion)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	var mutex sync.Mutex
+	done := 0
+	for range workers {
+		wait.Go(func() {
+			for {
+				i := int(next.Add(1) - 1)
+				if i >= len(voices) || ctx.Err() != nil {
+					return
+				}
+				if err := o.convertOne(ctx, m, conv, clip, voices[i]); err != nil {
+					cancel(fmt.Errorf("%s: %w", voices[i].label, err))
+					return
+				}
+				mutex.Lock()
+				done++
+				progress(float64(done) / float64(len(voices)))
+				mutex.Unlock()
+			}
+		})
+	}
+	wait.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (o demoOptions) convertOne(ctx context.Context, m *gan.Model, conv *convert.Converter, clip audio.Clip, v demoVoice) error {
+	r, err := conv.Convert(ctx, clip, v.Voice, nil)
+	if err != nil {
+		return err
+	}
+	if err := audio.WriteFile(filepath.Join(o.dir, v.Sound), r.Clip); err != nil {
+		return err
+	}
+	return drawSound(filepath.Join(o.dir, v.Picture), m.Features, r.Clip.Samples, v.Title)
+}
