@@ -82,6 +82,22 @@ func netOf(p *gan.VocoderPart, f features.Config) (*vocoder.Net, error) {
 	return vocoder.NewNet(cfg, p.Tensor)
 }
 
+// LoadNet reads the neural vocoder in a file: one that its training wrote, or a voice model that has its own.
+func LoadNet(path string) (*vocoder.Net, error) {
+	n, err := vocoder.LoadNet(path)
+	if err == nil {
+		return n, nil
+	}
+	m, modelErr := gan.Load(path)
+	if modelErr != nil {
+		return nil, err
+	}
+	if m.Vocoder() == nil {
+		return nil, fmt.Errorf("%s: this voice model has no vocoder of its own", path)
+	}
+	return FindNet(m)
+}
+
 // WithNet is the model with a neural vocoder of its own, that of the file net, as its training writes it.
 func WithNet(m *gan.Model, net string) (*gan.Model, error) {
 	cfg, tensors, err := vocoder.LoadWeights(net)

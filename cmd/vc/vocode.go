@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc/internal/plot"
+	"github.com/starvc/vc/vocoder"
+	"github.com/urfave/cli/v2"
+)
+
+const vocodeDescription = `Takes a recording apart into the frames that a voice model works on and makes sound of them again, without changing the
+voice: what the best of all conversions would sound like with that vocoder. With --compare it scores all vocoders on one or
+several recordings instead.
+
+EXAMPLES
+
+   with the best vocoder there is, and with another one; the result is in-VOCODER.wav, or what -o says:
+      vc vocode in.wav
+      vc vocode in.wav --vocoder griffin-lim --iterations 100 -o lim.wav
+
+   with a vocoder of your own, or the one inside a voice model, and a picture of before and after:
+      vc vocode in.wav --net vocoder.safetensors -o out.wav --png look.png
+
+   a table of scores of every vocoder, and all that they made as WAV files for other judges:
+      vc vocode --compare test/ann/*.wav --net vocoder.safetensors --export copies/`
+
+func vocodeCommand(e env) *cli.Command {
+	return &cli.Command{
+		Name:        "vocode",
+		Usage:       "make sound of a recording's own frames, to hear and score vocoders",
+		UsageText:   "vc vocode FILE [-o FILE] [flags]\n   vc vocode --compare FILE... [flags]",
+		ArgsUsage:   "FILE...",
+		Description: vocodeDescription,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`, \"-\" is standard output (default: IN-VOCODER.wav beside the input)"},
+			vocoderFlag(),
+			&cli.StringFlag{Name: "net", Usage: "weights of the neural vocoder: a `FILE` of one, or a voice model that has its own (default: the program's)"},
+			&cli.IntFlag{Name: "iterations", DefaultText: "as many as are good for recordings", Usage: "`N` iterations of griffin-lim, or of rtisi per frame, or passes of source-filter"},
+			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of the noise in the voice"},
+			&cli.StringFlag{Name: "png", Usage: "draw spectrograms of recording and copy into `FILE`.png"},
+			&cli.BoolFlag{Name: "compare", DisableDefaultText: true, Usage: "print a table of scores of every vocoder, or of the one that --vocoder names; folders are searched"},
+			&cli.StringFlag{Name: "export", Usage: "with --compare, write recordings and copies into `DIR`, a folder per vocoder"},
+			&cli.StringFlag{Name: "json", Usage: "with --compare, write all scores, those of single files included, to `FILE`"},
+			&cli.IntFlag{Name: "threads", DefaultText: "all", Usage: "use at most `N` processor cores"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
+		},
+		Action: func(c *cli.Context) error {
+			o := vocodeOptions{
+				inputs: c.Args().Slice(), output: c.String("output"), vocoder: convert.Vocoder(c.String("vocoder")), net: c.String("net"),
+				iterations: c.Int("iterations"), seed: c.Uint64("seed"), png: c.String("png"), compare: c.Bool("compare"),
+				export: c.String("export"), json: c.String("json"), threads: c.Int("threads"), quiet: c.Bool("quiet"),
+			}
+			if err := o.validate(c.IsSet("iterations")); err != nil {
+				return &usageError{"vocode", fmt.Errorf("vocode: %w", err)}
+			}
+			if o.compare {
+				return runCompare(c.Context, e, o)
+			}
+			return runVocode(c.Context, e, o)
+		},
+	}
+}
+
+type vocodeOptions struct {
+	inputs       []string
+	output, png  string
+	vocoder      convert.Vocoder
+	net          string
+	iterations   int
+	seed         uint64
+	compare      bool
+	export, json string
+	threads      int
+	quiet        bool
+}
+
+func (o vocodeOptions) validate(iterationsSet bool) error {
+	switch {
+	case len(o.inputs) == 0:
+		return errors.New("no input: name a WAV or FLAC file, or - for standard input")
+	case o.compare && (o.output != "" || o.png != ""):
+		return errors.New("--compare prints a table: -o and --png do not go with it; --export DIR writes what was made")
+	case !o.compare && (o.export != "" || o.json != ""):
+		return errors.New("--export and --json go with --compare")
+	case !o.compare && len(o.inputs) > 1:
+		return errors.New("one file at a time, or several with --compare")
+	case o.output != standardStream && badExtension(o.output, ".wav", ".wave"):
+		return fmt.Errorf("-o %s: results are WAV files: let the name end in .wav", o.output)
+	case badExtension(o.png, ".png"):
+		return fmt.Errorf("--png %s: pictures are PNG files: let the name end in .png", o.png)
+	case iterationsSet && o.iterations < 1:
+		return fmt.Errorf("--iterations is %d, want 1 or more", o.iterations)
+	case iterationsSet && o.vocoder == convert.Neural:
+		return errors.New("--iterations is for griffin-lim, rtisi and source-filter: the neural vocoder has none")
+	}
+	return convert.Options{Threads: o.threads, Vocoder: o.vocoder}.Validate()
+}
+
+// findNet reads the weights that --net names, else the program's, and the frames that go with them; there may be none.
+func (o vocodeOptions) findNet() (*vocoder.Net, features.Config, error) {
+	var net *vocoder.Net
+	var err error
+	if o.net != "" {
+		net, err = convert.LoadNet(o.net)
+	} else {
+		net, err = convert.BaseNet()
+	}
+	if err != nil || net == nil {
+		return nil, features.DefaultConfig(), err
+	}
+	return net, net.Features(), nil
+}
+
+func (o vocodeOptions) synthesizer(v convert.Vocoder, net *vocoder.Net, cfg features.Config) (*convert.Synthesizer, error) {
+	return convert.NewSynthesizer(cfg, convert.SynthesisOptions{
+		Vocoder: v, Net: net, Seed: o.seed, Iterations: o.iterations, Threads: o.threads,
+	})
+}
+
+func runVocode(ctx context.Context, e env, o vocodeOptions) error {
+	net, cfg, err := o.findNet()
+	if err != nil {
+		return err
+	}
+	s, err := o.synthesizer(o.vocoder, net, cfg)
+	if err != nil {
+		return err
+	}
+	in, out := o.inputs[0], o.output
+	switch {
+	case in == standardStream && e.stdinIsTerminal:
+		return errors.New("standard input is a terminal: pipe a WAV or FLAC into it")
+	case out == "" && in == standardStream:
+		out = standardStream
+	case out == "":
+		out = outputName(in, string(s.Vocoder()))
+	}
+	if out == standardStream && e.stdoutIsTerminal {
+		return errors.New("standard output is a terminal: name a file with -o, or pipe the sound on")
+	}
+	for _, path := range []string{out, o.png} {
+		if sameAsInput(path, []input{{path: in}}) != "" {
+			return fmt.Errorf("%s would overwrite the input: choose another name", path)
+		}
+		if err := checkWritable(path, false); err != nil {
+			return err
+		}
+	}
+	clip, err := readClip(ctx, e, in)
+	if err != nil {
+		return err
+	}
+	for _, text := range clip.Warnings {
+		e.tell("warning: %s: %s", in, text)
+	}
+	start := time.Now()
+	bar := newProgress(e.stderr, e.stderrIsTerminal && !o.quiet, "vocoding")
+	x := audio.Resample(clip.Samples, clip.Rate, cfg.SampleRate)
+	if len(x) == 0 {
+		return fmt.Errorf("%s: the recording holds no samples", in)
+	}
+	frames, err := features.Extract(cfg, x)
+	if err != nil {
+		return err
+	}
+	y, err := s.Synthesize(ctx, frames.LogMel, frames.F0, len(x), bar.set)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	took := time.Since(start)
+	copied := audio.Clip{Samples: y, Rate: cfg.SampleRate}
+	if err := writeClip(e, out, copied); err != nil {
+		return err
+	}
+	if o.png != "" {
+		if err := drawCopy(o.png, in, s.Vocoder(), cfg, frames, copied); err != nil {
+			return err
+		}
+	}
+	if !o.quiet && out != standardStream {
+		e.tell("%s -> %s by %s (%.1f s of sound in %.1f s)", in, out, s.Vocoder(), copied.Duration().Seconds(), took.Seconds())
+	}
+	return nil
+}
+
+// drawCopy draws the recording's features above those of its copy, which is analysed anew.
+func drawCopy(path, in string, v convert.Vocoder, cfg features.Config, frames features.Frames, copied audio.Clip) error {
+	out, err := features.Extract(cfg, copied.Samples)
+	if err != nil {
+		return err
+	}
+	name := strings.TrimSuffix(filepath.Base(in), filepath.Ext(in))
+	return audio.WriteAtomic(path, func(w io.Writer) error {
+		return plot.Mels(w, []plot.Mel{
+			plot.FromFrames("recording", cfg, frames), plot.FromFrames("copy: "+string(v), cfg, out),
+		}, plot.MelOptions{Title: name + " by " + string(v)})
+	})
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc/internal/eval"
+	"github.com/starvc/vc/vocoder"
+)
+
+// originals is the folder of --export that holds the recordings.
+const originals = "original"
+
+func runCompare(ctx context.Context, e env, o vocodeOptions) error {
+	var files []string
+	for _, in := range findInputs(o.inputs) {
+		if in.err != nil {
+			return fmt.Errorf("%s: %w", in.path, in.err)
+		}
+		if in.path == standardStream {
+			return errors.New("--compare reads files: name them instead of -")
+		}
+		files = append(files, in.path)
+	}
+	net, cfg, err := o.findNet()
+	if err != nil {
+		return err
+	}
+	vocoders, err := o.candidates(e, net, cfg)
+	if err != nil {
+		return err
+	}
+	if err := checkWritable(o.json, false); err != nil {
+		return err
+	}
+	run := eval.CopyOptions{Features: cfg, Files: files, Vocoders: vocoders, Workers: o.threads}
+	if o.export != "" {
+		if run.Made, err = exporter(o.export, files, vocoders); err != nil {
+			return err
+		}
+	}
+	bar := newProgress(e.stderr, e.stderrIsTerminal && !o.quiet, "comparing")
+	run.Progress = func(done, total int) { bar.set(float64(done) / float64(total)) }
+	table, err := eval.Copies(ctx, run)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	if o.json != "" {
+		if err := audio.WriteAtomic(o.json, func(w io.Writer) error { return table.WriteJSON(w) }); err != nil {
+			return err
+		}
+	}
+	if err := table.WriteText(e.stdout); err != nil {
+		return err
+	}
+	if o.export != "" && !o.quiet {
+		e.tell("recordings and copies lie in %s", o.export)
+	}
+	return nil
+}
+
+// candidates are the vocoders to compare: the one named, else all that there are weights for.
+func (o vocodeOptions) candidates(e env, net *vocoder.Net, cfg features.Config) ([]eval.CopyVocoder, error) {
+	names := convert.Vocoders()
+	if o.vocoder != "" {
+		names = []convert.Vocoder{o.vocoder}
+	}
+	var list []eval.CopyVocoder
+	for _, name := range names {
+		if name == convert.Neural && net == nil && o.vocoder == "" {
+			if !o.quiet {
+				e.tell("%s is left out: this program holds no weights for it; name a file with --net", name)
+			}
+			continue
+		}
+		one := o
+		one.threads = 1 // the files go beside each other
+		s, err := one.synthesizer(name, net, cfg)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, eval.CopyVocoder{
+			Name: string(name),
+			Vocode: func(ctx context.Context, f features.Frames, samples int) ([]float32, error) {
+				return s.Synthesize(ctx, f.LogMel, f.F0, samples, nil)
+			},
+		})
+	}
+	return list, nil
+}
+
+// exporter writes recordings and copies under the same name into a folder for each vocoder.
+func exporter(dir string, files []string, vocoders []eval.CopyVocoder) (func(file, vocoder string, clip audio.Clip) error, error) {
+	name := func(file string) string {
+		return strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) + ".wav"
+	}
+	taken := map[string]string{}
+	for _, f := range files {
+		if other, ok := taken[name(f)]; ok {
+			return nil, fmt.Errorf("--export: %s and %s would be written under the same name: compare them apart", other, f)
+		}
+		taken[name(f)] = f
+	}
+	folders := []string{originals}
+	for _, v := range vocoders {
+		folders = append(folders, v.Name)
+	}
+	for _, f := range folders {
+		if err := os.MkdirAll(filepath.Join(dir, f), 0o777); err != nil {
+			return nil, fmt.Errorf("--export: cannot make the folder %s: %w", filepath.Join(dir, f), plainCause(err))
+		}
+		for _, in := range files {
+			if hit := sameAsInput(filepath.Join(dir, f, name(in)), []input{{path: in}}); hit != "" {
+				return nil, fmt.Errorf("--export: the input %s would be overwritten: choose another folder", hit)
+			}
+		}
+	}
+	return func(file, vocoder string, clip audio.Clip) error {
+		if vocoder == "" {
+			vocoder = originals
+		}
+		return audio.WriteFile(filepath.Join(dir, vocoder, name(file)), clip)
+	}, nil
+}
