@@ -8,4 +8,7 @@
 // A number alone says little: Parallel reports beside every converted recording the distortion of the unconverted
 // source, which a conversion must come below, and that of the target's own recording after the same vocoder, below
 // which no conversion with that vocoder can come. All means have bootstrap intervals.
+//
+// Vocoders themselves are scored by Copies: each makes sound of a recording's own frames, and since nothing has moved, that is
+// compared with the recording frame against frame (CompareCopy).
 package eval
