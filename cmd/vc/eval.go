@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,56 +15,120 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const evalDescription = `Measures how near conversions come to the target's own recordings of the same words: mel-cepstral distortion in dB
-after time alignment, per direction, beside that of the unconverted source and of the vocoder alone. It needs recordings
-of the same sentences by several speakers of the model, which the model must not have been trained on: a folder per
-speaker, the same file name for the same words.
+const evalDescription = `Converts recordings that the model was not trained on, each to each voice, and measures what comes out:
+
+   similarity  to the target and to the source, by a judge that took no part in training
+   words       phone errors by a phone network (the kind that training uses), against the source and against labels
+   melody      F0 of the output against the F0 that was asked for: correlation, voicing
+   envelope    mel-cepstral distortion (MCD) where the target says the same words
+   faults      clipping, silence, values that are no numbers; speed and latency
+
+beside three baselines: the source as it is, the target's own recordings, and those after the vocoder alone. The worst pair
+is named; brackets hold 95 % intervals.
+
+DIR of --sources and of --targets holds a folder per speaker; those of the targets are named like voices of the model. A
+transcripts.tsv (columns utt, text) beside the recordings tells which say the same words.
+
+With --parallel alone, only MCD and melody against the target's own recordings of the same words are measured, and the
+conversions written to --out.
 
 EXAMPLES
 
-   vc eval --parallel test/ --model my.safetensors --out scores/
-   vc eval --parallel test/ --speakers slt,bdl,rms --utterances s019,s067`
+   vc eval --model my.safetensors --sources test/ --targets test/ --judge judge.safetensors --html report.html
+   vc eval --sources test/ --phones phones.safetensors --labels labels/ --speakers ann,bob --json scores.json
+   vc eval --sources test/ --random-check 10
+   vc eval --sources test/ --export converted/            for judges that are not ours
+   vc eval --parallel test/ --model my.safetensors --out scores/`
 
 func evalCommand(e env) *cli.Command {
 	return &cli.Command{
 		Name:        "eval",
-		Usage:       "score conversions against the target's own recordings",
-		UsageText:   "vc eval --parallel DIR [flags]",
+		Usage:       "score conversions: similarity, words, melody, speed",
+		UsageText:   "vc eval --sources DIR [flags]\nvc eval --parallel DIR [flags]",
 		Description: evalDescription,
 		Flags: []cli.Flag{
 			modelFlag(),
-			&cli.StringFlag{Name: "parallel", Usage: "`DIR` with a folder per speaker, the same words under the same file name"},
-			&cli.StringFlag{Name: "speakers", Usage: "`NAMES` to convert between, joined by commas (default: all that model and DIR share)"},
-			&cli.StringFlag{Name: "utterances", Usage: "file `NAMES` without extension, joined by commas (default: all in common)"},
+			&cli.StringFlag{Name: "sources", Usage: "`DIR` with a folder per speaker, to be converted (default: that of --targets)"},
+			&cli.StringFlag{Name: "targets", Usage: "`DIR` with recordings of the model's voices (default: that of --sources)"},
+			&cli.StringFlag{Name: "parallel", Usage: "`DIR` for both, where the same words have the same file name"},
+			&cli.StringFlag{Name: "speakers", Usage: "`NAMES` of the voices to convert to, joined by commas (default: all that model and DIR share); with --parallel alone, to convert between"},
+			&cli.StringFlag{Name: "from", Usage: "`NAMES` of the speakers to convert (default: all in the folder)"},
+			&cli.StringFlag{Name: "utterances", Usage: "file `NAMES` without extension, joined by commas (default: all)"},
+			&cli.IntFlag{Name: "per-source", Value: 3, Usage: "convert `N` recordings of each source, 0 for all"},
+			&cli.StringFlag{Name: "judge", Usage: "`FILE` of the judge of similarity, from \"vc train judge\" (default: the one in the program)"},
+			&cli.StringFlag{Name: "phones", Usage: "`FILE` of the phone network, from \"vc train phones\" (default: the one in the program)"},
+			&cli.StringFlag{Name: "labels", Usage: "`DIR` with the phones that were spoken, SPEAKER.tsv as for \"vc train phones\""},
+			&cli.StringFlag{Name: "speaker-table", Usage: "`FILE` with the columns id and sex, separated by tabs (default: speakers.tsv in the sources' folder)"},
+			&cli.StringFlag{Name: "json", Usage: "write all scores to `FILE`"},
+			&cli.StringFlag{Name: "html", Usage: "write a page with sounds and pictures to `FILE`"},
+			&cli.IntFlag{Name: "examples", Value: 6, Usage: "let `N` pairs be heard on the page"},
+			&cli.StringFlag{Name: "export", Usage: "write conversions to `DIR`/source/target/utterance.wav, with manifest.tsv"},
+			&cli.IntFlag{Name: "random-check", Usage: "draw `N` styles for each voice, and see whether they are that voice and differ"},
 			vocoderFlag(),
-			&cli.StringFlag{Name: "out", Value: "vc-eval", Usage: "write conversions, manifest and scores to `DIR`"},
+			&cli.StringFlag{Name: "out", Value: "vc-eval", Usage: "with --parallel alone, write conversions, manifest and scores to `DIR`"},
 		},
 		Action: func(c *cli.Context) error {
 			o := evalOptions{
 				model: c.String("model"), parallel: c.String("parallel"), out: c.String("out"),
 				vocoder:  convert.Vocoder(c.String("vocoder")),
 				speakers: splitNames(c.String("speakers")), utterances: splitNames(c.String("utterances")),
+				suite: suiteOptions{
+					sources: c.String("sources"), targets: c.String("targets"), from: splitNames(c.String("from")),
+					judge: c.String("judge"), phones: c.String("phones"), labels: c.String("labels"), table: c.String("speaker-table"),
+					perSource: c.Int("per-source"), json: c.String("json"), html: c.String("html"), export: c.String("export"),
+					examples: c.Int("examples"), random: c.Int("random-check"),
+				},
 			}
-			switch {
-			case c.NArg() > 0:
-				return usagef("eval", "eval: %q is not a flag; the folder is named with --parallel", c.Args().First())
-			case o.parallel == "":
-				return usagef("eval", "eval: --parallel is missing: a folder with a folder per speaker")
-			case o.out == "":
-				return usagef("eval", "eval: --out is empty")
-			}
-			if err := (convert.Options{Vocoder: o.vocoder}).Validate(); err != nil {
+			o.suite.to, o.suite.utterances = o.speakers, o.utterances
+			if err := o.settle(c); err != nil {
 				return usagef("eval", "eval: %w", err)
+			}
+			if o.full {
+				return runSuite(c.Context, e, o)
 			}
 			return runEval(c.Context, e, o)
 		},
 	}
 }
 
+// settle checks the flags and says which evaluation they ask for.
+func (o *evalOptions) settle(c *cli.Context) error {
+	for _, flag := range []string{"sources", "targets", "from", "per-source", "judge", "phones", "labels", "speaker-table", "json", "html", "examples", "export", "random-check"} {
+		o.full = o.full || c.IsSet(flag)
+	}
+	s := &o.suite
+	switch {
+	case c.NArg() > 0:
+		return fmt.Errorf("%q is not a flag; the folder is named with --sources or --parallel", c.Args().First())
+	case o.parallel != "" && (s.sources != "" || s.targets != ""):
+		return errors.New("--parallel stands for both --sources and --targets: give it alone")
+	case o.parallel == "" && s.sources == "" && s.targets == "":
+		return errors.New("--sources is missing: a folder with a folder of recordings per speaker (or --parallel, where all say the same words)")
+	case o.out == "":
+		return errors.New("--out is empty")
+	case s.perSource < 0 || s.examples < 0 || s.random < 0:
+		return errors.New("--per-source, --examples and --random-check must not be negative")
+	case o.full && c.IsSet("out"):
+		return errors.New("--out belongs to --parallel alone; with other flags conversions go to --export, and scores to --json and --html")
+	}
+	if o.parallel != "" {
+		s.sources, s.targets, s.sameWords = o.parallel, o.parallel, true
+	}
+	if s.sources == "" {
+		s.sources = s.targets
+	}
+	if s.targets == "" {
+		s.targets = s.sources
+	}
+	return (convert.Options{Vocoder: o.vocoder}).Validate()
+}
+
 type evalOptions struct {
 	model, parallel, out string
 	speakers, utterances []string
 	vocoder              convert.Vocoder
+	suite                suiteOptions
+	full                 bool // what suite says is asked for
 }
 
 func splitNames(list string) []string {

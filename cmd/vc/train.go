@@ -36,7 +36,7 @@ func trainCommand(e env) *cli.Command {
 		Usage:       "train a model on folders of recordings",
 		UsageText:   "vc train --speakers DIR -o MODEL [flags]",
 		Description: trainDescription,
-		Subcommands: []*cli.Command{trainPhonesCommand(e)},
+		Subcommands: []*cli.Command{trainPhonesCommand(e), trainJudgeCommand(e)},
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "speakers", Usage: "`DIR` with a folder per speaker, or NAME=DIR,NAME=DIR"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `MODEL` (default: model.safetensors in the run folder)"},

@@ -1,5 +1,5 @@
 // Package base holds the weights that come with the program, so that it works on a machine that has nothing else: the base
-// voices, the base vocoder and the phone network. The model cards beside them say what they were made of.
+// voices, the base vocoder, the phone network and the judge of similarity. The model cards beside them say what they were made of.
 package base
 
 import (
@@ -14,6 +14,7 @@ const (
 	Voices  = "voices.safetensors"  // a voice model, for gan.Read
 	Vocoder = "vocoder.safetensors" // a neural vocoder
 	Phones  = "phones.safetensors"  // a phone network
+	Judge   = "judge.safetensors"   // a judge of speaker similarity, for judge.Read
 )
 
 //go:embed weights

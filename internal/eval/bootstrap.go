@@ -26,11 +26,20 @@ func (v Interval) MarshalJSON() ([]byte, error) {
 }
 
 // String is the mean with the interval, two decimals, or a dash when there is none.
-func (v Interval) String() string {
-	if math.IsNaN(v.Mean) {
+func (v Interval) String() string { return v.format(1, 2) }
+
+// fewest is how many values it takes for an interval to say anything.
+const fewest = 3
+
+// format is the mean times scale, with the interval where there are enough values for one.
+func (v Interval) format(scale float64, decimals int) string {
+	switch {
+	case math.IsNaN(v.Mean):
 		return "-"
+	case v.N < fewest:
+		return fmt.Sprintf("%.*f", decimals, scale*v.Mean)
 	}
-	return fmt.Sprintf("%.2f [%.2f, %.2f]", v.Mean, v.Low, v.High)
+	return fmt.Sprintf("%.*f [%.*f, %.*f]", decimals, scale*v.Mean, decimals, scale*v.Low, decimals, scale*v.High)
 }
 
 const resamples = 2000
@@ -59,4 +68,52 @@ func Bootstrap(values []float64) Interval {
 	}
 	slices.Sort(means)
 	return Interval{Mean: mean(x), Low: means[resamples*25/1000], High: means[resamples*975/1000], N: len(x)}
+}
+
+// BootstrapGroups is the weighted mean of values with its percentile interval, where values of one group are alike, as
+// recordings of one pair of speakers are: whole groups are drawn. With a single group it draws values. Values that are
+// NaN or without weight do not count. The same input gives the same interval.
+func BootstrapGroups(values, weights []float64, groups []int) Interval {
+	type sums struct{ value, weight float64 }
+	var drawn []sums // what is drawn: groups, or values where there is one group
+	var total sums
+	index := map[int]int{}
+	n := 0
+	for i, v := range values {
+		if math.IsNaN(v) || !(weights[i] > 0) {
+			continue
+		}
+		n++
+		s := sums{v * weights[i], weights[i]}
+		total.value, total.weight = total.value+s.value, total.weight+s.weight
+		if at, ok := index[groups[i]]; ok {
+			drawn[at].value, drawn[at].weight = drawn[at].value+s.value, drawn[at].weight+s.weight
+		} else {
+			index[groups[i]] = len(drawn)
+			drawn = append(drawn, s)
+		}
+	}
+	if n == 0 {
+		return Interval{math.NaN(), math.NaN(), math.NaN(), 0}
+	}
+	if len(drawn) == 1 {
+		drawn = drawn[:0]
+		for i, v := range values {
+			if !math.IsNaN(v) && weights[i] > 0 {
+				drawn = append(drawn, sums{v * weights[i], weights[i]})
+			}
+		}
+	}
+	random := rand.New(rand.NewPCG(1, uint64(len(drawn))))
+	means := make([]float64, resamples)
+	for i := range means {
+		var s sums
+		for range drawn {
+			d := drawn[random.IntN(len(drawn))]
+			s.value, s.weight = s.value+d.value, s.weight+d.weight
+		}
+		means[i] = s.value / s.weight
+	}
+	slices.Sort(means)
+	return Interval{Mean: total.value / total.weight, Low: means[resamples*25/1000], High: means[resamples*975/1000], N: n}
 }

@@ -1,0 +1,59 @@
+package train
+
+import (
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/phones"
+)
+
+// TestPhonesOnCPU: the phone network reads the same on a CPU, from its file, as the training graph does.
+func TestPhonesOnCPU(t *testing.T) {
+	t.Parallel()
+	c := smallPhones(t)
+	c.GAN.EncoderBlocks = 2
+	device, err := mlx.FindDevice("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend, err := device.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backend.Finalize()
+	e, err := newPhoneEngine(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.backend = backend
+	path := filepath.Join(t.TempDir(), "phones.safetensors")
+	if err := e.savePhones(PhoneOptions{Output: path, Version: "test"}, c, 7); err != nil {
+		t.Fatal(err)
+	}
+	n, err := phones.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.Features() != c.Features || !strings.Contains(n.Describe(), "7 steps") {
+		t.Errorf("features %+v, %q", n.Features(), n.Describe())
+	}
+	u := chart(c, 300, 6, 3) // longer than a window of the graph and a chunk of the CPU
+	got := n.Forward(u.frames.LogMel)
+	var want []float32
+	err = e.readPhones(c, []labelled{u}, c.GAN.StemFuture, func(_ int, p, _ []float32) { want = append(want, p...) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(want) || len(got) != 300*corpus.PhoneCount {
+		t.Fatalf("%d numbers, want %d", len(got), len(want))
+	}
+	for i, v := range got {
+		if math.Abs(float64(v-want[i])) > 1e-4*math.Max(1, math.Abs(float64(want[i]))) {
+			t.Fatalf("frame %d, phone %d: %g, the graph has %g", i/corpus.PhoneCount, i%corpus.PhoneCount, v, want[i])
+		}
+	}
+}

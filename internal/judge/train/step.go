@@ -1,0 +1,182 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/starvc/vc/internal/judge"
+	"github.com/starvc/vc/internal/mlx"
+)
+
+// prefix is where all weights stand; classPrefix is where the directions of the speakers do, which are not kept.
+const (
+	prefix    = "jud."
+	className = "jud.class.w"
+)
+
+// engine holds the weights and the compiled graphs.
+type engine struct {
+	cfg     Config
+	backend compute.Backend
+	vars    *mlx.Vars
+	adam    mlx.AdamW
+	execs   map[string]*model.Exec
+}
+
+func newEngine(c Config, classes int, backend compute.Backend) (*engine, error) {
+	e := &engine{cfg: c, backend: backend, vars: mlx.NewVars(), execs: map[string]*model.Exec{},
+		adam: mlx.AdamW{Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8, WeightDecay: c.WeightDecay, Clip: 2}}
+	params := append(c.Judge.Params(), judge.Param{Name: className, Shape: []int{c.Judge.Embedding, classes}})
+	for i, p := range params {
+		if err := e.vars.Set(mlx.GroupWeights, p.Name, p.Shape, initial(p, c.Seed, uint64(i))); err != nil {
+			return nil, err
+		}
+	}
+	if err := e.adam.Prepare(e.vars, prefix); err != nil {
+		return nil, err
+	}
+	return e, mlx.PrepareEMA(e.vars, prefix)
+}
+
+// initial weights: normal with variance 1/fan-in, depthwise kernels near the identity, a block's second layer small.
+func initial(p judge.Param, seed, stream uint64) []float32 {
+	n, fanIn := 1, 1
+	for i, d := range p.Shape {
+		n *= d
+		if i < len(p.Shape)-1 {
+			fanIn *= d
+		}
+	}
+	data := make([]float32, n)
+	r := rand.New(rand.NewPCG(seed, stream))
+	spread := 1 / math.Sqrt(float64(fanIn))
+	switch {
+	case strings.HasSuffix(p.Name, ".gain"):
+		for i := range data {
+			data[i] = 1
+		}
+		return data
+	case strings.HasSuffix(p.Name, ".b"), strings.HasSuffix(p.Name, ".bias"):
+		return data
+	case strings.HasSuffix(p.Name, ".dw.w"):
+		spread = 0.1
+	case strings.HasSuffix(p.Name, ".down.w"):
+		spread *= 0.3
+	}
+	for i := range data {
+		data[i] = float32(r.NormFloat64() * spread)
+	}
+	if strings.HasSuffix(p.Name, ".dw.w") {
+		channels := p.Shape[1]
+		for i := range channels {
+			data[n-channels+i]++ // the last tap is the present
+		}
+	}
+	return data
+}
+
+// embed is the network: x [batch, frames, nMels] to embeddings of length 1, [batch, embedding].
+func embed(c judge.Config, net mlx.Net, x *Node) *Node {
+	d := x.Shape().Dimensions
+	h := net.TimeConv(Reshape(x, d[0], d[1]/2, 2*d[2]), "jud.stem", c.StemTaps-1, 0, nil)
+	for i := range c.Blocks {
+		b := fmt.Sprintf("jud.enc.%d", i)
+		y := net.LayerNorm(net.CausalDepthwise(h, b+".dw"), b+".norm")
+		h = Add(h, net.Linear(mlx.GELU(net.Linear(y, b+".up")), b+".down"))
+	}
+	h = mlx.Float(net.LayerNorm(h, "jud.norm"))
+	mean := ReduceMean(h, 1)
+	centred := Sub(h, BroadcastToShape(InsertAxes(mean, 1), h.Shape()))
+	deviation := Sqrt(AddScalar(ReduceMean(Square(centred), 1), judge.PoolEpsilon))
+	return unit(mlx.Float(net.Linear(Concatenate([]*Node{mean, deviation}, -1), "jud.embed")), -1)
+}
+
+// unit brings x to length 1 along an axis.
+func unit(x *Node, axis int) *Node {
+	length := Sqrt(AddScalar(ReduceAndKeep(Square(x), ReduceSum, axis), 1e-12))
+	return Div(x, BroadcastToShape(length, x.Shape()))
+}
+
+// learn is one step. Inputs: x [batch, frames, nMels], target [batch, classes], schedule (rate, EMA decay, margin).
+func (e *engine) learn(in []*Node) []*Node {
+	x, target, schedule := in[0], in[1], in[2]
+	at := func(i int) *Node { return Reshape(SliceAxis(schedule, 0, AxisElem(i))) }
+	net := mlx.Net{Weights: e.vars.Lookup(x.Graph(), mlx.GroupWeights), DType: dtypes.Float32}
+	cosine := Dot(embed(e.cfg.Judge, net, x), unit(net.Weights(className), 0)).Product() // [batch, classes]
+	margin := Mul(target, BroadcastToShape(at(2), target.Shape()))
+	logits := MulScalar(Sub(cosine, margin), e.cfg.Scale)
+	loss := Neg(ReduceAllMean(ReduceSum(Mul(target, LogSoftmax(logits, -1)), -1)))
+	hit := GreaterOrEqual(ReduceSum(Mul(target, cosine), -1), ReduceMax(cosine, -1))
+	accuracy := StopGradient(ReduceAllMean(ConvertDType(hit, dtypes.Float32)))
+
+	_, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: prefix, Rate: at(0)})
+	mlx.UpdateEMA(e.vars, at(1), prefix)
+	return []*Node{Concatenate([]*Node{Reshape(ok, 1), Reshape(loss, 1), Reshape(accuracy, 1)}, 0)}
+}
+
+// step makes one step and returns whether it was made, its loss, and the share of crops whose speaker is recognised.
+func (e *engine) step(b batch, step int) (ok bool, loss, accuracy float64, err error) {
+	c := e.cfg
+	out, err := e.run("judge", e.learn,
+		tensors.FromFlatDataAndDimensions(b.x, c.Batch, c.CropFrames, c.Judge.Features.NMels),
+		tensors.FromFlatDataAndDimensions(b.target, c.Batch, len(b.target)/c.Batch),
+		tensors.FromFlatDataAndDimensions([]float32{float32(c.rate(step)), float32(c.emaDecay(step)), float32(c.marginAt(step))}, 3))
+	if err != nil {
+		return false, 0, 0, err
+	}
+	v := tensors.MustCopyFlatData[float32](out)
+	out.MustFinalizeAll()
+	return v[0] != 0, float64(v[1]), float64(v[2]), nil
+}
+
+// run executes a graph by name, compiling it first if need be. A panic of the graph builder becomes an error.
+func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (out *tensors.Tensor, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s step: %v", name, p)
+		}
+	}()
+	exec := e.execs[name]
+	if exec == nil {
+		exec, err = model.NewExec(e.backend, e.vars.Store(), func(_ *model.Scope, in []*Node) []*Node { return build(in) })
+		if err != nil {
+			return nil, fmt.Errorf("%s step: %w", name, err)
+		}
+		e.execs[name] = exec
+	}
+	args := make([]any, len(inputs))
+	for i, t := range inputs {
+		args[i] = t
+	}
+	outs, err := exec.Call(args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s step: %w", name, err)
+	}
+	for _, t := range inputs {
+		if err := t.FinalizeAll(); err != nil {
+			return nil, fmt.Errorf("%s step: %w", name, err)
+		}
+	}
+	return outs[0], nil
+}
+
+// weights are the averaged weights that a judge is made of.
+func (e *engine) weights() (map[string][]float32, error) {
+	tensors := map[string][]float32{}
+	for _, p := range e.cfg.Judge.Params() {
+		data, _, err := e.vars.Get(mlx.GroupEMA, p.Name)
+		if err != nil {
+			return nil, err
+		}
+		tensors[p.Name] = data
+	}
+	return tensors, nil
+}

@@ -1,0 +1,185 @@
+// Package phones reads speech as phones on a CPU: the phone network that "vc train phones" makes, its most probable
+// sequence, and how far two sequences are apart.
+package phones
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/nn"
+	"github.com/starvc/vc/internal/safetensors"
+)
+
+// Network is a phone network: the form of a generator's encoder, with a linear layer to the phones behind it. It is
+// immutable and may be shared.
+type Network struct {
+	cfg      gan.Config
+	features features.Config
+	steps    int
+
+	stem       *nn.Linear // over StemPast+1+StemFuture frames
+	blocks     []*nn.Block
+	gain, bias []float32
+	neck, head *nn.Linear
+}
+
+// Load reads a file that "vc train phones" made.
+func Load(path string) (*Network, error) {
+	f, err := safetensors.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("phone network: %w", err)
+	}
+	n, err := decode(f)
+	if err != nil {
+		return nil, fmt.Errorf("phone network %s: %w", path, err)
+	}
+	return n, nil
+}
+
+// Read is Load for any source of bytes.
+func Read(r io.Reader) (*Network, error) {
+	f, err := safetensors.Read(r)
+	if err != nil {
+		return nil, fmt.Errorf("phone network: %w", err)
+	}
+	return decode(f)
+}
+
+func decode(f *safetensors.File) (*Network, error) {
+	meta := f.Metadata()
+	if meta["vc.phones"] == "" {
+		return nil, fmt.Errorf("not a phone network (the header has no vc.phones): make one with `vc train phones`")
+	}
+	n := &Network{}
+	for key, to := range map[string]any{"vc.phones": &n.cfg, "vc.features": &n.features} {
+		if err := json.Unmarshal([]byte(meta[key]), to); err != nil {
+			return nil, fmt.Errorf("the header's %s: %w", key, err)
+		}
+	}
+	if err := n.cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := n.features.Validate(); err != nil {
+		return nil, err
+	}
+	if n.features.NMels != n.cfg.NMels {
+		return nil, fmt.Errorf("features have %d mel bands, the network %d", n.features.NMels, n.cfg.NMels)
+	}
+	names := make([]string, corpus.PhoneCount)
+	for i := range names {
+		names[i] = corpus.PhoneName(uint8(i))
+	}
+	if have := strings.Fields(meta["vc.phoneNames"]); !slices.Equal(have, names) {
+		return nil, fmt.Errorf("it knows the phones %v, this program %v: train it anew", have, names)
+	}
+	n.steps, _ = strconv.Atoi(meta["vc.steps"]) // only told to people
+
+	tensors := map[string][]float32{}
+	params := []gan.Param{
+		{Name: "pho.head.w", Shape: []int{n.cfg.Bottleneck, corpus.PhoneCount}}, {Name: "pho.head.b", Shape: []int{corpus.PhoneCount}}}
+	for _, p := range n.cfg.GeneratorParams() {
+		for _, part := range []string{"gen.stem.", "gen.enc.", "gen.neck.norm.", "gen.neck.down."} {
+			if strings.HasPrefix(p.Name, part) {
+				params = append(params, gan.Param{Name: "pho" + strings.TrimPrefix(p.Name, "gen"), Shape: p.Shape})
+			}
+		}
+	}
+	for _, p := range params {
+		data, err := f.Tensor(p.Name, p.Shape...)
+		if err != nil {
+			return nil, err
+		}
+		tensors[p.Name] = data
+	}
+	n.pack(func(name string) []float32 { return tensors[name] })
+	return n, nil
+}
+
+func (n *Network) pack(get func(name string) []float32) {
+	c := n.cfg
+	n.stem = nn.NewLinear(get("pho.stem.w"), get("pho.stem.b"), c.StemTaps()*c.NMels, c.Width)
+	for i := range c.EncoderBlocks {
+		n.blocks = append(n.blocks, nn.NewBlock(get, fmt.Sprintf("pho.enc.%d", i), c.Kernel, c.Width, c.Hidden))
+	}
+	n.gain, n.bias = get("pho.neck.norm.gain"), get("pho.neck.norm.bias")
+	n.neck = nn.NewLinear(get("pho.neck.down.w"), get("pho.neck.down.b"), c.Width, c.Bottleneck)
+	n.head = nn.NewLinear(get("pho.head.w"), get("pho.head.b"), c.Bottleneck, corpus.PhoneCount)
+}
+
+// Features are what Forward takes.
+func (n *Network) Features() features.Config { return n.features }
+
+// Describe names the network in a few words.
+func (n *Network) Describe() string {
+	return fmt.Sprintf("%d blocks of %d channels, %d steps", n.cfg.EncoderBlocks, n.cfg.Width, n.steps)
+}
+
+// ReadClip is the most probable sequence of phones, without silence, of a recording of any rate.
+func (n *Network) ReadClip(clip audio.Clip) ([]uint8, error) {
+	f, err := features.Extract(n.features, audio.Resample(clip.Samples, clip.Rate, n.features.SampleRate))
+	if err != nil {
+		return nil, fmt.Errorf("phone network: %w", err)
+	}
+	return Decode(n.Forward(f.LogMel)), nil
+}
+
+// framesAtOnce is how many frames go through the network in one call.
+const framesAtOnce = 64
+
+// Forward gives the log-probabilities, [frames, corpus.PhoneCount], of normalised logMel [frames, nMels], with all of the
+// network's look-ahead. Before and behind the recording lie zeros.
+func (n *Network) Forward(logMel []float32) []float32 {
+	c := n.cfg
+	frames := len(logMel) / c.NMels
+	if frames*c.NMels != len(logMel) {
+		panic(fmt.Sprintf("phones: %d log-mels, want a multiple of %d", len(logMel), c.NMels))
+	}
+	padded := make([]float32, (c.StemPast+frames+c.StemFuture)*c.NMels)
+	copy(padded[c.StemPast*c.NMels:], logMel)
+	past := make([]nn.Window, len(n.blocks))
+	var h, norm, hidden, neck []float32
+	nn.NewArena(func(a *nn.Arena) {
+		for i, b := range n.blocks {
+			past[i] = b.Window(a, framesAtOnce)
+		}
+		h, norm = a.Take(framesAtOnce*c.Width), a.Take(framesAtOnce*c.Width)
+		hidden, neck = a.Take(framesAtOnce*c.Hidden), a.Take(framesAtOnce*c.Bottleneck)
+	})
+	out := make([]float32, frames*corpus.PhoneCount)
+	for at := 0; at < frames; at += framesAtOnce {
+		k := min(framesAtOnce, frames-at)
+		h := h[:k*c.Width]
+		n.stem.ForwardStrided(h, c.Width, padded[at*c.NMels:], c.NMels, k)
+		for i, b := range n.blocks {
+			b.Forward(h, k, &past[i], norm, hidden)
+		}
+		nn.LayerNorm(h, h, n.gain, n.bias, k)
+		n.neck.Forward(neck[:k*c.Bottleneck], h, k)
+		n.head.Forward(out[at*corpus.PhoneCount:(at+k)*corpus.PhoneCount], neck[:k*c.Bottleneck], k)
+	}
+	for row := range slices.Chunk(out, corpus.PhoneCount) {
+		logSoftmax(row)
+	}
+	return out
+}
+
+func logSoftmax(x []float32) {
+	top := float64(slices.Max(x))
+	var sum float64
+	for _, v := range x {
+		sum += math.Exp(float64(v) - top)
+	}
+	shift := float32(top + math.Log(sum))
+	for i := range x {
+		x[i] -= shift
+	}
+}
