@@ -127,3 +127,9 @@ func (s *NetSource) part(dst, logMel []float32, spec []complex128) {
 		logMel[m] = s.cfg.NormalizeMel(sum)
 	}
 }
+
+// Restart is Reset with another seed of the noise.
+func (s *NetSource) Restart(seed uint64) {
+	s.source.seed = seed
+	s.source.reset()
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/vocoder"
+	"github.com/starvc/vc/vocoder/train"
+	"github.com/urfave/cli/v2"
+)
+
+const trainVocoderDescription = `Trains the vocoder, which makes sound of log-mel frames and a pitch. One vocoder serves all voices near those that it heard,
+and the program has one inside: train your own for other recordings or another size, or fine-tune with --init and, so that it
+learns what a voice model makes of speech, --mels-from.
+
+The first part of the steps learns from spectra alone, which a CPU can do in an hour or two; the rest has discriminators listen
+too, which is what a graphics card is for (--set spectralShare=1 leaves them out).
+
+EXAMPLES
+
+   vc train vocoder --speakers recordings -o vocoder.safetensors
+
+   on a CPU, with the spectra alone:
+      vc train vocoder --speakers recordings --steps 10000 --set spectralShare=1 --run runs/vocoder -o vocoder.safetensors
+
+   Ctrl-C saves. Go on later, as if never stopped:
+      vc train vocoder --run runs/vocoder --resume
+
+   fine-tune on what my model makes of speech:
+      vc train vocoder --speakers recordings --init vocoder.safetensors --mels-from my.safetensors --steps 2000 -o tuned.safetensors`
+
+func trainVocoderCommand(e env) *cli.Command {
+	return &cli.Command{
+		Name:        "vocoder",
+		Usage:       "train the vocoder, which makes sound of mel frames",
+		UsageText:   "vc train vocoder --speakers DIR -o FILE [flags]",
+		Description: trainVocoderDescription,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "speakers", Usage: "`DIR` with a folder per speaker, or NAME=DIR,NAME=DIR"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the vocoder to `FILE` (default: vocoder.safetensors in the run folder)"},
+			&cli.StringFlag{Name: "preset", Usage: "`SIZE` of the network: tiny (tests), base or large; default base"},
+			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
+			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
+			&cli.StringFlag{Name: "init", Usage: "start from the vocoder in `FILE`"},
+			&cli.StringFlag{Name: "mels-from", Usage: "learn from the mels that the voice `MODEL` rebuilds of each recording"},
+			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
+			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
+			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
+			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of all randomness"},
+			&cli.BoolFlag{Name: "float16", DisableDefaultText: true, Usage: "write 16-bit weights, half the size"},
+			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` replaces one setting, such as loss.mel=3; may be given again"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
+		},
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			return usagef("train vocoder", "train vocoder: %w", err)
+		},
+		Action: func(c *cli.Context) error {
+			o, err := trainVocoderOptions(e, c)
+			if err != nil {
+				return err
+			}
+			return train.Run(c.Context, o)
+		},
+	}
+}
+
+func trainVocoderOptions(e env, c *cli.Context) (train.Options, error) {
+	fail := func(format string, a ...any) (train.Options, error) {
+		return train.Options{}, usagef("train vocoder", "train vocoder: "+format, a...)
+	}
+	o := train.Options{
+		Speakers: c.String("speakers"), Preset: c.String("preset"), Set: c.StringSlice("set"), Steps: c.Int("steps"), Batch: c.Int("batch"),
+		Seed: c.Uint64("seed"), Init: c.String("init"), MelsFrom: c.String("mels-from"), Output: c.String("output"), Half: c.Bool("float16"),
+		RunDir: c.String("run"), Resume: c.Bool("resume"), Device: c.String("device"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
+	}
+	switch {
+	case c.NArg() > 0:
+		return fail("%q is not a flag; the folder is named with --speakers", c.Args().First())
+	case o.Speakers == "" && !o.Resume:
+		return fail("--speakers is missing: a folder that holds one folder of recordings per speaker")
+	case o.Resume && o.RunDir == "":
+		return fail("--resume: which run? name its folder with --run")
+	}
+	for _, n := range []struct {
+		flag  string
+		value int
+	}{{"steps", o.Steps}, {"batch", o.Batch}} {
+		if c.IsSet(n.flag) && n.value < 1 {
+			return fail("--%s is %d, want at least 1", n.flag, n.value)
+		}
+	}
+	if o.Preset != "" {
+		if _, err := vocoder.NetPreset(o.Preset, features.DefaultConfig()); err != nil {
+			return fail("%w", err)
+		}
+	}
+	if o.MelsFrom != "" {
+		m, err := gan.Load(o.MelsFrom)
+		if err != nil {
+			return o, fmt.Errorf("--mels-from: %w", err)
+		}
+		if o.Mels, err = rebuiltMels(m); err != nil {
+			return o, fmt.Errorf("--mels-from: %w", err)
+		}
+	}
+	return o, nil
+}
+
+// rebuiltMels lets a voice model say again what each of its speakers said, in the speaker's own voice.
+func rebuiltMels(m *gan.Model) (train.MelMaker, error) {
+	gen, err := gan.NewGenerator(m, m.Config.StemFuture)
+	if err != nil {
+		return nil, err
+	}
+	return func(speaker string, f features.Frames) ([]float32, error) {
+		for i, s := range m.Speakers {
+			if s.Name != speaker {
+				continue
+			}
+			g := gen.Fork()
+			g.SetStyle(m.Style(i))
+			mel := g.Process(nil, f.LogMel, gan.AppendControls(nil, f.F0, f.LogEnergy))
+			mel = g.Flush(mel)
+			if len(mel) != len(f.LogMel) {
+				return nil, errors.New("the model gives another number of frames")
+			}
+			return mel, nil
+		}
+		return f.LogMel, nil // a voice that the model does not know is learnt from as it is
+	}, nil
+}

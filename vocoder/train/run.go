@@ -1,0 +1,428 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/vocoder"
+)
+
+// Options are the flags of `vc train vocoder`. Zero values leave the preset's settings alone.
+type Options struct {
+	Speakers string   // folder with a folder per speaker, or name=folder,name=folder
+	Preset   string   // tiny, base or large; empty for base
+	Set      []string // name=value, each replacing one setting of Config
+	Steps    int
+	Batch    int
+	Seed     uint64
+
+	Init     string   // a vocoder to start from
+	Mels     MelMaker // log-mels to learn from in place of the recordings' own; nil for theirs
+	MelsFrom string   // where those come from, for the record
+
+	Output  string // the vocoder; empty for vocoder.safetensors in the run folder
+	Half    bool   // write float16
+	RunDir  string // empty for a new one under runs/
+	Resume  bool
+	Device  string // see mlx.FindDevice
+	Quiet   bool
+	Stderr  io.Writer
+	Version string // of the program
+}
+
+// ErrStopped is what Run returns after it was told to stop and has saved.
+var ErrStopped = errors.New("stopped")
+
+// Run trains a vocoder as `vc train vocoder` does. When ctx is cancelled the run is saved, the vocoder written as it is then, and
+// ErrStopped returned.
+func Run(ctx context.Context, o Options) error {
+	r := &runner{o: o, say: newReporter(o.Stderr, o.Quiet)}
+	return r.run(ctx)
+}
+
+type reporter = runlog.Reporter
+
+func newReporter(w io.Writer, quiet bool) *reporter { return runlog.NewReporter(w, quiet) }
+
+// request is what config.json of a run folder holds.
+type request struct {
+	Config   Config `json:"config"`
+	Speakers string `json:"speakers"`
+	Output   string `json:"output"`
+	Init     string `json:"init,omitempty"`
+	MelsFrom string `json:"melsFrom,omitempty"`
+}
+
+type runner struct {
+	o      Options
+	say    *reporter
+	dir    string
+	req    request
+	speech *speech
+	engine *engine
+	first  int
+}
+
+func (r *runner) snapshots() runlog.Snapshots {
+	return runlog.Snapshots{Dir: filepath.Join(r.dir, "snapshots")}
+}
+
+func (r *runner) run(ctx context.Context) error {
+	if err := r.configure(); err != nil {
+		return err
+	}
+	if err := runlog.CheckWritable(r.req.Output); err != nil {
+		return err
+	}
+	device, err := mlx.FindDevice(r.o.Device)
+	if err != nil {
+		return err
+	}
+	c := r.req.Config
+	o := r.o
+	o.Speakers = r.req.Speakers
+	if r.speech, err = readSpeech(ctx, o, c, r.say); err != nil {
+		return err
+	}
+	minutes := 0.0
+	for _, u := range r.speech.train {
+		minutes += float64(len(u.sound)) / float64(c.Net.Features.SampleRate) / 60
+	}
+	r.say.Linef("%d speakers, %.1f minutes to train on; %.2f GMAC per second of audio", len(r.speech.speakers), minutes, c.Net.MACs()/1e9)
+	backend, err := device.Open()
+	if err != nil {
+		return err
+	}
+	defer backend.Finalize()
+	r.say.Linef("training on %s", device)
+	vars, err := r.weights()
+	if err != nil {
+		return err
+	}
+	if err := r.begin(); err != nil {
+		return err
+	}
+	r.engine = newEngine(c, backend, device.NativeConv(), vars)
+	done, err := r.loop(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.export(done); err != nil {
+		return err
+	}
+	if done < c.Steps {
+		r.say.Linef("stopped after step %d of %d; the vocoder so far is %s; go on with: vc train vocoder --run %s --resume", done, c.Steps, r.req.Output, r.dir)
+		return ErrStopped
+	}
+	r.say.Linef("vocoder: %s", r.req.Output)
+	return nil
+}
+
+// configure settles the configuration and the run folder.
+func (r *runner) configure() error {
+	r.dir = r.o.RunDir
+	if r.o.Resume {
+		if r.dir == "" {
+			return errors.New("--resume: which run? name its folder with --run")
+		}
+		b, err := os.ReadFile(filepath.Join(r.dir, "config.json"))
+		if err != nil {
+			return fmt.Errorf("run folder %s holds no run: %w: check --run, or leave --resume out", r.dir, err)
+		}
+		if err := json.Unmarshal(b, &r.req); err != nil {
+			return fmt.Errorf("run folder %s: config.json: %w", r.dir, err)
+		}
+		if r.o.Steps > 0 {
+			r.req.Config.Steps = r.o.Steps
+		}
+		for _, s := range r.o.Set {
+			if err := r.req.Config.applySet(s); err != nil {
+				return err
+			}
+		}
+		if r.o.Output != "" {
+			r.req.Output = r.o.Output
+		}
+		if r.req.MelsFrom != "" && r.o.Mels == nil {
+			return fmt.Errorf("this run learns from the mels of %s: give --mels-from %s again", r.req.MelsFrom, r.req.MelsFrom)
+		}
+		return r.req.Config.Validate()
+	}
+	preset := r.o.Preset
+	if preset == "" {
+		preset = "base"
+	}
+	c, err := DefaultConfig(preset)
+	if err != nil {
+		return err
+	}
+	if r.o.Init != "" {
+		n, err := vocoder.LoadNet(r.o.Init)
+		if err != nil {
+			return fmt.Errorf("--init: %w", err)
+		}
+		c.Net = n.Config()
+	}
+	if r.o.Steps > 0 {
+		c.Steps = r.o.Steps
+	}
+	if r.o.Batch > 0 {
+		c.Batch = r.o.Batch
+	}
+	if r.o.Seed > 0 {
+		c.Seed = r.o.Seed
+	}
+	for _, s := range r.o.Set {
+		if err := c.applySet(s); err != nil {
+			return err
+		}
+	}
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if r.dir == "" {
+		r.dir = filepath.Join("runs", "vocoder-"+time.Now().Format("20060102-150405"))
+	}
+	if entries, err := os.ReadDir(r.dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("run folder %s is not empty: go on with it by --resume, or name another with --run", r.dir)
+	}
+	r.req = request{Config: c, Speakers: corpus.AbsoluteSpec(r.o.Speakers), Output: r.o.Output, Init: r.o.Init, MelsFrom: r.o.MelsFrom}
+	if r.req.Output == "" {
+		r.req.Output = filepath.Join(r.dir, "vocoder.safetensors")
+	}
+	for _, path := range []*string{&r.req.Output, &r.req.Init, &r.req.MelsFrom} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return fmt.Errorf("run folder: %w", err)
+		}
+	}
+	return nil
+}
+
+// weights are those of the newest snapshot, of --init, or new.
+func (r *runner) weights() (*mlx.Vars, error) {
+	c := r.req.Config
+	if r.o.Resume {
+		vars, step, err := r.snapshots().Load(r.say.Linef)
+		if err != nil {
+			return nil, err
+		}
+		if vars != nil {
+			r.first = step
+			r.say.Linef("going on after step %d", step)
+			return vars, prepare(vars, c)
+		}
+		r.say.Linef("no snapshot yet: starting from the beginning")
+	}
+	vars := mlx.NewVars()
+	if r.req.Init != "" {
+		_, weights, err := vocoder.LoadWeights(r.req.Init)
+		if err != nil {
+			return nil, fmt.Errorf("--init: %w", err)
+		}
+		for _, p := range c.Net.Params() {
+			if err := vars.Set(mlx.GroupWeights, p.Name, p.Shape, weights[p.Name]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return vars, prepare(vars, c)
+}
+
+func (r *runner) begin() error {
+	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+		return fmt.Errorf("run folder: %w: name a folder that can be written with --run", err)
+	}
+	b, err := json.MarshalIndent(r.req, "", "  ")
+	if err != nil {
+		return fmt.Errorf("run folder: %w", err)
+	}
+	return audio.WriteAtomic(filepath.Join(r.dir, "config.json"), func(w io.Writer) error {
+		_, err := w.Write(append(b, '\n'))
+		return err
+	})
+}
+
+// export writes the averaged network.
+func (r *runner) export(steps int) error {
+	c := r.req.Config
+	tensors := map[string][]float32{}
+	for _, p := range c.Net.Params() {
+		data, _, err := r.engine.vars.Get(mlx.GroupEMA, p.Name)
+		if err != nil {
+			return err
+		}
+		tensors[p.Name] = data
+	}
+	about := map[string]string{"steps": strconv.Itoa(steps), "preset": c.Preset, "program": r.o.Version}
+	return audio.WriteAtomic(r.req.Output, func(w io.Writer) error {
+		return vocoder.WriteNet(w, c.Net, tensors, about, r.o.Half)
+	})
+}
+
+// validBatches is how many held-out batches a validation scores, at most.
+const validBatches = 4
+
+func (r *runner) validate(held *batcher) (map[string]float32, error) {
+	metrics := map[string]float32{}
+	for i := range validBatches {
+		values, err := r.engine.score(held.at(i))
+		if err != nil {
+			return nil, err
+		}
+		for j, v := range values {
+			metrics[validMetrics[j]] += v / validBatches
+		}
+	}
+	return metrics, nil
+}
+
+// maxSkipped is how many steps in a row may be skipped for values that are not finite.
+const maxSkipped = 10
+
+// loop makes the steps and returns how many are done in all. On cancellation it saves and returns without an error.
+func (r *runner) loop(ctx context.Context) (done int, err error) {
+	c := r.req.Config
+	log, err := runlog.OpenMetrics(filepath.Join(r.dir, "metrics.jsonl"), r.first)
+	if err != nil {
+		return r.first, err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+
+	batches, stop := prefetch(newBatcher(c, r.speech.train), r.first, c.Steps)
+	defer stop()
+	held := newBatcher(c, r.speech.valid)
+	r.say.Linef("the first step of each phase compiles its graph, which takes a minute or so")
+	pace := newPace(r.first)
+	skipped, waited := 0, time.Duration(0)
+	for step := r.first; step < c.Steps && ctx.Err() == nil; step++ {
+		if step == c.SpectralSteps() && step > 0 {
+			pace = newPace(step)
+		}
+		began := time.Now()
+		b := <-batches
+		waited += time.Since(began)
+		metrics, err := r.engine.step(b)
+		if err != nil {
+			return step, err
+		}
+		skipped++
+		if metrics["ok"] != 0 {
+			skipped = 0
+		}
+		if skipped > 0 {
+			r.say.Linef("warning: step %d was skipped: its loss or gradient was not finite", step+1)
+		}
+		if skipped >= maxSkipped {
+			return step, fmt.Errorf("%d steps in a row were not finite: lower the rate (--set learningRate=%g)", skipped, c.LearningRate/2)
+		}
+		made := step + 1
+		last := made == c.Steps
+		if held.us != nil && c.ValidEvery > 0 && (made%c.ValidEvery == 0 || last) {
+			scores, err := r.validate(held)
+			if err != nil {
+				return made, err
+			}
+			maps.Copy(metrics, scores)
+			r.say.Linef("step %d: on held-out speech: log-spectrum %.4f, convergence %.4f, log-mel %.4f", made, scores["valid_spectral"], scores["valid_convergence"], scores["valid_mel"])
+		}
+		if made%c.LogEvery == 0 || last {
+			metrics["wait_share"] = float32(waited.Seconds() / pace.since(step).Seconds())
+			metrics["steps_per_second"] = float32(pace.perSecond(made))
+			waited = 0
+			r.say.Progress(fmt.Sprintf("vocoder %s step %d/%d  log-spectrum %.3f  log-mel %.3f%s  %.2f steps/s  %s left", runlog.Bar(made, c.Steps), made, c.Steps,
+				metrics["spectral"], metrics["mel"], second(metrics), pace.perSecond(made), pace.left(made, c.Steps)))
+		}
+		if err := log.Add([]runlog.Record{{Step: step, Rate: c.rate(step), Metrics: metrics}}); err != nil {
+			return made, err
+		}
+		if made%c.SnapshotEvery == 0 || last {
+			if err := r.snapshots().Save(r.engine.vars, made, c.KeepSnapshots); err != nil {
+				return made, err
+			}
+		}
+		done = made
+	}
+	done = max(done, r.first)
+	r.say.Finish()
+	if done < c.Steps {
+		return done, r.snapshots().Save(r.engine.vars, done, c.KeepSnapshots)
+	}
+	return done, nil
+}
+
+// second is what the adversarial phase adds to a line of progress.
+func second(m map[string]float32) string {
+	if _, ok := m["adv_d"]; !ok {
+		return ""
+	}
+	return fmt.Sprintf("  D %.3f  matching %.3f", m["adv_d"], m["matching"])
+}
+
+// prefetch draws batches ahead of their use.
+func prefetch(b *batcher, from, to int) (batches chan *batch, stop func()) {
+	batches = make(chan *batch, 3)
+	quit, finished := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(finished)
+		for step := from; step < to; step++ {
+			select {
+			case batches <- b.at(step):
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return batches, func() { close(quit); <-finished }
+}
+
+// pace measures steps per second, without the first of a phase, which compiles.
+type pace struct {
+	first int
+	began time.Time
+	last  time.Time
+}
+
+func newPace(first int) *pace { return &pace{first: first} }
+
+// since is the time from the call before.
+func (p *pace) since(int) time.Duration {
+	now := time.Now()
+	if p.last.IsZero() {
+		p.last = now
+		return time.Hour
+	}
+	d := now.Sub(p.last)
+	p.last = now
+	return d
+}
+
+func (p *pace) perSecond(made int) float64 {
+	if p.began.IsZero() {
+		p.began, p.first = time.Now(), made
+		return 0
+	}
+	return float64(made-p.first) / time.Since(p.began).Seconds()
+}
+
+func (p *pace) left(made, all int) time.Duration {
+	v := p.perSecond(made)
+	if v == 0 {
+		return 0
+	}
+	return time.Duration(float64(all-made) / v * float64(time.Second)).Round(time.Second)
+}

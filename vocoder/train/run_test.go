@@ -1,0 +1,215 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/vocoder"
+)
+
+// call2 runs a graph that lets new discriminators judge.
+func call2(t *testing.T, c Config, build func(judges func(*Node) []verdict, in []*Node) []*Node, args ...*tensors.Tensor) []float32 {
+	t.Helper()
+	vars := mlx.NewVars()
+	if err := prepare(vars, c); err != nil {
+		t.Fatal(err)
+	}
+	e := newEngine(c, openGo(t), false, vars)
+	list := make([]any, len(args))
+	for i, a := range args {
+		list[i] = a
+	}
+	out, err := model.CallOnce(e.backend, vars.Store(), func(_ *model.Scope, in []*Node) *Node {
+		return stack(build(func(x *Node) []verdict { return judge(e.net(x.Graph(), mlx.GroupWeights, true), x) }, in)...)[0]
+	}, list...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tensors.MustCopyFlatData[float32](out)
+}
+
+// The pulses of a training crop stand where the recording has its own.
+func TestSteering(t *testing.T) {
+	c := microConfig(t)
+	cfg := c.Net.Features
+	u := sung(cfg, 40, 9)
+	s := newSteering(cfg, 1)
+	s.begin(u.sound, 0)
+	for f := 3; f < 37; f++ {
+		steer := s.at(f, float64(u.frames.F0[f]))
+		if steer == nil {
+			t.Fatalf("frame %d: no phase found", f)
+		}
+		turn := steer(0.3)
+		// The note is a sum of cosines, so the sample at a frame's centre is highest where the phase is 0.
+		phase := turn - math.Floor(turn+0.5)
+		predicted := 0.0
+		for h := 1; h <= 12; h++ {
+			predicted += 0.1 / float64(h) * math.Cos(2*math.Pi*phase*float64(h))
+		}
+		if d := math.Abs(predicted - float64(u.sound[f*cfg.Hop])); d > 0.08 {
+			t.Errorf("frame %d: the phase %g makes %g, the recording has %g", f, phase, predicted, u.sound[f*cfg.Hop])
+		}
+	}
+}
+
+func TestBatchesAreAFunctionOfTheStep(t *testing.T) {
+	c := microConfig(t)
+	us := []utterance{sung(c.Net.Features, 40, 1), sung(c.Net.Features, 60, 2), sung(c.Net.Features, 10, 3)}
+	a, b := newBatcher(c, us).at(5), newBatcher(c, us).at(5)
+	for name, pair := range map[string][2][]float32{"input": {a.input, b.input}, "harmonics": {a.harmonics, b.harmonics}, "noise": {a.noise, b.noise}, "sound": {a.sound, b.sound}} {
+		for i := range pair[0] {
+			if pair[0][i] != pair[1][i] {
+				t.Fatalf("%s differs", name)
+			}
+		}
+	}
+	if other := newBatcher(c, us).at(6); other.sound[0] == a.sound[0] {
+		t.Error("step 6 has step 5's crop")
+	}
+}
+
+// voices is a folder of a few short recordings of two speakers.
+func voices(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache"))
+	for _, path := range []string{"lj/LJ001-0165.flac", "lj/LJ001-0061.flac", "lj/LJ002-0007.flac", "kathleen/arctic_a0231.flac", "kathleen/arctic_b0183.flac", "kathleen/arctic_a0039.flac"} {
+		b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "voices", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := filepath.Join(dir, "voices", path)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "voices")
+}
+
+func options(speakers, run string) Options {
+	return Options{
+		Speakers: speakers, Preset: "tiny", RunDir: run, Device: "go", Quiet: true, Steps: 6, Batch: 2,
+		Set: []string{
+			"net.width=12", "net.hidden=16", "net.blocks=1", "net.kernel=3", "cropFrames=20", "discWidth=4", "rampSteps=2", "validEvery=3",
+			"snapshotEvery=2", "logEvery=1", "spectralShare=0.5", "validFraction=0.3",
+		},
+	}
+}
+
+// stopAfter runs until so many steps are in the log, then as Ctrl-C does.
+func stopAfter(t *testing.T, o Options, steps int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	log := filepath.Join(o.RunDir, "metrics.jsonl")
+	go func() {
+		for ctx.Err() == nil {
+			if records, err := runlog.ReadMetrics(log); err == nil && len(records) >= steps {
+				cancel()
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
+	if err := Run(ctx, o); !errors.Is(err, ErrStopped) {
+		t.Fatalf("error %v, want ErrStopped", err)
+	}
+}
+
+// A run that was stopped and resumed is the run that was not, bit for bit.
+func TestResume(t *testing.T) {
+	speakers, dir := voices(t), t.TempDir()
+	whole, part := options(speakers, filepath.Join(dir, "whole")), options(speakers, filepath.Join(dir, "part"))
+	whole.Steps, part.Steps = 12, 12
+	if err := Run(context.Background(), whole); err != nil {
+		t.Fatal(err)
+	}
+	stopAfter(t, part, 4)
+	stopped := (runlog.Snapshots{Dir: filepath.Join(part.RunDir, "snapshots")}).Steps()
+	if len(stopped) == 0 || stopped[0] < 4 || stopped[0] >= 12 {
+		t.Fatalf("snapshots of steps %v after a stop behind step 4", stopped)
+	}
+	if err := Run(context.Background(), Options{RunDir: part.RunDir, Resume: true, Device: "go", Quiet: true}); err != nil {
+		t.Fatal(err)
+	}
+	read := func(dir, name string) []byte {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	if a, b := read(whole.RunDir, "vocoder.safetensors"), read(part.RunDir, "vocoder.safetensors"); !bytes.Equal(a, b) {
+		t.Error("the vocoders differ")
+	}
+	x, y := losses(t, whole.RunDir), losses(t, part.RunDir)
+	if len(x) != 12 || !slices.Equal(x, y) {
+		t.Errorf("losses\n%v\nand, resumed,\n%v", x, y)
+	}
+	net, err := vocoder.LoadNet(filepath.Join(whole.RunDir, "vocoder.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if net.Trained()["steps"] != "12" {
+		t.Errorf("trained: %v", net.Trained())
+	}
+
+	again := options(speakers, filepath.Join(dir, "again")) // what came out can be trained further
+	again.Init, again.Steps = filepath.Join(whole.RunDir, "vocoder.safetensors"), 1
+	if err := Run(context.Background(), again); err != nil {
+		t.Error(err)
+	}
+}
+
+func losses(t *testing.T, run string) []float32 {
+	t.Helper()
+	records, err := runlog.ReadMetrics(filepath.Join(run, "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []float32
+	for _, m := range records {
+		out = append(out, m.Metrics["spectral"])
+	}
+	return out
+}
+
+func TestRefusals(t *testing.T) {
+	speakers := voices(t)
+	for _, c := range []struct {
+		name   string
+		change func(*Options)
+		want   string
+	}{
+		{"unknown setting", func(o *Options) { o.Set = []string{"colour=1"} }, "colour"},
+		{"setting out of range", func(o *Options) { o.Set = []string{"steer=2"} }, "steer"},
+		{"crop too short for the losses", func(o *Options) { o.Set = []string{"cropFrames=5"} }, "cropFrames"},
+		{"crop longer than every recording", func(o *Options) { o.Set = []string{"cropFrames=9999"} }, "no recording is as long"},
+		{"run folder in use", func(o *Options) { o.RunDir = filepath.Join("..", "..", "testdata") }, "not empty"},
+		{"nothing to resume", func(o *Options) { o.Resume, o.RunDir = true, filepath.Join(t.TempDir(), "none") }, "holds no run"},
+		{"no vocoder to start from", func(o *Options) { o.Init = filepath.Join(t.TempDir(), "none") }, "--init"},
+	} {
+		o := options(speakers, filepath.Join(t.TempDir(), "run"))
+		c.change(&o)
+		if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one with %q", c.name, err, c.want)
+		}
+	}
+}
