@@ -53,6 +53,7 @@ func trainCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "config", Usage: "JSON `FILE` with settings that replace the preset's"},
 			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` replaces one setting; may be given again"},
 			&cli.StringFlag{Name: "phones", Usage: "`FILE` of the phone classifier, for the content loss"},
+			&cli.BoolFlag{Name: "last", DisableDefaultText: true, Usage: "make the model of the last step, not of the best snapshot by held-out speech"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
 		},
 		Action: func(c *cli.Context) error {
@@ -75,7 +76,7 @@ func trainOptions(e env, c *cli.Context) (train.Options, error) {
 		Resume: c.Bool("resume"), SnapshotEvery: c.Int("snapshot-every"), Output: c.String("output"),
 		Init: c.String("init"), Device: c.String("device"), ConfigFile: c.String("config"), Phones: c.String("phones"),
 		Set: c.StringSlice("set"), Seed: c.Uint64("seed"), Batch: c.Int("batch"), Rate: c.Int("rate"), Quiet: c.Bool("quiet"),
-		Stderr: e.stderr, Version: e.version,
+		Last: c.Bool("last"), Stderr: e.stderr, Version: e.version,
 	}
 	if c.NArg() > 0 {
 		return fail("%q is not a flag; folders are named with --speakers", c.Args().First())

@@ -33,7 +33,16 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 
 	batches := corpus.Prefetch(context.WithoutCancel(ctx), batcher, r.first, 4)
 	defer batches.Close()
-	book := &bookkeeper{cfg: cfg, log: log, say: r.say, first: r.first, began: time.Now()}
+	board, err := openBoard(r.folder.dir, r.first, r.say)
+	if err != nil {
+		board = nil // it has said so
+	}
+	defer board.close()
+	k := cfg.stepCost(len(r.set.Speakers), r.engine.phones, r.engine.native)
+	book := &bookkeeper{
+		cfg: cfg, log: log, board: board, say: r.say, first: r.first, began: time.Now(), starCost: k.star / k.warmUp,
+		redraw: batcher.At,
+	}
 	if r.device.Kind != "go" {
 		r.say.linef("the first step of each phase compiles its graph, which takes a minute or so")
 	}
@@ -62,15 +71,22 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 				return made, err
 			}
 		}
-		if made%cfg.SnapshotEvery == 0 || last {
+		switch {
+		case last:
 			if err := r.save(book, made); err != nil {
-				return made, err
+				return made, saveRemedy(err)
+			}
+		case made%cfg.SnapshotEvery == 0, made == cfg.WarmUpSteps(), r.failedSave && time.Since(r.failedAt) > saveAgain:
+			if err := r.save(book, made); err != nil {
+				r.unsaved(made, err)
 			}
 		}
 	}
 	r.say.finish()
 	if step < cfg.Steps {
-		return step, r.save(book, step)
+		if err := r.save(book, step); err != nil {
+			return step, saveRemedy(err)
+		}
 	}
 	return step, nil
 }
@@ -82,6 +98,7 @@ func (r *runner) save(book *bookkeeper, step int) error {
 	if err := r.folder.save(r.engine.vars, step, r.req.Config.KeepSnapshots); err != nil {
 		return err
 	}
+	r.failedSave = false
 	return r.drawCurves()
 }
 
@@ -93,15 +110,21 @@ func (r *runner) validate(batcher *corpus.Batcher, book *bookkeeper, step int) e
 	if n == 0 {
 		return nil
 	}
-	sums := make([]float32, len(validMetrics))
+	var sums []float32
 	for i := range n {
 		v, err := r.engine.score(batcher.ValidAt(i))
 		if err != nil {
 			return err
 		}
+		if i == 0 {
+			sums = make([]float32, len(v))
+		}
 		for j := range sums {
 			sums[j] += v[j] / float32(n)
 		}
 	}
-	return book.addValidation(step, sums)
+	if err := book.addValidation(step, sums); err != nil {
+		return err
+	}
+	return r.keepBest(step+1, sums)
 }

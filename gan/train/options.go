@@ -26,6 +26,9 @@ type Options struct {
 	Quiet   bool
 	Stderr  io.Writer
 	Version string // of the program, for the model file
+	Last    bool   // take the last weights for the model, not those of the best snapshot
+
+	refuse func(graph string, batch int) error // for tests, see engine
 }
 
 // ErrStopped is what Run returns after it was told to stop and has saved.

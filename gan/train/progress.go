@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/starvc/vc/internal/corpus"
 )
 
 // reporter tells a person how the work goes: one line that renews itself on a terminal, plain lines now and then elsewhere.
@@ -90,9 +92,14 @@ func bar(done, total int) string {
 type bookkeeper struct {
 	cfg   Config
 	log   *metricsLog
+	board *board // may be nil
 	say   *reporter
 	first int
 	began time.Time
+
+	starCost float64                      // of a step of the star, in steps of the warm-up
+	redraw   func(step int) *corpus.Batch // what a step was given
+	blame    blame
 
 	paceAt   time.Time // of the last line, and the steps made by then
 	paceStep int
@@ -123,10 +130,11 @@ func (b *bookkeeper) addValidation(step int, values []float32) error {
 		return err
 	}
 	m := record{Step: max(step, 0), Rate: b.cfg.rate(max(step, 0)), Metrics: map[string]float32{}}
-	for i, name := range validMetrics {
-		m.Metrics[name] = values[i]
+	for i, v := range values {
+		m.Metrics[starValidMetrics[i]] = v
 	}
 	b.say.linef("step %d: held-out speech: rebuilt %.3f, through the cycle %.3f, style read back %.3f", step+1, values[0], values[1], values[2])
+	b.board.scalars([]record{m})
 	return b.log.add([]record{m})
 }
 
@@ -151,12 +159,13 @@ func (b *bookkeeper) flush() error {
 		}
 		b.skipped++
 		b.skippedRow++
-		b.say.linef("warning: step %d was skipped: a loss or gradient was not finite (%d so far)", p.step+1, b.skipped)
+		b.say.linef("warning: step %d was skipped: a loss or gradient was not finite (%d so far)%s", p.step+1, b.skipped, b.blame.add(b.redraw(p.step)))
 	}
 	b.pending = b.pending[:0]
 	if len(records) == 0 {
 		return nil
 	}
+	b.board.scalars(records)
 	if err := b.log.add(records); err != nil {
 		return err
 	}
@@ -165,8 +174,8 @@ func (b *bookkeeper) flush() error {
 		if records[len(records)-1].Step < b.cfg.WarmUpSteps() {
 			name, rate = "warmUpRate", b.cfg.WarmUpRate
 		}
-		return fmt.Errorf("%d steps in a row were not finite: lower the rate (--set %s=%g), or look at lint.txt for a broken recording",
-			b.skippedRow, name, rate/2)
+		return fmt.Errorf("%d steps in a row were not finite: lower the rate (--set %s=%g), or look at lint.txt for a broken recording%s",
+			b.skippedRow, name, rate/2, b.blame.often())
 	}
 	b.show(records[len(records)-1])
 	return nil
@@ -204,7 +213,8 @@ func (b *bookkeeper) show(m record) {
 	}
 	where := "left"
 	if end < b.cfg.Steps {
-		where = "left of this phase"
+		all := left.Seconds() + float64(b.cfg.Steps-end)*pace*b.starCost
+		where = fmt.Sprintf("left of this phase, about %v in all", roughly(time.Duration(all*float64(time.Second))))
 	}
 	b.say.progress(fmt.Sprintf("%s  %.2f steps/s  %v %s", line, 1/pace, left, where))
 }

@@ -254,7 +254,7 @@ func TestResumeWithBrokenSnapshotsAlone(t *testing.T) {
 	}
 	before := read(t, run.path("metrics.jsonl"))
 	err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true})
-	if err == nil || !strings.Contains(err.Error(), "none of its 2 snapshots") || !strings.Contains(err.Error(), "--init") {
+	if err == nil || !strings.Contains(err.Error(), "none of its 3 snapshots") || !strings.Contains(err.Error(), "--init") {
 		t.Errorf("error %v, want one that counts the snapshots and names a way out", err)
 	}
 	if read(t, run.path("metrics.jsonl")) != before {

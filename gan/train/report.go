@@ -1,7 +1,9 @@
 package train
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -69,26 +71,34 @@ func (r *runner) drawCurves() error {
 // sampleCount is how many conversions a report shows.
 const sampleCount = 4
 
-// report converts a few recordings, held-out ones where there are, into samples/step-N, each a WAV and a picture of
-// source, conversion and a recording of the target. It fails when a conversion is not sound at all.
-func (r *runner) report(ctx context.Context, m *gan.Model, step int) error {
+// report converts a few recordings, held-out ones where there are, into samples/step-N, each a WAV and pictures of source,
+// conversion and a recording of the target, and writes report.html over all. It returns what is wrong with each sample
+// that is not like speech.
+func (r *runner) report(ctx context.Context, m *gan.Model, step int) (faults []string, samples int, err error) {
 	dir := r.folder.path("samples", fmt.Sprintf("step-%08d", step))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("samples: %w", err)
+		return nil, 0, fmt.Errorf("samples: %w", err)
 	}
 	converter, err := convert.New(m, convert.Options{})
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
+	var made []sample
 	for i, source := range r.sampleSources() {
 		r.say.count("converting samples", i, sampleCount)
 		target := (source.Speaker + 1) % len(m.Speakers)
-		if err := r.sample(ctx, converter, m, dir, source, target); err != nil {
-			return fmt.Errorf("sample %s to %s: %w", filepath.Base(source.Path), m.Speakers[target].Name, err)
+		s, err := r.sample(ctx, converter, m, dir, source, target)
+		if err != nil {
+			return nil, 0, fmt.Errorf("sample %s to %s: %w", filepath.Base(source.Path), m.Speakers[target].Name, err)
 		}
+		if s.Fault != "" {
+			faults = append(faults, fmt.Sprintf("%s to %s is %s", s.Name, s.To, s.Fault))
+		}
+		made = append(made, s)
 	}
 	r.say.finish()
-	return nil
+	r.showSamples(m, made, step)
+	return faults, len(made), r.writePage(m, made, step)
 }
 
 // sampleSources takes recordings of different speakers in turn.
@@ -121,27 +131,38 @@ func nth(us []corpus.Utterance, speaker, n int) (corpus.Utterance, bool) {
 	return corpus.Utterance{}, false
 }
 
-func (r *runner) sample(ctx context.Context, c *convert.Converter, m *gan.Model, dir string, source corpus.Utterance, target int) error {
+// sample is one conversion of a report.
+type sample struct {
+	Name, From, To string
+	Fault          string // what is wrong with it, see unlikeSpeech
+	WAV            []byte // of the conversion
+	Rate, Samples  int
+	SourceWAV      []byte
+	TargetWAV      []byte // a recording of the target, empty without one
+	Mels, Spectra  []byte // PNG
+}
+
+func (r *runner) sample(ctx context.Context, c *convert.Converter, m *gan.Model, dir string, source corpus.Utterance, target int) (sample, error) {
+	from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
+	s := sample{Name: strings.TrimSuffix(filepath.Base(source.Path), filepath.Ext(source.Path)), From: from, To: to}
 	clip, err := audio.ReadFile(source.Path)
 	if err != nil {
-		return err
+		return s, err
 	}
 	result, err := c.Convert(ctx, clip, convert.SpeakerVoice(m, target), nil)
+	if ctx.Err() != nil {
+		return s, err
+	}
 	if err != nil {
-		return err
+		s.Fault = err.Error()
+		return s, nil
 	}
-	if rms, _ := audio.Level(result.Clip.Samples); rms < silentDB {
-		return fmt.Errorf("the model gives silence (%.0f dBFS): train longer, or start again with a lower learningRate", rms)
-	}
-	from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
-	name := filepath.Join(dir, strings.TrimSuffix(filepath.Base(source.Path), filepath.Ext(source.Path))+"-"+from+"-to-"+to)
-	if err := audio.WriteFile(name+".wav", result.Clip); err != nil {
-		return err
-	}
+	s.Rate, s.Samples = result.Clip.Rate, len(result.Clip.Samples)
 	output, err := features.Extract(m.Features, result.Clip.Samples)
 	if err != nil {
-		return err
+		return s, err
 	}
+	s.Fault = unlikeSpeech(m.Features, result.Source, output)
 	panels := []plot.Mel{
 		plot.FromFrames("source: "+from, m.Features, result.Source),
 		plot.FromFrames("converted to "+to, m.Features, output),
@@ -153,17 +174,39 @@ func (r *runner) sample(ctx context.Context, c *convert.Converter, m *gan.Model,
 		panels = append(panels, plot.FromFrames("a recording of "+to, m.Features, own.Frames))
 		recording, err := audio.ReadFile(own.Path)
 		if err != nil {
-			return err
+			return s, err
 		}
 		spectra.Series = append(spectra.Series, spectrum("a recording of "+to, recording))
+		if s.TargetWAV, err = encodeWAV(shortened(recording)); err != nil {
+			return s, err
+		}
 	}
-	err = audio.WriteAtomic(name+"-spectra.png", func(w io.Writer) error {
-		return plot.Lines(w, []plot.Chart{spectra}, plot.LineOptions{})
-	})
+	var mels, curves bytes.Buffer
+	err = errors.Join(plot.Mels(&mels, panels, plot.MelOptions{}), plot.Lines(&curves, []plot.Chart{spectra}, plot.LineOptions{}))
 	if err != nil {
-		return err
+		return s, err
 	}
-	return audio.WriteAtomic(name+".png", func(w io.Writer) error { return plot.Mels(w, panels, plot.MelOptions{}) })
+	s.Mels, s.Spectra = mels.Bytes(), curves.Bytes()
+	if s.WAV, err = encodeWAV(result.Clip); err != nil {
+		return s, err
+	}
+	if s.SourceWAV, err = encodeWAV(shortened(clip)); err != nil {
+		return s, err
+	}
+	name := filepath.Join(dir, s.Name+"-"+from+"-to-"+to)
+	for _, f := range []struct {
+		ending string
+		data   []byte
+	}{{".wav", s.WAV}, {"-spectra.png", s.Spectra}, {".png", s.Mels}} {
+		err := audio.WriteAtomic(name+f.ending, func(w io.Writer) error {
+			_, err := w.Write(f.data)
+			return err
+		})
+		if err != nil {
+			return s, err
+		}
+	}
+	return s, nil
 }
 
 // spectrum is the curve of a recording's long-term spectrum, up to the 8 kHz that matter in speech.

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,6 +35,11 @@ type runner struct {
 	engine *engine
 	first  int        // the first step to make
 	base   *gan.Model // that a new run begins with
+
+	best       best    // of the snapshots
+	lastScore  float64 // of the last validation
+	failedSave bool    // the last snapshot could not be written
+	failedAt   time.Time
 }
 
 func (r *runner) run(ctx context.Context) error {
@@ -62,7 +68,7 @@ func (r *runner) run(ctx context.Context) error {
 	defer backend.Finalize()
 	r.say.linef("training on %s", device)
 	if device.Kind == "go" {
-		r.say.linef("pure Go is the slowest way to train: `pip install lammps-jax-pjrt-cpu` makes a CPU about ten times faster")
+		r.say.linef("pure Go is the slowest way to train: `vc setup cpu` makes a CPU about ten times faster")
 	}
 
 	vars, err := r.weights()
@@ -75,11 +81,18 @@ func (r *runner) run(ctx context.Context) error {
 	r.engine = newEngine(r.req.Config, backend, device.NativeConv(), vars, r.set.Speakers, vars.Has(mlx.GroupWeights, "pho.stem.w"))
 	r.engine.encoderFromP = r.engine.phones && r.req.Init == ""
 
+	r.engine.refuse = r.o.refuse
+	r.recallBest()
+	r.foretell()
+
 	done, err := r.loop(ctx)
-	if err != nil {
-		return err
+	for err != nil {
+		if err := r.smaller(err); err != nil {
+			return err
+		}
+		done, err = r.loop(ctx)
 	}
-	model, err := r.engine.export(r.set, done, r.o.Version)
+	model, err := r.exportBest(done)
 	if err != nil {
 		return err
 	}
@@ -89,20 +102,28 @@ func (r *runner) run(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
-	if err := model.Save(output); err != nil {
-		return err
-	}
 	if done < r.req.Config.Steps {
+		if err := model.Save(output); err != nil {
+			return err
+		}
 		r.say.linef("stopped after step %d and saved: go on with `vc train --run %s --resume`", done, r.folder.dir)
 		r.say.linef("the model so far is %s", output)
 		return ErrStopped
 	}
-	if err := r.report(context.WithoutCancel(ctx), model, done); err != nil {
+	faults, samples, err := r.report(context.WithoutCancel(ctx), model, done)
+	if err != nil {
+		return errors.Join(err, model.Save(output)) // hours of training are not lost for want of a picture
+	}
+	suspect := r.verdict(faults, samples)
+	if suspect != nil {
+		output = suspectName(output)
+	}
+	if err := model.Save(output); err != nil {
 		return err
 	}
 	r.say.linef("model: %s", output)
-	r.say.linef("run folder: %s (losses.png, samples/, metrics.jsonl)", r.folder.dir)
-	return nil
+	r.say.linef("run folder: %s (report.html, losses.png, samples/, metrics.jsonl; tensorboard --logdir shows it too)", r.folder.dir)
+	return suspect
 }
 
 // configure settles what is asked for, from the run folder of an old run or from preset, file and flags, in this order.
@@ -277,11 +298,7 @@ func (r *runner) begin() error {
 		}
 	}
 	r.req.Data = r.set.Fingerprint()
-	whole, err := r.req.withWholePaths()
-	if err != nil {
-		return err
-	}
-	if err := r.folder.writeRequest(whole); err != nil {
+	if err := r.writeRequest(); err != nil {
 		return err
 	}
 	return audio.WriteAtomic(r.folder.path("lint.txt"), func(w io.Writer) error {
@@ -290,7 +307,15 @@ func (r *runner) begin() error {
 	})
 }
 
-// weights are those of the newest snapshot, or a new run's: random, from --init, or with an encoder from --phones.
+func (r *runner) writeRequest() error {
+	whole, err := r.req.withWholePaths()
+	if err != nil {
+		return err
+	}
+	return r.folder.writeRequest(whole)
+}
+
+// weights are those of the newest snapshot, or a new run's.
 func (r *runner) weights() (*mlx.Vars, error) {
 	cfg := r.req.Config
 	if r.o.Resume {
@@ -312,6 +337,12 @@ func (r *runner) weights() (*mlx.Vars, error) {
 			return vars, nil
 		}
 	}
+	return r.freshWeights()
+}
+
+// freshWeights are those that a run begins with: random, from --init, or with an encoder from --phones.
+func (r *runner) freshWeights() (*mlx.Vars, error) {
+	cfg := r.req.Config
 	vars := mlx.NewVars()
 	if r.req.Init != "" {
 		m, err := gan.Load(r.req.Init)

@@ -115,6 +115,7 @@ func files(t testing.TB, dir string) []string {
 
 func TestRun(t *testing.T) {
 	o := microOptions(t, speech(t, "ann", "bob", "eve"))
+	o.Last = true
 	o.Output = filepath.Join(t.TempDir(), "my.safetensors")
 	var said bytes.Buffer
 	o.Stderr = &said
@@ -136,7 +137,7 @@ func TestRun(t *testing.T) {
 	run := runFolder{o.RunDir}
 	have := files(t, o.RunDir)
 	for _, want := range []string{
-		"config.json", "lint.txt", "metrics.jsonl", "losses.png",
+		"config.json", "lint.txt", "metrics.jsonl", "losses.png", "report.html", "snapshots/best.safetensors",
 		"snapshots/step-00000003.safetensors", "snapshots/step-00000006.safetensors", "snapshots/step-00000009.safetensors",
 	} {
 		if !slices.Contains(have, want) {
@@ -194,7 +195,7 @@ func TestRun(t *testing.T) {
 	if !slices.Equal(steps, []int{0, 1, 2, 3, 4, 5, 6, 7, 8}) || !slices.Equal(validated, []int{0, 3, 7, 8}) {
 		t.Errorf("lines for the steps %v, validations after %v", steps, validated)
 	}
-	for _, want := range []string{"training on CPU, pure Go", "first step done", "held-out speech", "model: " + o.Output, "ann"} {
+	for _, want := range []string{"training on CPU, pure Go", "9 steps take about", "memory: about", "first step done", "held-out speech", "model: " + o.Output, "ann"} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("standard error lacks %q:\n%s", want, said.String())
 		}
@@ -202,7 +203,7 @@ func TestRun(t *testing.T) {
 
 	// A finished run can be asked to go on: it has nothing to do, and the model stays what it is.
 	before := read(t, o.Output)
-	again := Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Version: "test"}
+	again := Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Version: "test", Last: true}
 	if err := Run(context.Background(), again); err != nil {
 		t.Fatal(err)
 	}

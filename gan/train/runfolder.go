@@ -29,12 +29,23 @@ import (
 //	snapshots/           everything that resuming needs
 //	losses.png           curves
 //	samples/step-N/      converted recordings and their pictures
+//	report.html          all of this on one page
+//	events.out.*         the same for TensorBoard
 //	model.safetensors    the model, unless -o names another place
 //	base.safetensors     a copy of the model that voices are added to, if any
 type runFolder struct{ dir string }
 
 func (r runFolder) path(parts ...string) string {
 	return filepath.Join(append([]string{r.dir}, parts...)...)
+}
+
+// name is what a person calls the folder.
+func (r runFolder) name() string {
+	whole, err := filepath.Abs(r.dir)
+	if err != nil {
+		return r.dir
+	}
+	return filepath.Base(whole)
 }
 
 // request is what config.json holds.

@@ -1,7 +1,9 @@
 package train
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -20,6 +22,7 @@ var (
 	discriminatorMetrics = []string{"ok_d", "norm_d", "adv_d", "r1", "source_c", "real", "fake"}
 	generatorMetrics     = []string{"ok", "norm_g", "norm_f", "norm_e", "adv_g", "style", "diversity", "cycle", "content", "source_g", "energy", "common"}
 	validMetrics         = []string{"valid_identity", "valid_cycle", "valid_style"}
+	starValidMetrics     = append(slices.Clip(validMetrics), "valid_colour", "valid_spread")
 )
 
 // engine compiles and runs the training steps of one configuration on one backend.
@@ -34,6 +37,8 @@ type engine struct {
 	adam         mlx.AdamW
 	execs        map[string]*model.Exec
 	stored       []float32 // styles of the model that is added to, see oldStyles
+
+	refuse func(graph string, batch int) error // for tests: what a device says that has no memory left
 }
 
 func newEngine(cfg Config, backend compute.Backend, native bool, vars *mlx.Vars, speakers []corpus.SpeakerInfo, phones bool) *engine {
@@ -217,8 +222,9 @@ func (e *engine) generator(in []*Node, withSource bool) []*Node {
 	return stack(ok, norms[decoderPart], norms[len(generatorParts)], norms[len(generatorParts)+1], adversarial, styleLoss, diversity, cycle, contentLoss, source, energy, commonLoss)
 }
 
-// validate scores the averaged weights on held-out speech: x rebuilt in its own style, x through the cycle, and how well
-// the style is read back from a conversion.
+// validate scores the averaged weights on held-out speech: x rebuilt in its own style, x through the cycle, how well the
+// style is read back from a conversion, and how far the conversion's mel bands are from the target's recording in their
+// mean over time and in their spread, which smooth, dull speech lacks.
 // Inputs: x, same, ref, controls of the source, controls of the target, y, target, taps.
 func (e *engine) validate(in []*Node) []*Node {
 	x, same, ref, own, moved, y, target, taps := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
@@ -227,8 +233,17 @@ func (e *engine) validate(in []*Node) []*Node {
 	style, _ := net.encodeStyle(ref, target)
 	fake := net.generate(x, moved, style, taps)
 	read, _ := net.encodeStyle(fake, target)
+	fakeMean, fakeSpread := bandMoments(fake)
+	realMean, realSpread := bandMoments(ref)
 	return stack(IdentityLoss(x, net.generate(x, own, ownStyle, taps)), CycleLoss(x, net.generate(fake, own, ownStyle, taps)),
-		StyleLoss(style, read))
+		StyleLoss(style, read), l1(realMean, fakeMean), l1(realSpread, fakeSpread))
+}
+
+// bandMoments are each band's mean and standard deviation over time, [batch, nMels], of a mel [batch, frames, nMels].
+func bandMoments(mel *Node) (mean, spread *Node) {
+	mean = ReduceMean(mel, 1)
+	centred := Sub(mel, BroadcastToShape(InsertAxes(mean, 1), mel.Shape()))
+	return mean, Sqrt(AddScalar(ReduceMean(Square(centred), 1), 1e-8))
 }
 
 func stack(scalars ...*Node) []*Node {
@@ -239,13 +254,25 @@ func stack(scalars ...*Node) []*Node {
 	return []*Node{Concatenate(flat, 0)}
 }
 
-// run executes a step by name, compiling it first if need be. A panic of the graph builder becomes an error.
-func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (out *tensors.Tensor, err error) {
+// run executes a step by name and frees its inputs.
+func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
+	out, err := e.call(name, build, inputs...)
+	return out, errors.Join(err, free(inputs))
+}
+
+// call executes a step by name, compiling it first if need be. A panic of the graph builder becomes an error. The inputs
+// stay, on the device too, for another step.
+func (e *engine) call(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (out *tensors.Tensor, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%s step: %v", name, p)
 		}
 	}()
+	if e.refuse != nil {
+		if err := e.refuse(name, e.cfg.Batch); err != nil {
+			return nil, fmt.Errorf("%s step: %w", name, err)
+		}
+	}
 	exec := e.execs[name]
 	if exec == nil {
 		exec, err = model.NewExec(e.backend, e.vars.Store(), func(_ *model.Scope, in []*Node) []*Node { return build(in) })
@@ -262,12 +289,16 @@ func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensor
 	if err != nil {
 		return nil, fmt.Errorf("%s step: %w", name, err)
 	}
+	return outs[0], nil
+}
+
+func free(inputs []*tensors.Tensor) error {
 	for _, t := range inputs {
 		if err := t.FinalizeAll(); err != nil {
-			return nil, fmt.Errorf("%s step: %w", name, err)
+			return fmt.Errorf("free a step's input: %w", err)
 		}
 	}
-	return outs[0], nil
+	return nil
 }
 
 // results are the metrics of one step, still on the device.
@@ -300,22 +331,30 @@ func (e *engine) step(batch *corpus.Batch) ([]results, error) {
 	if withSource {
 		suffix = " with source"
 	}
-	shift, gain := f.shifts()
-	d, err := e.run("discriminator"+suffix, func(in []*Node) []*Node { return e.discriminator(in, withSource) },
-		f.x(), f.ref(), f.controls(batch.Target), f.oneHot(batch.Y), f.oneHot(batch.Target), f.latent(batch.Z1), f.noise(),
-		shift, gain, f.mask(), f.taps(), s)
-	if err != nil {
-		return nil, err
+	// What both steps take is built once and goes to the device once.
+	var inputs []*tensors.Tensor
+	own := func(t *tensors.Tensor) *tensors.Tensor {
+		inputs = append(inputs, t)
+		return t
 	}
-	shift, gain = f.shifts()
-	s = f.schedule(e.cfg.schedule(batch.Step, e.encoderFromP))
-	g, err := e.run("generator"+suffix, func(in []*Node) []*Node { return e.generator(in, withSource) },
-		f.x(), f.ref(), f.ref2(), f.controls(batch.Y), f.controls(batch.Target), f.oneHot(batch.Y), f.oneHot(batch.Target),
-		f.latent(batch.Z1), f.latent(batch.Z2), shift, gain, f.mask(), f.taps(), s)
-	return []results{{discriminatorMetrics, d}, {generatorMetrics, g}}, err
+	shift, gain := f.shifts()
+	own(shift)
+	own(gain)
+	own(s)
+	x, ref, moved, y, target := own(f.x()), own(f.ref()), own(f.controls(batch.Target)), own(f.oneHot(batch.Y)), own(f.oneHot(batch.Target))
+	z1, mask, taps := own(f.latent(batch.Z1)), own(f.mask()), own(f.taps())
+	d, err := e.call("discriminator"+suffix, func(in []*Node) []*Node { return e.discriminator(in, withSource) },
+		x, ref, moved, y, target, z1, own(f.noise()), shift, gain, mask, taps, s)
+	if err != nil {
+		return nil, errors.Join(err, free(inputs))
+	}
+	g, err := e.call("generator"+suffix, func(in []*Node) []*Node { return e.generator(in, withSource) },
+		x, ref, own(f.ref2()), own(f.controls(batch.Y)), moved, y, target, z1, own(f.latent(batch.Z2)), shift, gain, mask, taps, s)
+	return []results{{discriminatorMetrics, d}, {generatorMetrics, g}}, errors.Join(err, free(inputs))
 }
 
-// score runs the validation graph on one held-out batch.
+// score runs the validation graph on one held-out batch. The values are those of starValidMetrics, or of validMetrics
+// alone.
 func (e *engine) score(batch *corpus.Batch) ([]float32, error) {
 	if e.cfg.AddVoice.On {
 		return e.scoreVoice(batch)
@@ -326,5 +365,5 @@ func (e *engine) score(batch *corpus.Batch) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	return results{validMetrics, out}.fetch(), nil
+	return results{starValidMetrics, out}.fetch(), nil
 }

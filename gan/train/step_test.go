@@ -367,7 +367,7 @@ func TestValidationTouchesNothing(t *testing.T) {
 	}
 	for i, v := range first {
 		if v-v != 0 || v <= 0 {
-			t.Errorf("%s is %g", validMetrics[i], v)
+			t.Errorf("%s is %g", starValidMetrics[i], v)
 		}
 	}
 	again, err := e.score(randomBatch(cfg, 3, 1))

@@ -78,6 +78,8 @@ type Batch struct {
 	AugGain  []float32 // [B] added to the log-mel, -0.3 to 0.3
 	AugShift []int32   // [B] mel bands to shift by, -2 to 2
 	AugMask  []float32 // [B*T*M] 1 keeps, 0 masks: a stretch of time and a range of mels, each in half of the items
+
+	Files [][]string // [B] the recordings that X, Same, Ref and Ref2 were cut from
 }
 
 func newBatch(c BatchConfig, mels int) *Batch {
@@ -88,6 +90,7 @@ func newBatch(c BatchConfig, mels int) *Batch {
 		Target: make([]int32, b), Ref: floats(b * s * mels), Ref2: floats(b * s * mels),
 		Z1: floats(b * c.LatentDim), Z2: floats(b * c.LatentDim),
 		Noise: floats(b * t * mels), AugGain: floats(b), AugShift: make([]int32, b), AugMask: floats(b * t * mels),
+		Files: make([][]string, b),
 	}
 }
 
@@ -213,7 +216,7 @@ func (b *Batcher) At(step int) *Batch {
 		v := &b.train[y]
 		chosen := v.draw(r, -1)
 		b.fillSource(batch, i, v.takes[chosen], b.likelyStart(r, v.takes[chosen], b.cfg.CropFrames, true))
-		b.fillStyle(batch.Same, i, r, v.takes[v.draw(r, chosen)])
+		b.fillStyle(batch, batch.Same, i, r, v.takes[v.draw(r, chosen)])
 		b.fillTarget(batch, i, y, r)
 	}
 	b.fillDraws(batch, forTraining)
@@ -240,7 +243,7 @@ func (b *Batcher) ValidAt(i int) *Batch {
 		y := p.u.Speaker
 		b.fillSource(batch, k, p, b.likelyStart(r, p, b.cfg.CropFrames, true))
 		v := &b.train[y]
-		b.fillStyle(batch.Same, k, r, v.takes[v.draw(r, -1)])
+		b.fillStyle(batch, batch.Same, k, r, v.takes[v.draw(r, -1)])
 		b.fillTarget(batch, k, y, r)
 	}
 	b.fillDraws(batch, forValidation)
@@ -251,6 +254,7 @@ func (b *Batcher) ValidAt(i int) *Batch {
 func (b *Batcher) fillSource(batch *Batch, i int, p take, start int) {
 	t, m, f := b.cfg.CropFrames, b.mels, p.u.Frames
 	batch.Y[i] = int32(p.u.Speaker)
+	batch.Files[i] = append(batch.Files[i], p.u.Path)
 	x := batch.X[i*t*m : (i+1)*t*m]
 	f0, energy := batch.F0[i*t:(i+1)*t], batch.LogEnergy[i*t:(i+1)*t]
 	from, to := max(-start, 0), min(t, f.Len()-start) // what the utterance covers of the crop
@@ -268,8 +272,9 @@ func (b *Batcher) fillSource(batch *Batch, i int, p take, start int) {
 }
 
 // fillStyle copies a crop of p into item i of dst, [B*S*M].
-func (b *Batcher) fillStyle(dst []float32, i int, r *dice, p take) {
+func (b *Batcher) fillStyle(batch *Batch, dst []float32, i int, r *dice, p take) {
 	s, m, f := b.cfg.StyleFrames, b.mels, p.u.Frames
+	batch.Files[i] = append(batch.Files[i], p.u.Path)
 	dst = dst[i*s*m : (i+1)*s*m]
 	from := b.likelyStart(r, p, s, false)
 	for t := 0; t < s; {
@@ -287,6 +292,6 @@ func (b *Batcher) fillTarget(batch *Batch, i, y int, r *dice) {
 		return
 	}
 	first := v.draw(r, -1)
-	b.fillStyle(batch.Ref, i, r, v.takes[first])
-	b.fillStyle(batch.Ref2, i, r, v.takes[v.draw(r, first)])
+	b.fillStyle(batch, batch.Ref, i, r, v.takes[first])
+	b.fillStyle(batch, batch.Ref2, i, r, v.takes[v.draw(r, first)])
 }

@@ -1,0 +1,160 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/starvc/vc/gan"
+)
+
+// What a step costs, counted from the configuration: multiplications for its time, numbers kept for its memory. Either is
+// good to a factor of two, which is what a person needs who decides whether to wait, and for where.
+
+// forward is one pass of one item through a network.
+type forward struct {
+	macs float64 // multiply-adds
+	kept float64 // numbers that the backward pass needs
+}
+
+func (f forward) plus(g forward) forward { return forward{f.macs + g.macs, f.kept + g.kept} }
+
+func (f forward) times(n float64) forward { return forward{f.macs * n, f.kept * n} }
+
+// generatorCost is G on so many frames.
+func generatorCost(c gan.Config, frames int) forward {
+	w, h := float64(c.Width), float64(c.Hidden)
+	blocks := float64(c.EncoderBlocks + c.DecoderBlocks)
+	perFrame := forward{
+		macs: blocks*(w*float64(c.Kernel)+2*w*h) + w*float64(c.NMels*(c.StemTaps()+1)) + 2*w*float64(c.Bottleneck),
+		kept: blocks*(5*w+4*h) + 3*w,
+	}
+	return perFrame.times(float64(frames))
+}
+
+// bodyCost is E, D or C on so many frames. Where the convolution is made of a matrix product its nine shifted copies are
+// kept too.
+func bodyCost(c gan.Config, frames int, native bool) forward {
+	copies := 9.0
+	if native {
+		copies = 0
+	}
+	var f forward
+	at := float64(frames * c.NMels)
+	f = f.plus(forward{at * 9 * float64(c.BodyWidths[0]), at * (copies + float64(c.BodyWidths[0]))})
+	for i := range c.BodyBlocks() {
+		in, out := float64(c.BodyWidths[i]), float64(c.BodyWidths[i+1])
+		f = f.plus(forward{at * 9 * in * in, at * in * (copies + 3)})
+		at /= 4
+		f = f.plus(forward{at * (9*in*out + in*out), at * (in*(copies+3) + 3*out)})
+	}
+	return f
+}
+
+// cost is what the two kinds of step do: floating-point operations, and bytes in use at the height of it.
+type cost struct {
+	warmUp, star float64 // operations per step
+	bytes        float64
+}
+
+// stepCost counts a configuration. A backward pass does twice the work of the forward one; a network that only passes the
+// gradient on does as much again as forward.
+func (c Config) stepCost(speakers int, phones, native bool) cost {
+	g := generatorCost(c.GAN, c.CropFrames)
+	p := g.times(float64(c.GAN.EncoderBlocks) / float64(c.GAN.EncoderBlocks+c.GAN.DecoderBlocks))
+	if !phones {
+		p = forward{}
+	}
+	body, style := bodyCost(c.GAN, c.CropFrames, native), bodyCost(c.GAN, c.StyleFrames, native)
+	b := 2 * float64(c.Batch) // two operations in a multiply-add
+	var k cost
+	k.warmUp = b * (3*g.macs + 3*style.macs + 3*p.macs)
+	discriminator := b * (g.macs + style.macs/2 + 9*body.macs)
+	generator := b * (3*2.5*g.macs + g.macs + (3+3)*body.macs + style.macs + (2+2)*body.macs + 3*p.macs)
+	k.star = discriminator + generator
+
+	kept := g.times(3).plus(body.times(4)).plus(p)
+	kept.kept = max(kept.kept, body.kept*3)
+	if c.WarmUpSteps() >= c.Steps {
+		kept = g.plus(style).plus(p)
+	}
+	weights := 0.0
+	for _, params := range [][]gan.Param{
+		c.GAN.ModelParams(speakers), c.GAN.DiscriminatorParams("disc", speakers), c.GAN.DiscriminatorParams("cls", speakers),
+	} {
+		for _, p := range params {
+			n := 1.0
+			for _, d := range p.Shape {
+				n *= float64(d)
+			}
+			weights += n
+		}
+	}
+	bytes := 4.0
+	if c.BFloat16 {
+		bytes = 2
+	}
+	// Weights, their average, the moment, gradients and new values; and as much again for what a backward pass has in hand.
+	k.bytes = 4*6*weights + bytes*2*float64(c.Batch)*kept.kept
+	return k
+}
+
+// Operations per second and core, forward and backward, that training reaches: measured on two cores of a Xeon (Sapphire
+// Rapids) with presets tiny and small.
+const (
+	xlaPerCore = 14e9
+	goPerCore  = 1.4e9
+
+	xlaBase = 700 << 20 // bytes of the program itself: plugin and compiled graphs
+	goBase  = 150 << 20
+)
+
+// expected is how long the steps from first on take on this computer's CPU, compiling included.
+func (c Config) expected(k cost, first int, kind string) time.Duration {
+	speed, compile := goPerCore, 0.0
+	if kind != "go" {
+		speed, compile = xlaPerCore, 60
+	}
+	speed *= float64(runtime.GOMAXPROCS(0))
+	w := c.WarmUpSteps()
+	seconds := compile + float64(max(0, w-first))*k.warmUp/speed + float64(c.Steps-max(first, w))*k.star/speed
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// foretell says what the run will take, and warns where there is too little memory for it.
+func (r *runner) foretell() {
+	c := r.req.Config
+	k := c.stepCost(len(r.set.Speakers), r.engine.phones, r.engine.native)
+	bytes := k.bytes
+	switch r.device.Kind {
+	case "go":
+		bytes += goBase
+	case "xla-cpu":
+		bytes += xlaBase
+	}
+	if r.device.Kind != "cuda" && r.first < c.Steps {
+		left := c.expected(k, r.first, r.device.Kind)
+		r.say.linef("%d steps take about %v here if nothing else runs (%v to %v); the true time left is shown from the first steps on",
+			c.Steps-r.first, roughly(left), roughly(left*2/3), roughly(left*2))
+	}
+	free, where := r.device.FreeMemory(), "free memory"
+	r.say.linef("memory: about %.1f GB for a batch of %d", bytes/1e9, c.Batch)
+	if free > 0 && bytes > float64(free) {
+		r.say.linef("warning: %s is %.1f GB and a batch of %d needs about %.1f GB: if it fails, --batch %d", where, float64(free)/1e9, c.Batch, bytes/1e9,
+			max(2, int(float64(c.Batch)*float64(free)/bytes)/2*2))
+	}
+}
+
+// roughly rounds a time to what a person plans by.
+func roughly(d time.Duration) string {
+	switch {
+	case d < 90*time.Second:
+		return fmt.Sprintf("%d s", max(10, int(math.Round(d.Seconds()/10)*10)))
+	case d < 90*time.Minute:
+		return fmt.Sprintf("%.0f min", math.Round(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%.1f h", d.Hours())
+	}
+	return fmt.Sprintf("%.0f days", d.Hours()/24)
+}

@@ -1,0 +1,266 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/mlx"
+)
+
+// A device without memory left, as XLA says it: the batch is halved and the run goes on, from its newest snapshot or from
+// the beginning.
+func TestHalvedBatch(t *testing.T) {
+	dir := speech(t, "ann", "bob")
+	exhausted := errors.New("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 81604378624 bytes\nBufferAssignment: ...")
+	for _, c := range []struct {
+		graph string // that asks for too much
+		said  string
+	}{
+		{"warm-up", "going on after step 0 with a batch of 4"},
+		{"generator", "going on after step 3 with a batch of 4"},
+	} {
+		o := microOptions(t, dir)
+		o.Set, o.Last = append(o.Set, "batch=8"), true
+		var said bytes.Buffer
+		o.Stderr = &said
+		o.refuse = func(graph string, batch int) error {
+			if strings.HasPrefix(graph, c.graph) && batch > 4 {
+				return exhausted
+			}
+			return nil
+		}
+		if err := Run(context.Background(), o); err != nil {
+			t.Fatalf("%s: %v\n%s", c.graph, err, said.String())
+		}
+		if !strings.Contains(said.String(), c.said) || !strings.Contains(said.String(), "too small for a batch of 8") {
+			t.Errorf("%s: said\n%s", c.graph, said.String())
+		}
+		records, err := readMetrics(filepath.Join(o.RunDir, "metrics.jsonl"))
+		steps := 0
+		for _, m := range records {
+			if _, ok := m.Metrics["ok"]; ok {
+				steps++
+			}
+		}
+		if err != nil || steps != 9 {
+			t.Errorf("%s: %d lines of steps, %v", c.graph, steps, err)
+		}
+		if q, err := (runFolder{o.RunDir}).readRequest(); err != nil || q.Config.Batch != 4 {
+			t.Errorf("%s: config.json has a batch of %d, %v: going on would fail again", c.graph, q.Config.Batch, err)
+		}
+		if m, err := gan.Load(filepath.Join(o.RunDir, "model.safetensors")); err != nil || m.Trained.Steps != 9 {
+			t.Errorf("%s: model %+v, %v", c.graph, m, err)
+		}
+	}
+	o := microOptions(t, dir)
+	o.refuse = func(string, int) error { return exhausted }
+	err := Run(context.Background(), o)
+	if err == nil || !strings.Contains(err.Error(), "batch of 2") || !strings.Contains(err.Error(), "smaller preset") || !mlx.OutOfMemory(err) {
+		t.Errorf("where no batch fits: %v", err)
+	}
+}
+
+// blocked is standard error that puts something in the way of snapshots once a word is said, and takes it away at another.
+type blocked struct {
+	strings.Builder
+	run         runFolder
+	from, until string
+	away        string
+}
+
+func (b *blocked) Write(p []byte) (int, error) {
+	text := string(p)
+	if b.from != "" && strings.Contains(text, b.from) {
+		b.from, b.away = "", b.run.path("away")
+		os.Rename(b.run.path("snapshots"), b.away)
+		os.WriteFile(b.run.path("snapshots"), nil, 0o600) // a file: no folder to write into, for root either
+	}
+	if b.away != "" && b.until != "" && strings.Contains(text, b.until) {
+		b.restore()
+	}
+	return b.Builder.Write(p)
+}
+
+func (b *blocked) restore() {
+	os.Remove(b.run.path("snapshots"))
+	os.Rename(b.away, b.run.path("snapshots"))
+	b.away = ""
+}
+
+// A snapshot that cannot be written does not end a run; a later one may succeed. The last one must.
+func TestSnapshotsThatCannotBeWritten(t *testing.T) {
+	dir := speech(t, "ann", "bob")
+	o := microOptions(t, dir)
+	run := runFolder{o.RunDir}
+	b := &blocked{run: run, from: "step 4: held-out", until: "could not be written"}
+	b.until = "warning: after step 6"
+	o.Stderr = b
+	if err := Run(context.Background(), o); err != nil {
+		t.Fatalf("%v\n%s", err, b.String())
+	}
+	if got := run.snapshots(); !slices.Equal(got, []int{9, 3}) || !strings.Contains(b.String(), "tried again") {
+		t.Errorf("snapshots %v, said\n%s", got, b.String())
+	}
+
+	o = microOptions(t, dir)
+	run = runFolder{o.RunDir}
+	b = &blocked{run: run, from: "step 8: held-out"}
+	o.Stderr = b
+	err := Run(context.Background(), o)
+	if err == nil || !strings.Contains(err.Error(), "earlier snapshots are whole") {
+		t.Errorf("the last snapshot fails: %v", err)
+	}
+	b.restore()
+	for _, step := range run.snapshots() {
+		if _, _, err := mlx.ReadSnapshot(run.snapshotPath(step)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}); err != nil {
+		t.Errorf("going on after the disk is mended: %v", err)
+	}
+}
+
+func TestSaveRemedies(t *testing.T) {
+	for err, want := range map[error]string{
+		fmt.Errorf("snapshot: %w", &os.PathError{Op: "write", Path: "p", Err: syscall.ENOSPC}): "free some space",
+		fmt.Errorf("snapshot: %w", syscall.EROFS):                                              "make the folder writable",
+		fmt.Errorf("snapshot: %w", os.ErrPermission):                                           "make the folder writable",
+		errors.New("other"): "earlier snapshots are whole",
+	} {
+		if got := saveRemedy(err); !strings.Contains(got.Error(), want) || !errors.Is(got, err) {
+			t.Errorf("%v becomes %v", err, got)
+		}
+	}
+}
+
+func TestElection(t *testing.T) {
+	var b best
+	for step, score := range []float64{math.NaN(), 1, 0.8, 0.83, 0.9, 0.85, 0.83, 0.81, 2, math.NaN()} {
+		b, _ = b.elect(step, score)
+		if want := []int{0, 1, 2, 3, 3, 3, 6, 7, 7, 7}[step]; b.step != want {
+			t.Errorf("after %d: %d, want %d", step, b.step, want)
+		}
+	}
+	if b.score != 0.8 {
+		t.Errorf("the least score is %g", b.score)
+	}
+}
+
+// The best snapshot is elected in the second half of the last phase, and the model is made of it.
+func TestBestSnapshot(t *testing.T) {
+	o := microOptions(t, speech(t, "ann", "bob"))
+	o.Set = append(o.Set, "validEvery=1")
+	if err := Run(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	run := runFolder{o.RunDir}
+	records, err := readMetrics(run.path("metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := best{}
+	for _, m := range records {
+		if _, ok := m.Metrics["valid_colour"]; !ok || m.Step+1 < 6 {
+			continue
+		}
+		score := float64(m.Metrics["valid_colour"]) + float64(m.Metrics["valid_spread"]) + float64(m.Metrics["valid_cycle"])
+		want, _ = want.elect(m.Step+1, score)
+	}
+	vars, b, err := run.loadBest()
+	if err != nil || b.step != want.step || vars == nil {
+		t.Fatalf("best snapshot %+v, %v, want %+v", b, err, want)
+	}
+	if vars, _, err = mlx.ReadSnapshot(run.snapshotPath(6)); err != nil {
+		t.Fatal(err)
+	}
+	want.step = 6 // as if it had got worse afterwards
+	if err := run.saveBest(vars, want); err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(o.RunDir, "model.safetensors")
+	m, err := gan.Load(path)
+	if err != nil || m.Trained.Steps != want.step {
+		t.Errorf("the model is of step %d, %v, want %d", m.Trained.Steps, err, want.step)
+	}
+	data, _, err := vars.Get(mlx.GroupEMA, "gen.out.w")
+	if err != nil || !slices.Equal(data, m.Tensor("gen.out.w")) {
+		t.Error("the model's weights are not the best snapshot's")
+	}
+	if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Last: true}); err != nil {
+		t.Fatal(err)
+	}
+	if m, err = gan.Load(path); err != nil || m.Trained.Steps != 9 {
+		t.Errorf("with Last the model is of step %d, %v", m.Trained.Steps, err)
+	}
+	// A best snapshot that is broken costs nothing but itself.
+	if err := os.Truncate(run.bestPath(), 100); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Stderr: &said}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(said.String(), "no longer counts as the best") {
+		t.Errorf("nothing is said of a broken best snapshot:\n%s", said.String())
+	}
+}
+
+func TestBlame(t *testing.T) {
+	batch := func(names ...string) *corpus.Batch {
+		b := &corpus.Batch{}
+		for _, n := range names {
+			b.Files = append(b.Files, []string{n, "/x/always.wav"})
+			b.X, b.Same, b.Ref, b.Ref2 = append(b.X, 1, 2), append(b.Same, 1), append(b.Ref, 1), append(b.Ref2, 1)
+			b.F0, b.LogEnergy = append(b.F0, 100), append(b.LogEnergy, -3)
+		}
+		return b
+	}
+	var b blame
+	for i := range 4 {
+		if got := b.add(batch(fmt.Sprintf("/x/%d.wav", i), fmt.Sprintf("/x/other%d.wav", i))); got != "" {
+			t.Errorf("sound values are blamed: %q", got)
+		}
+	}
+	if got := b.often(); !strings.Contains(got, "always.wav") || strings.Contains(got, "other") {
+		t.Errorf("often: %q", got)
+	}
+	wild := batch("/x/good.wav", "/x/bad.wav")
+	wild.X[2] = 1e9
+	if got := b.add(wild); !strings.Contains(got, "bad.wav") || strings.Contains(got, "good.wav") {
+		t.Errorf("blames %q", got)
+	}
+}
+
+func TestCostGrows(t *testing.T) {
+	last := cost{}
+	for _, preset := range []string{"tiny", "small", "medium", "live", "hq"} {
+		c, err := DefaultConfig(preset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := c.stepCost(4, false, false)
+		if !(k.warmUp > last.warmUp && k.star > 2*k.warmUp && k.bytes > last.bytes && k.bytes < 200e9) {
+			t.Errorf("%s: %+v after %+v", preset, k, last)
+		}
+		if preset != "tiny" && c.expected(k, 0, "go") < 5*c.expected(k, 0, "xla-cpu") {
+			t.Errorf("%s: %v in pure Go, %v through XLA", preset, c.expected(k, 0, "go"), c.expected(k, 0, "xla-cpu"))
+		}
+		t.Logf("%s: warm-up %.2g, star %.2g operations, %.2g bytes; XLA %v, Go %v", preset, k.warmUp, k.star, k.bytes, c.expected(k, 0, "xla-cpu"), c.expected(k, 0, "go"))
+		last = k
+	}
+}
