@@ -27,7 +27,7 @@ func trainJudgeCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "judge.safetensors", Usage: "write the judge to `FILE`"},
 			&cli.StringFlag{Name: "hold-out", Usage: "`NAMES` of speakers to score and not to train on, joined by commas (default: none)"},
 			&cli.StringFlag{Name: "part", Usage: "train on `N/M`, the Nth of M parts of each speaker's recordings (default: all)"},
-			&cli.IntFlag{Name: "steps", DefaultText: "600", Usage: "train for `N` steps"},
+			&cli.IntFlag{Name: "steps", DefaultText: "450", Usage: "train for `N` steps"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of all randomness"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but errors"},

@@ -63,7 +63,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Judge: judge.DefaultConfig(),
-		Steps: 600, Batch: 32, CropFrames: 160, LearningRate: 3e-3, RampSteps: 40, WeightDecay: 1e-2, EMA: 0.99, Scale: 20, Margin: 0.2,
+		Steps: 450, Batch: 32, CropFrames: 160, LearningRate: 3e-3, RampSteps: 40, WeightDecay: 1e-2, EMA: 0.99, Scale: 20, Margin: 0.2,
 		Speeds: []float64{0.88, 1, 1.14}, VocodedShare: 0.25,
 		TiltRange: 0.3, NoiseShare: 0.6, MinSNRDB: 8, MaxSNRDB: 45, MaskShare: 0.3, MaskBands: 10, ScoreEach: 16,
 		Seed: 1, LogEvery: 20,
