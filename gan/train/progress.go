@@ -107,8 +107,9 @@ type bookkeeper struct {
 	phase    string
 	pending  []pendingStep
 
-	skipped    int // in all
-	skippedRow int // in a row
+	skipped    int  // in all
+	skippedRow int  // in a row
+	unwritten  bool // lines are waiting
 }
 
 type pendingStep struct {
@@ -135,7 +136,17 @@ func (b *bookkeeper) addValidation(step int, values []float32) error {
 	}
 	b.say.linef("step %d: held-out speech: rebuilt %.3f, through the cycle %.3f, style read back %.3f", step+1, values[0], values[1], values[2])
 	b.board.scalars([]record{m})
-	return b.log.add([]record{m})
+	b.write([]record{m})
+	return nil
+}
+
+// write appends to metrics.jsonl. A full disk must not end a run: the lines wait, and it is told once.
+func (b *bookkeeper) write(records []record) {
+	err := b.log.add(records)
+	if err != nil && !b.unwritten {
+		b.say.linef("warning: %v; the lines are written when there is room", saveRemedy(err))
+	}
+	b.unwritten = err != nil
 }
 
 // flush fetches what is pending and writes it down.
@@ -166,9 +177,7 @@ func (b *bookkeeper) flush() error {
 		return nil
 	}
 	b.board.scalars(records)
-	if err := b.log.add(records); err != nil {
-		return err
-	}
+	b.write(records)
 	if b.skippedRow >= maxSkipped {
 		name, rate := "learningRate", b.cfg.LearningRate
 		if records[len(records)-1].Step < b.cfg.WarmUpSteps() {

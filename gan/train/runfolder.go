@@ -212,8 +212,12 @@ func (m record) line() []byte {
 	return b.Bytes()
 }
 
-// metricsLog appends to metrics.jsonl.
-type metricsLog struct{ file *os.File }
+// metricsLog appends to metrics.jsonl. What cannot be written waits for the next time.
+type metricsLog struct {
+	file    *os.File
+	size    int64 // of whole lines
+	waiting []byte
+}
 
 // openMetrics opens the log and drops lines at or after step from, which a resumed run will make again.
 func (r runFolder) openMetrics(from int) (*metricsLog, error) {
@@ -240,21 +244,29 @@ func (r runFolder) openMetrics(from int) (*metricsLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	return &metricsLog{f}, nil
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("metrics: %w", err), f.Close())
+	}
+	return &metricsLog{file: f, size: info.Size()}, nil
 }
 
+// add appends records. After an error the file holds whole lines only.
 func (l *metricsLog) add(records []record) error {
-	var b bytes.Buffer
 	for _, m := range records {
-		b.Write(m.line())
+		l.waiting = append(l.waiting, m.line()...)
 	}
-	if _, err := l.file.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("metrics: %w", err)
+	if _, err := l.file.Write(l.waiting); err != nil {
+		return errors.Join(fmt.Errorf("metrics: %w", err), l.file.Truncate(l.size))
 	}
+	l.size += int64(len(l.waiting))
+	l.waiting = l.waiting[:0]
 	return nil
 }
 
-func (l *metricsLog) close() error { return l.file.Close() }
+func (l *metricsLog) close() error {
+	return errors.Join(l.add(nil), l.file.Close())
+}
 
 // readMetrics reads a metrics file up to the first line that is not whole.
 func readMetrics(path string) ([]record, error) {

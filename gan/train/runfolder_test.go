@@ -193,3 +193,30 @@ func TestOpenMetricsDropsWhatWillBeMadeAgain(t *testing.T) {
 		}
 	}
 }
+
+// Lines that cannot be written wait for the next time, and none is lost or doubled.
+func TestMetricsWait(t *testing.T) {
+	r := newRunFolder(t)
+	log, err := r.openMetrics(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := log.file
+	if log.file, err = os.Open(r.path("metrics.jsonl")); err != nil { // not for writing
+		t.Fatal(err)
+	}
+	if err := log.add([]record{{Step: 0}, {Step: 1}}); err == nil || !strings.Contains(err.Error(), "metrics") {
+		t.Errorf("error %v", err)
+	}
+	log.file.Close()
+	log.file = whole
+	if err := log.add([]record{{Step: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := read(t, r.path("metrics.jsonl")), "{\"step\":0,\"rate\":0}\n{\"step\":1,\"rate\":0}\n{\"step\":2,\"rate\":0}\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
