@@ -8,7 +8,8 @@ import (
 
 const trainDescription = `Reads a folder for each speaker, with WAV or FLAC recordings of any rate, and trains one model for all of them. Ten
 minutes of clear speech per speaker are good, one minute is enough to try. Everything about the run goes into a run
-folder: its configuration, losses, pictures and converted examples.
+folder: its configuration, losses, pictures and converted examples. A line in about.txt in a speaker's folder,
+such as "woman, US English", stays with the voice.
 
 EXAMPLES
 
@@ -24,6 +25,10 @@ EXAMPLES
    for live use, on a graphics card:
       vc train --speakers recordings --preset live --device cuda --run runs/live -o live.safetensors
 
+   add your own voice to a trained model, from five minutes of you in mine/me/*.wav; the model's voices stay as they are,
+   and need no recordings:
+      vc train --init base.safetensors --speakers mine -o with-me.safetensors
+
    Ctrl-C saves. Go on later, as if never stopped:
       vc train --run runs/live --resume
 
@@ -36,7 +41,7 @@ func trainCommand(e env) *cli.Command {
 		Usage:       "train a model on folders of recordings",
 		UsageText:   "vc train --speakers DIR -o MODEL [flags]",
 		Description: trainDescription,
-		Subcommands: []*cli.Command{trainPhonesCommand(e), trainJudgeCommand(e)},
+		Subcommands: []*cli.Command{trainPhonesCommand(e), trainJudgeCommand(e), trainVocoderCommand(e)},
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "speakers", Usage: "`DIR` with a folder per speaker, or NAME=DIR,NAME=DIR"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `MODEL` (default: model.safetensors in the run folder)"},
@@ -45,7 +50,7 @@ func trainCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
 			&cli.IntFlag{Name: "snapshot-every", DefaultText: "chosen by the preset", Usage: "save every `N` steps"},
-			&cli.StringFlag{Name: "init", Usage: "start from the weights of `MODEL`"},
+			&cli.StringFlag{Name: "init", Usage: "add the voices in --speakers to `MODEL`, whose own voices stay; takes few steps"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "chosen by the preset", Usage: "`SEED` of all randomness; the same seed gives the same run on a CPU"},
 			&cli.IntFlag{Name: "rate", Usage: "sound of `N` samples a second: 16000 or 24000, which needs recordings of that rate or more (default 16000)"},
