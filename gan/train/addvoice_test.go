@@ -85,7 +85,7 @@ func TestAddVoice(t *testing.T) {
 	before := load(t, base)
 	run := func(set ...string) *gan.Model {
 		t.Helper()
-		o := addOptions(t, base, dir, append([]string{"steps=60", "warmUpShare=0.8"}, set...)...)
+		o := addOptions(t, base, dir, append([]string{"steps=40", "warmUpShare=0.8"}, set...)...)
 		var said bytes.Buffer
 		o.Stderr = &said
 		if err := Run(context.Background(), o); err != nil {
@@ -242,6 +242,26 @@ func TestWithOldVoices(t *testing.T) {
 	}
 	if sources, _ = voiceDraws(five, 5); !slices.Equal(sources, []int{0, 1, 2, 3, 4, 5, 5, 5, 5, 5}) {
 		t.Errorf("a new voice beside five old ones is drawn from %v", sources)
+	}
+}
+
+// Fewer and cheaper steps than training from the start, on every preset.
+func TestAddVoiceCost(t *testing.T) {
+	for _, preset := range gan.Presets() {
+		c, err := DefaultConfig(preset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		add := c.forAddedVoices()
+		if err := add.Validate(); err != nil {
+			t.Error(err)
+		}
+		whole := c.expected(c.stepCost(4, false, false), 0, "xla-cpu")
+		part := add.expected(add.stepCost(5, false, false), 0, "xla-cpu")
+		t.Logf("%s: %v to train, %v to add a voice", preset, whole.Round(1e9), part.Round(1e9))
+		if 2*part > whole && preset != "tiny" {
+			t.Errorf("%s: adding a voice takes %v, training %v", preset, part, whole)
+		}
 	}
 }
 

@@ -205,6 +205,15 @@ func (e *engine) scoreVoice(batch *corpus.Batch) ([]float32, error) {
 	return results{validMetrics, out}.fetch(), nil
 }
 
+// voiceCost is the operations of a step without D and of one with it, see stepCost: the old model's pass, three of G, whose
+// encoder takes no gradient, and E's.
+func (c Config) voiceCost(g, body, style forward) (alone, judged float64) {
+	b := 2 * float64(c.Batch)
+	decoder := float64(c.GAN.DecoderBlocks) / float64(c.GAN.EncoderBlocks+c.GAN.DecoderBlocks)
+	alone = b * (g.macs + 3*g.macs*(1+2*decoder) + style.macs)
+	return alone, alone + b*(2*body.macs+2*g.macs+style.macs+9*body.macs)
+}
+
 // oldStyles are the stored styles of the model that the run began with, [old speakers*styleDim].
 func (e *engine) oldStyles() ([]float32, error) {
 	if e.stored == nil {

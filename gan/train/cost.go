@@ -73,6 +73,9 @@ func (c Config) stepCost(speakers int, phones, native bool) cost {
 	discriminator := b * (g.macs + style.macs/2 + 9*body.macs)
 	generator := b * (3*2.5*g.macs + g.macs + (3+3)*body.macs + style.macs + (2+2)*body.macs + 3*p.macs)
 	k.star = discriminator + generator
+	if c.AddVoice.On {
+		k.warmUp, k.star = c.voiceCost(g, body, style)
+	}
 
 	kept := g.times(3).plus(body.times(4)).plus(p)
 	kept.kept = max(kept.kept, body.kept*3)
