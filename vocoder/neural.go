@@ -28,6 +28,7 @@ type Neural struct {
 	sin, cos         []float32 // [Bins] scratch
 	points           []float32 // [NFFT]
 	settled          []float64 // [Hop] what the newest frame has settled
+	polish           polisher
 
 	steps   int // frames received, and silence in their place while flushing
 	frames  int // frames received
@@ -43,15 +44,32 @@ const maxLogGain = 5
 
 // NewStream makes a stream over the weights. The noise in the voice depends on nothing but seed.
 func (n *Net) NewStream(seed uint64) *Neural {
-	source, err := NewNetSource(n.cfg.Features, seed)
+	s, err := n.NewPolishedStream(seed, 0)
 	if err != nil {
 		panic(err) // NewNet has tried
+	}
+	return s
+}
+
+// NewPolishedStream is NewStream with so many passes more over the result, as those of NewPolishedSourceFilter. It is an
+// error if passes is negative or absurd.
+func (n *Net) NewPolishedStream(seed uint64, passes int) (*Neural, error) {
+	source, err := NewNetSource(n.cfg.Features, seed)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := newBandFilter(n.cfg.Features)
+	if err != nil {
+		return nil, err
 	}
 	cfg := n.cfg.Features
 	bins := cfg.Bins()
 	s := &Neural{
 		net: n, source: source, fft: simd.NewFFT(cfg.NFFT), sum: newOverlapAdd(cfg, source.source.stft.Window()),
 		sounds: make([]bool, neuralBlock), settled: make([]float64, cfg.Hop),
+	}
+	if s.polish, err = newPolisher(cfg, filter, passes); err != nil {
+		return nil, err
 	}
 	nn.NewArena(func(a *nn.Arena) {
 		s.state = newNetState(a, n.cfg, neuralBlock)
@@ -61,18 +79,19 @@ func (n *Net) NewStream(seed uint64) *Neural {
 		s.points = a.Take(cfg.NFFT)
 	})
 	s.Reset()
-	return s
+	return s, nil
 }
 
-// Latency is how many samples the output lags behind the frames, WinLength/2: after frame t, once the stream is under
-// way, samples up to (t+1)*Hop-Latency have been given out.
-func (s *Neural) Latency() int { return s.net.cfg.Features.WinLength / 2 }
+// Latency is how many samples the output lags behind the frames: after frame t, once the stream is under way, samples up
+// to (t+1)*Hop-Latency have been given out. It is WinLength/2 and, for each pass, twice the hop at the usual settings.
+func (s *Neural) Latency() int { return s.polish.latency }
 
 // Reset forgets the stream, for the next one, whose noise is the same again.
 func (s *Neural) Reset() {
 	s.source.Reset()
 	s.state.reset()
-	s.sum.reset(s.Latency())
+	s.sum.reset(s.net.cfg.Features.WinLength / 2)
+	s.polish.reset()
 	s.steps, s.frames, s.samples = 0, 0, 0
 }
 
@@ -130,7 +149,10 @@ func (s *Neural) block(dst, logMel, f0 []float32) []float32 {
 		}, logMel[t*mels:(t+1)*mels], hz, nil)
 	}
 	s.net.forward(s.out, s.in, len(f0), &s.state)
-	for t := range f0 {
+	for t, hz := range f0 {
+		want := s.polish.slot(s.steps)
+		s.source.mel.wanted(want.mel, logMel[t*mels:(t+1)*mels])
+		want.f0 = plausibleF0(float64(hz), c.Features)
 		s.frames++
 		s.sum.count()
 		if s.sounds[t] {
@@ -185,6 +207,7 @@ func (s *Neural) filter(gain, phase, spec []float32) {
 func (s *Neural) step(dst []float32) []float32 {
 	s.steps++
 	s.sum.advance(s.settled)
+	s.polish.run(s.settled, s.steps, s.frames)
 	for i := max(0, s.Latency()-(s.steps-1)*len(s.settled)); i < len(s.settled); i++ {
 		dst = append(dst, fullScale(s.settled[i]))
 		s.samples++

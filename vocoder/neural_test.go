@@ -417,3 +417,58 @@ func BenchmarkNeural(b *testing.B) {
 		}
 	}
 }
+
+// Passes bring the mel bands nearer to the wanted ones; any chunking still gives the same bits, and Latency is the truth.
+func TestPolishedNeural(t *testing.T) {
+	cfg := features.DefaultConfig()
+	net := RandomNet(netConfig(t, "tiny", cfg), 4)
+	x := make([]float32, 60*cfg.Hop)
+	for i := range x {
+		x[i] = float32(0.2*math.Sin(2*math.Pi*150*float64(i)/16000) + 0.1*math.Sin(2*math.Pi*900*float64(i)/16000))
+	}
+	f, err := features.Extract(cfg, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	distance := func(y []float32) float64 {
+		g, err := features.Extract(cfg, y)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sum float64
+		for i := range f.LogMel {
+			sum += math.Abs(float64(f.LogMel[i] - g.LogMel[i]))
+		}
+		return sum / float64(len(f.LogMel))
+	}
+	last := math.Inf(1)
+	for _, passes := range []int{0, 1, 3} {
+		s, err := net.NewPolishedStream(1, passes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := cfg.WinLength/2 + 2*cfg.Hop*passes; s.Latency() != want {
+			t.Errorf("%d passes: latency %d samples, want %d", passes, s.Latency(), want)
+		}
+		whole := s.FlushTo(s.Process(nil, f.LogMel, f.F0), len(x))
+		var pieces []float32
+		for at := 0; at < f.Len(); at += 7 {
+			end := min(at+7, f.Len())
+			pieces = s.Process(pieces, f.LogMel[at*cfg.NMels:end*cfg.NMels], f.F0[at:end])
+			if want := max(0, end*cfg.Hop-s.Latency()); len(pieces) != want {
+				t.Fatalf("%d passes: %d samples after %d frames, want %d", passes, len(pieces), end, want)
+			}
+		}
+		if pieces = s.FlushTo(pieces, len(x)); !slices.Equal(whole, pieces) {
+			t.Errorf("%d passes: chunks make a difference", passes)
+		}
+		d := distance(whole)
+		if d >= last {
+			t.Errorf("%d passes: log-mel off by %g, by %g with fewer", passes, d, last)
+		}
+		last = d
+	}
+	if _, err := net.NewPolishedStream(1, -1); err == nil {
+		t.Error("-1 passes: no error")
+	}
+}

@@ -21,21 +21,12 @@ type SourceFilter struct {
 	source *excitation
 	filter *bandFilter
 	sum    overlapAdd
-	passes []polishPass
+	polish polisher
+	out    []float64 // [Hop] scratch: what the last stage has settled
 
-	kept []wantedFrame // ring of the frames that a pass may still need
-	out  []float64     // [Hop] scratch: what the last stage has settled
-
-	latency int // samples
 	steps   int // frames received, and silence in their place while flushing
 	frames  int // frames received
 	samples int // samples given out
-}
-
-// wantedFrame is what a frame is to sound like.
-type wantedFrame struct {
-	mel []float64 // [NMels] magnitudes
-	f0  float64   // Hz, 0 where unvoiced
 }
 
 // Refinements of a new frame against those before it, as in RTISI. Voiced frames get fewer: forcing the magnitudes upon
@@ -44,9 +35,6 @@ const (
 	voicedRefinements   = 2
 	unvoicedRefinements = 4
 )
-
-// maxPasses bounds the memory and the latency of passes.
-const maxPasses = 64
 
 // NewSourceFilter makes a SourceFilter at the beginning of a stream. The noise depends on nothing but seed. It is an
 // error if cfg is not valid.
@@ -61,26 +49,16 @@ func NewPolishedSourceFilter(cfg features.Config, seed uint64, passes int) (*Sou
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("vocoder: %w", err)
 	}
-	if passes < 0 || passes > maxPasses {
-		return nil, fmt.Errorf("vocoder: source filter of %d passes, want 0 to %d", passes, maxPasses)
-	}
 	filter, err := newBandFilter(cfg)
 	if err != nil {
 		return nil, err
 	}
 	s := &SourceFilter{
 		cfg: cfg, filter: filter, source: newExcitation(cfg, filter.stft, seed), sum: newOverlapAdd(cfg, filter.stft.Window()),
-		passes: make([]polishPass, passes), out: make([]float64, cfg.Hop), latency: cfg.WinLength / 2,
+		out: make([]float64, cfg.Hop),
 	}
-	kept := 1
-	for i := range s.passes {
-		s.passes[i] = newPolishPass(cfg, filter.stft.Window(), s.latency)
-		s.latency = s.passes[i].latency(cfg)
-		kept = s.passes[i].delay
-	}
-	s.kept = make([]wantedFrame, kept)
-	for i := range s.kept {
-		s.kept[i].mel = make([]float64, cfg.NMels)
+	if s.polish, err = newPolisher(cfg, filter, passes); err != nil {
+		return nil, err
 	}
 	s.Reset()
 	return s, nil
@@ -88,15 +66,13 @@ func NewPolishedSourceFilter(cfg features.Config, seed uint64, passes int) (*Sou
 
 // Latency is how many samples the output lags behind the frames: after frame t, once the stream is under way, samples
 // up to (t+1)*Hop-Latency have been given out. It is WinLength/2 and, for each pass, twice the hop at the usual settings.
-func (s *SourceFilter) Latency() int { return s.latency }
+func (s *SourceFilter) Latency() int { return s.polish.latency }
 
 // Reset forgets the stream, for the next one, whose noise is the same again.
 func (s *SourceFilter) Reset() {
 	s.source.reset()
 	s.sum.reset(s.cfg.WinLength / 2)
-	for i := range s.passes {
-		s.passes[i].reset(s.cfg)
-	}
+	s.polish.reset()
 	s.steps, s.frames, s.samples = 0, 0, 0
 }
 
@@ -110,7 +86,7 @@ func (s *SourceFilter) Process(dst, logMel, f0 []float32) []float32 {
 		panic(fmt.Sprintf("vocoder: log-mel of %d values for %d F0s, want %d bands each", len(logMel), len(f0), n))
 	}
 	for t, hz := range f0 {
-		frame := &s.kept[s.steps%len(s.kept)]
+		frame := s.polish.slot(s.steps)
 		s.filter.mel.wanted(frame.mel, logMel[t*n:(t+1)*n])
 		frame.f0 = plausibleF0(float64(hz), s.cfg)
 		s.frames++
@@ -179,15 +155,8 @@ func (s *SourceFilter) voice(want wantedFrame) {
 func (s *SourceFilter) step(dst []float32) []float32 {
 	s.steps++
 	s.sum.advance(s.out)
-	for i := range s.passes {
-		p := &s.passes[i]
-		p.push(s.out)
-		if t := s.steps - p.delay; t >= 0 && t < s.frames {
-			p.polish(s.filter, s.kept[t%len(s.kept)])
-		}
-		p.sum.advance(s.out)
-	}
-	for i := max(0, s.latency-(s.steps-1)*s.cfg.Hop); i < len(s.out); i++ {
+	s.polish.run(s.out, s.steps, s.frames)
+	for i := max(0, s.polish.latency-(s.steps-1)*s.cfg.Hop); i < len(s.out); i++ {
 		dst = append(dst, float32(math.Min(math.Max(s.out[i], -1), 1)))
 		s.samples++
 	}

@@ -44,7 +44,7 @@ func vocodeCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`, \"-\" is standard output (default: IN-VOCODER.wav beside the input)"},
 			vocoderFlag(),
 			&cli.StringFlag{Name: "net", Usage: "weights of the neural vocoder: a `FILE` of one, or a voice model that has its own (default: the program's)"},
-			&cli.IntFlag{Name: "iterations", DefaultText: "as many as are good for recordings", Usage: "`N` iterations of griffin-lim, or of rtisi per frame, or passes of source-filter"},
+			&cli.IntFlag{Name: "iterations", DefaultText: "as many as are good for recordings", Usage: "`N` iterations of griffin-lim, or of rtisi per frame, or passes of neural and source-filter"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of the noise in the voice"},
 			&cli.StringFlag{Name: "png", Usage: "draw spectrograms of recording and copy into `FILE`.png"},
 			&cli.BoolFlag{Name: "compare", DisableDefaultText: true, Usage: "print a table of scores of every vocoder, or of the one that --vocoder names; folders are searched"},

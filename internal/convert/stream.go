@@ -13,7 +13,7 @@ type StreamOptions struct {
 	InputRate, OutputRate int     // Hz
 	LookAhead             int     // frames that the generator waits for, 0 to the model's StemFuture
 	Vocoder               Vocoder // one of LiveVocoders; "" means as in Options
-	VocoderPasses         int     // of SourceFilter, two frames of latency each
+	VocoderPasses         int     // of Neural and SourceFilter, two frames of latency each
 	VocoderLookAhead      int     // of RTISI, frames that it waits for
 	VocoderIterations     int     // of RTISI, per frame
 	PitchSemitones        float64 // added to the target's pitch

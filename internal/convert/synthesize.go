@@ -12,7 +12,7 @@ import (
 
 const (
 	griffinLimIterations = 32
-	sourceFilterPasses   = 3 // none or fewer in streams, where they cost latency
+	polishingPasses      = 3 // none or fewer in streams, where they cost latency
 	rtisiLookAhead       = 3 // frames, likewise
 	rtisiIterations      = 8
 	chunkFrames          = 96
@@ -29,7 +29,7 @@ type SynthesisOptions struct {
 	Vocoder    Vocoder      // "" means Neural if there is a Net for the frames, else SourceFilter
 	Net        *vocoder.Net // of Neural; nil means BaseNet
 	Seed       uint64       // of the noise in Neural and SourceFilter; 0 means the one that a Converter uses
-	Iterations int          // of GriffinLim, of RTISI per frame, or passes of SourceFilter; 0 means as many as are good for recordings
+	Iterations int          // of GriffinLim, of RTISI per frame, or passes of Neural and SourceFilter; 0 means as many as are good for recordings
 	Threads    int          // cores to use at most, by GriffinLim; 0 means one
 }
 
@@ -94,7 +94,7 @@ func (s *Synthesizer) iterations(usual int) int {
 
 func (s *Synthesizer) maker() frameMaker {
 	return frameMaker{
-		cfg: s.cfg, vocoder: s.o.Vocoder, net: s.o.Net, seed: s.o.Seed, passes: s.iterations(sourceFilterPasses),
+		cfg: s.cfg, vocoder: s.o.Vocoder, net: s.o.Net, seed: s.o.Seed, passes: s.iterations(polishingPasses),
 		lookAhead: rtisiLookAhead, iterations: s.iterations(rtisiIterations),
 	}
 }

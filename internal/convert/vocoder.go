@@ -156,14 +156,14 @@ type frameMaker struct {
 	net     *vocoder.Net // of Neural
 	seed    uint64       // of Neural and SourceFilter
 
-	passes                int // of SourceFilter
+	passes                int // of Neural and SourceFilter
 	lookAhead, iterations int // of RTISI
 }
 
 func (o frameMaker) make() (FrameVocoder, error) {
 	switch o.vocoder {
 	case Neural:
-		return o.net.NewStream(o.seed), nil
+		return o.net.NewPolishedStream(o.seed, o.passes)
 	case SourceFilter:
 		return vocoder.NewPolishedSourceFilter(o.cfg, o.seed, o.passes)
 	case RTISI:
