@@ -44,7 +44,7 @@ func trainVocoderCommand(e env) *cli.Command {
 			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
 			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
 			&cli.StringFlag{Name: "init", Usage: "start from the vocoder in `FILE`"},
-			&cli.StringFlag{Name: "mels-from", Usage: "learn from the mels that the voice `MODEL` rebuilds of each recording"},
+			&cli.StringFlag{Name: "mels-from", Usage: "learn half of the time from the mels that the voice `MODEL` rebuilds of each recording"},
 			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},

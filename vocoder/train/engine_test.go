@@ -109,7 +109,7 @@ func TestParity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.crop(out, newSteering(cfg, 0), source, u, 0, 0, seed, 0)
+	b.crop(out, newSteering(cfg, 0), source, u, u.frames.LogMel, 0, 0, seed, 0)
 
 	e := newEngine(c, openGo(t), false, vars)
 	got, err := e.run("sing", e.sing, e.tensorsOf(out)[:3]...)

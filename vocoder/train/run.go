@@ -29,7 +29,7 @@ type Options struct {
 	Seed     uint64
 
 	Init     string   // a vocoder to start from
-	Mels     MelMaker // log-mels to learn from in place of the recordings' own; nil for theirs
+	Mels     MelMaker // log-mels to learn from beside the recordings' own; nil for none
 	MelsFrom string   // where those come from, for the record
 
 	Output  string // the vocoder; empty for vocoder.safetensors in the run folder

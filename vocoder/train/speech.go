@@ -23,11 +23,12 @@ type utterance struct {
 	speaker int
 	path    string
 	frames  features.Frames
+	made    []float32 // log-mel of a MelMaker, like frames.LogMel; nil without one
 	sound   []float32
 }
 
-// MelMaker gives the log-mel [frames*nMels] that a vocoder is to learn from in place of a recording's own, such as a
-// generator's rebuilding of it. It is called by several goroutines at once.
+// MelMaker gives the log-mel [frames*nMels] that a vocoder is to learn from beside a recording's own, such as a generator's
+// rebuilding of it. It is called by several goroutines at once.
 type MelMaker func(speaker string, f features.Frames) ([]float32, error)
 
 // speech is what a vocoder learns from.
@@ -115,13 +116,13 @@ func soundOf(u corpus.Utterance, set *corpus.Set, mels MelMaker, cfg features.Co
 	}
 	sound := make([]float32, u.Frames.Len()*cfg.Hop)
 	copy(sound, x[min(u.Start*cfg.Hop, len(x)):])
-	frames := u.Frames
+	own := utterance{speaker: u.Speaker, path: u.Path, frames: u.Frames, sound: sound}
 	if mels != nil {
-		if frames.LogMel, err = mels(set.Speakers[u.Speaker].Name, u.Frames); err != nil {
+		if own.made, err = mels(set.Speakers[u.Speaker].Name, u.Frames); err != nil {
 			return utterance{}, fmt.Errorf("%s: %w", u.Path, err)
 		}
 	}
-	return utterance{speaker: u.Speaker, path: u.Path, frames: frames, sound: sound}, nil
+	return own, nil
 }
 
 // batch is one step's input.
@@ -164,6 +165,7 @@ func (b *batcher) at(step int) *batch {
 		from     int
 		gain     float32
 		seed     uint64
+		made     bool // take the MelMaker's log-mel
 		batchRow int
 	}
 	crops := make(chan crop, c.Batch)
@@ -171,7 +173,9 @@ func (b *batcher) at(step int) *batch {
 		at := r.IntN(b.ends[len(b.ends)-1])
 		k := sort.SearchInts(b.ends, at+1)
 		u := b.us[k]
-		crops <- crop{u, b.ends[k] - 1 - at, float32((2*r.Float64() - 1) * c.GainDB * math.Ln10 / 20), r.Uint64(), i}
+		p := crop{u: u, from: b.ends[k] - 1 - at, gain: float32((2*r.Float64() - 1) * c.GainDB * math.Ln10 / 20), seed: r.Uint64(), batchRow: i}
+		p.made = u.made != nil && r.Float64() < c.MelsShare
+		crops <- p
 	}
 	close(crops)
 	var wait sync.WaitGroup
@@ -185,7 +189,11 @@ func (b *batcher) at(step int) *batch {
 			}
 			s := newSteering(cfg, c.Steer)
 			for p := range crops {
-				b.crop(out, s, source, p.u, p.from, p.gain, p.seed, p.batchRow)
+				mels := p.u.frames.LogMel
+				if p.made {
+					mels = p.u.made
+				}
+				b.crop(out, s, source, p.u, mels, p.from, p.gain, p.seed, p.batchRow)
 			}
 		}()
 	}
@@ -193,8 +201,8 @@ func (b *batcher) at(step int) *batch {
 	return out
 }
 
-// crop fills row i with a stretch of u. Its level changes by gain nepers, in the sound and, exactly, in the log-mel.
-func (b *batcher) crop(out *batch, s *steering, source *vocoder.NetSource, u utterance, from int, gain float32, seed uint64, i int) {
+// crop fills row i with a stretch of u that is to be made of mels. Its level changes by gain nepers, in the sound and, exactly, in the log-mel.
+func (b *batcher) crop(out *batch, s *steering, source *vocoder.NetSource, u utterance, mels []float32, from int, gain float32, seed uint64, i int) {
 	c, cfg := b.cfg, b.cfg.Net.Features
 	n, inputs, bins := c.CropFrames, c.Net.Inputs(), cfg.Bins()
 	source.Restart(seed)
@@ -203,7 +211,7 @@ func (b *batcher) crop(out *batch, s *steering, source *vocoder.NetSource, u utt
 	floor, shift := cfg.NormalizeMel(0), gain/float32(cfg.MelScale)
 	for t := range n {
 		f0 := u.frames.F0[from+t]
-		for m, v := range u.frames.Mel(from + t) {
+		for m, v := range mels[(from+t)*cfg.NMels : (from+t+1)*cfg.NMels] {
 			mel[m] = floor
 			if v > floor {
 				mel[m] = max(v+shift, floor)
