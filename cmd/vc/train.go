@@ -27,7 +27,7 @@ EXAMPLES
 
    add your own voice to a trained model, from five minutes of you in mine/me/*.wav; the model's voices stay as they are,
    and need no recordings:
-      vc train --init base.safetensors --speakers mine -o with-me.safetensors
+      vc train --init base --speakers mine -o with-me.safetensors
 
    Ctrl-C saves. Go on later, as if never stopped:
       vc train --run runs/live --resume
@@ -45,19 +45,19 @@ func trainCommand(e env) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "speakers", Usage: "`DIR` with a folder per speaker, or NAME=DIR,NAME=DIR"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `MODEL` (default: model.safetensors in the run folder)"},
-			&cli.StringFlag{Name: "preset", Usage: "`SIZE` of the networks: tiny (a try), small, live (calls), hq (files); default live"},
+			&cli.StringFlag{Name: "preset", Usage: "`SIZE` of the networks: tiny (a try), small, medium (on a CPU), live, hq (on a graphics card); default medium, which is what the program's own voices have"},
 			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
 			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
 			&cli.IntFlag{Name: "snapshot-every", DefaultText: "chosen by the preset", Usage: "save every `N` steps"},
-			&cli.StringFlag{Name: "init", Usage: "add the voices in --speakers to `MODEL`, whose own voices stay; takes few steps"},
+			&cli.StringFlag{Name: "init", Usage: "add the voices in --speakers to `MODEL`, whose own voices stay, or to base, the one in the program; takes few steps"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "chosen by the preset", Usage: "`SEED` of all randomness; the same seed gives the same run on a CPU"},
 			&cli.IntFlag{Name: "rate", Usage: "sound of `N` samples a second: 16000 or 24000, which needs recordings of that rate or more (default 16000)"},
 			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
 			&cli.StringFlag{Name: "config", Usage: "JSON `FILE` with settings that replace the preset's"},
 			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` replaces one setting; may be given again"},
-			&cli.StringFlag{Name: "phones", Usage: "`FILE` of the phone classifier, for the content loss"},
+			&cli.StringFlag{Name: "phones", Usage: "`FILE` of the phone network that keeps the words, or none (default: the one in the program, where it fits the preset)"},
 			&cli.BoolFlag{Name: "last", DisableDefaultText: true, Usage: "make the model of the last step, not of the best snapshot by held-out speech"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
 		},

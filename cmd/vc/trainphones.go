@@ -33,7 +33,7 @@ func trainPhonesCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "speakers", Usage: "`DIR` with a folder per speaker, or NAME=DIR,NAME=DIR"},
 			&cli.StringFlag{Name: "labels", Usage: "`DIR` with the phone times, SPEAKER.tsv"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "phones.safetensors", Usage: "write the network to `FILE`"},
-			&cli.StringFlag{Name: "preset", Usage: "`SIZE` of the model that it is for: tiny, small, medium, live or hq; default live"},
+			&cli.StringFlag{Name: "preset", Usage: "`SIZE` of the model that it is for: tiny, small, medium, live or hq; default medium"},
 			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
 			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
 			&cli.StringFlag{Name: "hold-out", Usage: "`NAMES` of speakers to score and not to train on, joined by commas (default: none)"},

@@ -8,7 +8,7 @@ import (
 // Options are the flags of `vc train`. Zero values leave the preset's settings alone.
 type Options struct {
 	Speakers      string   // folder with a folder per speaker, or name=folder,name=folder
-	Preset        string   // tiny, small, medium, live or hq; empty for live
+	Preset        string   // tiny, small, medium, live or hq; empty for medium
 	ConfigFile    string   // JSON with settings that replace the preset's
 	Set           []string // name=value, each replacing one setting
 	Steps         int
@@ -21,7 +21,7 @@ type Options struct {
 	Resume  bool   // go on with the run in RunDir
 	Output  string // model file; empty for model.safetensors in the run folder
 	Init    string // model to add the voices to
-	Phones  string // phone network for the content loss
+	Phones  string // phone network for the content loss; base or, if it fits, empty for the program's own; none for none
 	Device  string // see mlx.FindDevice
 	Quiet   bool
 	Stderr  io.Writer

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,35 +49,39 @@ func isEncoder(name string) bool {
 	return false
 }
 
+// phonesHeader is what a phone network's file says of itself: whose encoder it is like, and its features.
+func phonesHeader(f *safetensors.File) (own gan.Config, input features.Config, err error) {
+	text, ok := f.Metadata()[phonesConfigKey]
+	if !ok {
+		return own, input, fmt.Errorf("not a phone network (its header has no %s)", phonesConfigKey)
+	}
+	if err := json.Unmarshal([]byte(text), &own); err != nil {
+		return own, input, err
+	}
+	if err := json.Unmarshal([]byte(f.Metadata()[phonesFeaturesKey]), &input); err != nil {
+		return own, input, fmt.Errorf("the header's %s: %w", phonesFeaturesKey, err)
+	}
+	return own, input, nil
+}
+
+// encoderOfPhones lists P's weights without its head: the content loss needs the hidden layer only.
+func encoderOfPhones(c gan.Config) []gan.Param {
+	return slices.DeleteFunc(PhoneParams(c, 0), func(p gan.Param) bool { return strings.HasPrefix(p.Name, "pho.head.") })
+}
+
 // loadPhones adds P's weights to a run and, if start is set, makes G's encoder begin as P.
 func loadPhones(vars *mlx.Vars, cfg Config, path string, start bool) error {
-	f, err := safetensors.ReadFile(path)
+	f, err := openPhones(path)
 	if err != nil {
 		return fmt.Errorf("--phones: %w", err)
 	}
-	text, ok := f.Metadata()[phonesConfigKey]
-	if !ok {
-		return fmt.Errorf("--phones: %s is not a phone network (its header has no %s)", path, phonesConfigKey)
-	}
-	var own gan.Config
-	if err := json.Unmarshal([]byte(text), &own); err != nil {
+	if err := fitsPhones(f, cfg); err != nil {
 		return fmt.Errorf("--phones: %s: %w", path, err)
 	}
-	var input features.Config
-	if err := json.Unmarshal([]byte(f.Metadata()[phonesFeaturesKey]), &input); err != nil {
-		return fmt.Errorf("--phones: %s: the header's %s: %w", path, phonesFeaturesKey, err)
-	}
-	if input != cfg.Features {
-		return fmt.Errorf("--phones: %s was trained on features %+v, this run has %+v: train it anew with `vc train phones`", path, input, cfg.Features)
-	}
-	for _, p := range PhoneParams(cfg.GAN, 0) {
-		if strings.HasPrefix(p.Name, "pho.head.") {
-			continue // the content loss needs the hidden layer only
-		}
+	for _, p := range encoderOfPhones(cfg.GAN) {
 		data, err := f.Tensor(p.Name, p.Shape...)
 		if err != nil {
-			return fmt.Errorf("--phones: %s: %w (a phone network must have the width and blocks of the encoder: it was made for %d wide, %d blocks, bottleneck %d)",
-				path, err, own.Width, own.EncoderBlocks, own.Bottleneck)
+			return fmt.Errorf("--phones: %s: %w", path, err)
 		}
 		if err := vars.Set(mlx.GroupWeights, p.Name, p.Shape, data); err != nil {
 			return err

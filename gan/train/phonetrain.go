@@ -82,7 +82,7 @@ func (p *phoneTrainer) run(ctx context.Context) (err error) {
 func (p *phoneTrainer) configure() error {
 	preset := p.o.Preset
 	if preset == "" {
-		preset = "live"
+		preset = "medium"
 	}
 	cfg, err := DefaultPhoneConfig(preset)
 	if err != nil {

@@ -16,7 +16,7 @@ type PhoneOptions struct {
 	Speakers string   // folder with a folder per speaker, or name=folder,name=folder
 	Labels   string   // folder with SPEAKER.tsv, see corpus.FindPhoneLabels
 	HoldOut  []string // speakers that are scored and not trained on
-	Preset   string   // tiny, small, medium, live or hq: P has the form of that G's encoder; empty for live
+	Preset   string   // tiny, small, medium, live or hq: P has the form of that G's encoder; empty for medium
 	Set      []string // name=value, each replacing one setting of PhoneConfig
 	Steps    int
 	Batch    int

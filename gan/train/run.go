@@ -147,7 +147,7 @@ func (r *runner) configure() error {
 		var m *gan.Model
 		if o.Init != "" {
 			var err error
-			if m, err = gan.Load(o.Init); err != nil {
+			if m, err = openModel(o.Init); err != nil {
 				return fmt.Errorf("--init: %w", err)
 			}
 			if _, err := gan.Preset(m.Trained.Preset); preset == "" && err == nil {
@@ -155,7 +155,7 @@ func (r *runner) configure() error {
 			}
 		}
 		if preset == "" {
-			preset = "live"
+			preset = "medium"
 		}
 		cfg, err := DefaultConfig(preset)
 		if err != nil {
@@ -182,6 +182,15 @@ func (r *runner) configure() error {
 	}
 	if err := r.override(); err != nil {
 		return err
+	}
+	switch {
+	case o.Resume:
+	case o.Phones == noneAtAll:
+		r.req.Phones = ""
+	case o.Phones == "" && o.Init == "":
+		if r.req.Phones = usualPhones(r.req.Config); r.req.Phones != "" {
+			r.say.linef("the words are kept by the phone network that comes with the program (--phones none leaves it out)")
+		}
 	}
 	if r.req.Config.AddVoice.On && len(r.req.Voices) == 0 {
 		return fmt.Errorf("addVoice.on adds voices to a model: name the model with --init")
@@ -345,7 +354,7 @@ func (r *runner) freshWeights() (*mlx.Vars, error) {
 	cfg := r.req.Config
 	vars := mlx.NewVars()
 	if r.req.Init != "" {
-		m, err := gan.Load(r.req.Init)
+		m, err := openModel(r.req.Init)
 		if err != nil {
 			return nil, fmt.Errorf("--init: %w", err)
 		}

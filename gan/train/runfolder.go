@@ -87,7 +87,7 @@ func (r runFolder) create() error {
 func (q request) withWholePaths() (request, error) {
 	q.Speakers = corpus.AbsoluteSpec(q.Speakers)
 	for _, path := range []*string{&q.Output, &q.Init, &q.Phones} {
-		if *path == "" {
+		if *path == "" || *path == builtIn {
 			continue
 		}
 		whole, err := filepath.Abs(*path)

@@ -1,0 +1,69 @@
+package train
+
+import (
+	"fmt"
+
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/base"
+	"github.com/starvc/vc/internal/safetensors"
+)
+
+// What comes with the program can be named in place of a file.
+const (
+	builtIn   = "base" // --init base, --phones base; a file of that name is ./base
+	noneAtAll = "none" // --phones none
+)
+
+// openModel reads a model to start from.
+func openModel(path string) (*gan.Model, error) {
+	if path != builtIn {
+		return gan.Load(path)
+	}
+	r, err := base.Open(base.Voices)
+	if err != nil {
+		return nil, err
+	}
+	return gan.Read(r)
+}
+
+// openPhones reads a phone network.
+func openPhones(path string) (*safetensors.File, error) {
+	if path != builtIn {
+		return safetensors.ReadFile(path)
+	}
+	r, err := base.Open(base.Phones)
+	if err != nil {
+		return nil, err
+	}
+	return safetensors.Read(r)
+}
+
+// usualPhones is the phone network that a run takes if none is named: the program's own where it has the form of G's encoder.
+func usualPhones(c Config) string {
+	if !base.Has(base.Phones) {
+		return ""
+	}
+	f, err := openPhones(builtIn)
+	if err != nil || fitsPhones(f, c) != nil {
+		return ""
+	}
+	return builtIn
+}
+
+// fitsPhones tells why a phone network cannot be compared with G's encoder, nil if it can.
+func fitsPhones(f *safetensors.File, c Config) error {
+	own, input, err := phonesHeader(f)
+	if err != nil {
+		return err
+	}
+	if input != c.Features {
+		return fmt.Errorf("it was trained on features %+v, this run has %+v: train it anew with `vc train phones`", input, c.Features)
+	}
+	for _, p := range encoderOfPhones(c.GAN) {
+		if _, err := f.Tensor(p.Name, p.Shape...); err != nil {
+			return fmt.Errorf("%w (a phone network must have the width and blocks of the encoder: it was made for %d wide, %d blocks, bottleneck %d)",
+				err, own.Width, own.EncoderBlocks, own.Bottleneck)
+		}
+	}
+	return nil
+}
