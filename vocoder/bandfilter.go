@@ -40,13 +40,7 @@ func newBandFilter(cfg features.Config) (*bandFilter, error) {
 		cepstrum: make([]float64, cfg.NFFT), log: make([]complex128, bins),
 	}
 	binHz := float64(cfg.SampleRate) / float64(cfg.NFFT)
-	for m, b := range mel.bands {
-		var sum float64
-		for i, w := range b.weights {
-			sum += w * float64(b.first+i)
-		}
-		f.centre[m] = binHz * sum / max(b.total, 1e-9)
-	}
+	mel.centres(f.centre)
 	for k := range f.spread {
 		f.spread[k] = 2 * math.Pi * spreadSeconds * spreadHz * (1 - math.Exp(-float64(k)*binHz/spreadHz))
 	}
@@ -165,18 +159,23 @@ func (f *bandFilter) gains() {
 	f.mel.divide(f.gain)
 }
 
-// smooth writes the weighted mean of each band of src and its neighbours up to widthHz away to dst. The weights fall
-// linearly with the distance.
+// smooth writes the weighted mean of each band of src and its neighbours up to widthHz away to dst.
 func (f *bandFilter) smooth(dst, src []float64, widthHz float64) {
-	for m, hz := range f.centre {
+	smoothBands(dst, src, f.centre, widthHz)
+}
+
+// smoothBands writes the weighted mean of each band of src, centred on so many Hz, and its neighbours up to widthHz away to
+// dst. The weights fall linearly with the distance.
+func smoothBands(dst, src, centre []float64, widthHz float64) {
+	for m, hz := range centre {
 		sum, weight := src[m], 1.0
-		for j := m - 1; j >= 0 && hz-f.centre[j] < widthHz; j-- {
-			w := 1 - (hz-f.centre[j])/widthHz
+		for j := m - 1; j >= 0 && hz-centre[j] < widthHz; j-- {
+			w := 1 - (hz-centre[j])/widthHz
 			sum += w * src[j]
 			weight += w
 		}
-		for j := m + 1; j < len(src) && f.centre[j]-hz < widthHz; j++ {
-			w := 1 - (f.centre[j]-hz)/widthHz
+		for j := m + 1; j < len(src) && centre[j]-hz < widthHz; j++ {
+			w := 1 - (centre[j]-hz)/widthHz
 			sum += w * src[j]
 			weight += w
 		}

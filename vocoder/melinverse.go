@@ -69,6 +69,18 @@ func newMelInverse(cfg features.Config, window []float64) (*melInverse, error) {
 	return v, nil
 }
 
+// centres writes the bands' centres of gravity, in Hz, to dst, [NMels].
+func (v *melInverse) centres(dst []float64) {
+	binHz := float64(v.cfg.SampleRate) / float64(v.cfg.NFFT)
+	for m, b := range v.bands {
+		var sum float64
+		for i, w := range b.weights {
+			sum += w * float64(b.first+i)
+		}
+		dst[m] = binHz * sum / max(b.total, 1e-9)
+	}
+}
+
 // wanted writes the mel magnitudes of one normalised log-mel frame to dst, [NMels] both. A band at the floor is silent.
 // NaN counts as the floor, and more than a full-scale signal can have as that.
 func (v *melInverse) wanted(dst []float64, logMel []float32) {

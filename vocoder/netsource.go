@@ -17,6 +17,8 @@ type NetSource struct {
 	flat   float64 // mean magnitude of a bin of white noise of unit variance
 
 	envelope, magnitude, have []float64
+	centre                    []float64 // [NMels] Hz
+	envelopeOnly              bool
 }
 
 // NewNetSource makes a NetSource at the beginning of a stream. The noise depends on nothing but seed. It is an error if cfg
@@ -37,13 +39,20 @@ func NewNetSource(cfg features.Config, seed uint64) (*NetSource, error) {
 	s := &NetSource{
 		cfg: cfg, source: newExcitation(cfg, stft, seed), mel: mel, flat: math.Sqrt(power * math.Pi / 4), // Rayleigh's mean
 		envelope: make([]float64, cfg.Bins()), magnitude: make([]float64, cfg.Bins()), have: make([]float64, cfg.NMels),
+		centre: make([]float64, cfg.NMels),
 	}
+	mel.centres(s.centre)
 	s.Reset()
 	return s, nil
 }
 
 // Reset goes back to the first frame, whose noise is the same again.
 func (s *NetSource) Reset() { s.source.reset() }
+
+// EnvelopeOnly makes Next take from the log-mel of voiced frames no more than the spectral envelope: bands are smoothed by F0 to
+// either side. It is for frames that a network has made, whose fine structure tells little of the pitch and often another one
+// than F0. Reset leaves it as it is.
+func (s *NetSource) EnvelopeOnly(on bool) { s.envelopeOnly = on }
 
 // Frame is what one frame of speech begins with.
 type Frame struct {
@@ -71,6 +80,10 @@ func (s *NetSource) Next(dst Frame, logMel []float32, f0 float32, steer func(tur
 	hz := plausibleF0(float64(f0), s.cfg)
 	pulses, noise := s.source.parts(hz, steer)
 	s.mel.wanted(s.mel.mel, logMel)
+	if s.envelopeOnly && hz > 0 {
+		smoothBands(s.have, s.mel.mel, s.centre, hz)
+		copy(s.mel.mel, s.have)
+	}
 	sound := false
 	for m, v := range s.mel.mel {
 		dst.Input[m] = s.cfg.NormalizeMel(v)

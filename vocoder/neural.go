@@ -82,6 +82,9 @@ func (n *Net) NewPolishedStream(seed uint64, passes int) (*Neural, error) {
 	return s, nil
 }
 
+// EnvelopeOnly is NetSource.EnvelopeOnly, to be set before the first frame. Reset leaves it as it is.
+func (s *Neural) EnvelopeOnly(on bool) { s.source.EnvelopeOnly(on) }
+
 // Latency is how many samples the output lags behind the frames: after frame t, once the stream is under way, samples up
 // to (t+1)*Hop-Latency have been given out. It is WinLength/2 and, for each pass, twice the hop at the usual settings.
 func (s *Neural) Latency() int { return s.polish.latency }

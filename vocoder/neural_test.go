@@ -472,3 +472,44 @@ func TestPolishedNeural(t *testing.T) {
 		t.Error("-1 passes: no error")
 	}
 }
+
+// With EnvelopeOnly the pitch is F0's, even where the log-mel has the harmonics of another.
+func TestEnvelopeOnlyLeavesPitchToF0(t *testing.T) {
+	cfg := features.DefaultConfig()
+	f := framesOf(t, cfg, vowels(cfg.SampleRate, cfg.SampleRate))
+	source, err := NewNetSource(cfg, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := Frame{
+		Input:     make([]float32, 3*cfg.NMels+PitchInputs),
+		Harmonics: make([]float32, 2*cfg.Bins()), Noise: make([]float32, 2*cfg.Bins()),
+	}
+	roughness := func(mel []float32) (sum float64) { // of the wanted bands, which harmonics make rough
+		for m := 2; m < 30; m++ {
+			sum += math.Abs(float64(mel[m-2] - 2*mel[m-1] + mel[m]))
+		}
+		return sum
+	}
+	rough, smooth := 0.0, 0.0
+	for i := range f.Len() {
+		for _, on := range []bool{false, true} {
+			source.EnvelopeOnly(on)
+			source.Next(frame, f.Mel(i), 220, nil)
+			if on {
+				smooth += roughness(frame.Input[:cfg.NMels])
+			} else {
+				rough += roughness(frame.Input[:cfg.NMels])
+			}
+		}
+		source.Next(frame, f.Mel(i), 0, nil)
+		for m, v := range frame.Input[:cfg.NMels] {
+			if d := math.Abs(float64(v - max(f.Mel(i)[m], cfg.NormalizeMel(0)))); d > 1e-3 {
+				t.Fatalf("frame %d without voice: band %d changed by %g", i, m, d)
+			}
+		}
+	}
+	if smooth > 0.6*rough {
+		t.Errorf("roughness %g with the envelope only, %g without", smooth, rough)
+	}
+}

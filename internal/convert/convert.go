@@ -84,7 +84,7 @@ func New(m *gan.Model, o Options) (*Converter, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := NewSynthesizer(m.Features, SynthesisOptions{Vocoder: name, Net: net, Threads: o.Threads})
+	s, err := NewSynthesizer(m.Features, SynthesisOptions{Vocoder: name, Net: net, Threads: o.Threads, Made: true})
 	if err != nil {
 		return nil, err
 	}

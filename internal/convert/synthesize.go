@@ -31,6 +31,7 @@ type SynthesisOptions struct {
 	Seed       uint64       // of the noise in Neural and SourceFilter; 0 means the one that a Converter uses
 	Iterations int          // of GriffinLim, of RTISI per frame, or passes of Neural and SourceFilter; 0 means as many as are good for recordings
 	Threads    int          // cores to use at most, by GriffinLim; 0 means one
+	Made       bool         // the frames come from a network, and not from recordings: Neural takes their envelope and leaves the pitch to F0
 }
 
 // Synthesizer makes sound of the frames of whole recordings. It may be used by several goroutines at once.
@@ -94,7 +95,7 @@ func (s *Synthesizer) iterations(usual int) int {
 
 func (s *Synthesizer) maker() frameMaker {
 	return frameMaker{
-		cfg: s.cfg, vocoder: s.o.Vocoder, net: s.o.Net, seed: s.o.Seed, passes: s.iterations(polishingPasses),
+		cfg: s.cfg, vocoder: s.o.Vocoder, net: s.o.Net, seed: s.o.Seed, passes: s.iterations(polishingPasses), made: s.o.Made,
 		lookAhead: rtisiLookAhead, iterations: s.iterations(rtisiIterations),
 	}
 }

@@ -146,7 +146,10 @@ func (o StreamOptions) NewVocoder(m *gan.Model) (FrameVocoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return frameMaker{m.Features, name, net, noiseSeed, o.VocoderPasses, o.VocoderLookAhead, o.VocoderIterations}.make()
+	return frameMaker{
+		cfg: m.Features, vocoder: name, net: net, seed: noiseSeed, made: true,
+		passes: o.VocoderPasses, lookAhead: o.VocoderLookAhead, iterations: o.VocoderIterations,
+	}.make()
 }
 
 // frameMaker is what makes a FrameVocoder.
@@ -155,6 +158,7 @@ type frameMaker struct {
 	vocoder Vocoder
 	net     *vocoder.Net // of Neural
 	seed    uint64       // of Neural and SourceFilter
+	made    bool         // see SynthesisOptions
 
 	passes                int // of Neural and SourceFilter
 	lookAhead, iterations int // of RTISI
@@ -163,7 +167,12 @@ type frameMaker struct {
 func (o frameMaker) make() (FrameVocoder, error) {
 	switch o.vocoder {
 	case Neural:
-		return o.net.NewPolishedStream(o.seed, o.passes)
+		s, err := o.net.NewPolishedStream(o.seed, o.passes)
+		if err != nil {
+			return nil, err
+		}
+		s.EnvelopeOnly(o.made)
+		return s, nil
 	case SourceFilter:
 		return vocoder.NewPolishedSourceFilter(o.cfg, o.seed, o.passes)
 	case RTISI:

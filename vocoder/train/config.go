@@ -39,6 +39,7 @@ type Config struct {
 	Steer         float64 `json:"steer"`         // how far a frame's harmonics are turned towards the recording's phase, 0 to 1
 	GainDB        float64 `json:"gainDB"`        // largest change of a crop's level
 	MelsShare     float64 `json:"melsShare"`     // share of the crops that learn from made log-mels, where there are some
+	EnvelopeShare float64 `json:"envelopeShare"` // share of the crops whose log-mels are brought to their envelope, see vocoder.NetSource.EnvelopeOnly
 	BFloat16      bool    `json:"bfloat16"`      // activations; weights and losses stay float32
 	ValidFraction float64 `json:"validFraction"` // of each speaker's recordings, held out
 	Seed          uint64  `json:"seed"`
@@ -59,7 +60,7 @@ func DefaultConfig(preset string) (Config, error) {
 		Loss:  LossWeights{Spectral: 1, Convergence: 0.2, Mel: 1, Adversarial: 0.3, Matching: 1},
 		Steps: 40000, SpectralShare: 0.3, Batch: 12, CropFrames: 103, DiscWidth: 32,
 		LearningRate: 1e-3, DiscRate: 2e-4, RampSteps: 200, WeightDecay: 1e-3, Clip: 5, EMA: 0.999,
-		Steer: 0.7, GainDB: 12, MelsShare: 0.5, ValidFraction: 0.03, Seed: 1,
+		Steer: 0.7, GainDB: 12, MelsShare: 0.5, EnvelopeShare: 0.4, ValidFraction: 0.03, Seed: 1,
 		ValidEvery: 500, SnapshotEvery: 500, KeepSnapshots: 3, LogEvery: 10,
 	}
 	if preset == "tiny" {
@@ -97,6 +98,7 @@ func (c Config) Validate() error {
 		{"steer", c.Steer, 0, 1},
 		{"gainDB", c.GainDB, 0, 60},
 		{"melsShare", c.MelsShare, 0, 1},
+		{"envelopeShare", c.EnvelopeShare, 0, 1},
 		{"validFraction", c.ValidFraction, -1, 0.5},
 		{"validEvery", float64(c.ValidEvery), 0, 1e8},
 		{"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},

@@ -166,6 +166,7 @@ func (b *batcher) at(step int) *batch {
 		gain     float32
 		seed     uint64
 		made     bool // take the MelMaker's log-mel
+		envelope bool // and no more than the envelope of either
 		batchRow int
 	}
 	crops := make(chan crop, c.Batch)
@@ -175,6 +176,7 @@ func (b *batcher) at(step int) *batch {
 		u := b.us[k]
 		p := crop{u: u, from: b.ends[k] - 1 - at, gain: float32((2*r.Float64() - 1) * c.GainDB * math.Ln10 / 20), seed: r.Uint64(), batchRow: i}
 		p.made = u.made != nil && r.Float64() < c.MelsShare
+		p.envelope = r.Float64() < c.EnvelopeShare
 		crops <- p
 	}
 	close(crops)
@@ -193,6 +195,7 @@ func (b *batcher) at(step int) *batch {
 				if p.made {
 					mels = p.u.made
 				}
+				source.EnvelopeOnly(p.envelope)
 				b.crop(out, s, source, p.u, mels, p.from, p.gain, p.seed, p.batchRow)
 			}
 		}()
