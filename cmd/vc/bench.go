@@ -90,7 +90,11 @@ func runBench(ctx context.Context, e env, o benchOptions) error {
 		m = gan.Random(c, 3, 1)
 		m.Trained.Preset = o.preset + ", untrained"
 	}
-	b := bench.Options{Model: m, Path: o.model, Duration: time.Duration(o.seconds * float64(time.Second))}
+	path := o.model
+	if path == baseModel {
+		path = "" // which writes it to a file first
+	}
+	b := bench.Options{Model: m, Path: path, Duration: time.Duration(o.seconds * float64(time.Second))}
 	if !o.quiet {
 		b.Say = func(what string) { e.tell("measuring: %s", what) }
 	}
