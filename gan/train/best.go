@@ -10,6 +10,7 @@ import (
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/runlog"
 )
 
 // The model of a run is that of its best snapshot. Plain rebuilding errors will not do to find it: they are least at the end
@@ -67,7 +68,7 @@ func (r runFolder) bestPath() string { return r.path("snapshots", "best.safetens
 // saveBest writes the best snapshot.
 func (r runFolder) saveBest(vars *mlx.Vars, b best) error {
 	return vars.WriteSnapshot(r.bestPath(), map[string]string{
-		stepKey: strconv.Itoa(b.step), scoreKey: strconv.FormatFloat(b.score, 'g', -1, 64),
+		runlog.StepKey: strconv.Itoa(b.step), scoreKey: strconv.FormatFloat(b.score, 'g', -1, 64),
 	})
 }
 
@@ -80,7 +81,7 @@ func (r runFolder) loadBest() (vars *mlx.Vars, b best, err error) {
 	if err != nil {
 		return nil, best{}, err
 	}
-	b.step, err = strconv.Atoi(meta[stepKey])
+	b.step, err = strconv.Atoi(meta[runlog.StepKey])
 	if err == nil {
 		b.score, err = strconv.ParseFloat(meta[scoreKey], 64)
 	}
@@ -95,10 +96,10 @@ func (r *runner) recallBest() {
 	_, b, err := r.folder.loadBest()
 	if err != nil || b.step > r.first {
 		if err != nil {
-			r.say.linef("warning: %v: it no longer counts as the best", err)
+			r.say.Linef("warning: %v: it no longer counts as the best", err)
 		}
 		if err := os.Remove(r.folder.bestPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			r.say.linef("warning: %v", err)
+			r.say.Linef("warning: %v", err)
 		}
 		b = best{}
 	}
@@ -131,10 +132,10 @@ func (r *runner) exportBest(done int) (*gan.Model, error) {
 	}
 	vars, b, err := r.folder.loadBest()
 	if err != nil || vars == nil {
-		r.say.linef("warning: the best snapshot cannot be read (%v): the model is that of the last step", err)
+		r.say.Linef("warning: the best snapshot cannot be read (%v): the model is that of the last step", err)
 		return r.engine.export(r.set, done, r.o.Version)
 	}
-	r.say.linef("the model is that of step %d, the best by held-out speech: it got worse since; `--resume --last` takes the last step's instead", b.step)
+	r.say.Linef("the model is that of step %d, the best by held-out speech: it got worse since; `--resume --last` takes the last step's instead", b.step)
 	e := newEngine(r.engine.cfg, r.engine.backend, r.engine.native, vars, r.engine.speakers, r.engine.phones)
 	return e.export(r.set, b.step, r.o.Version)
 }

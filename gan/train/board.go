@@ -24,7 +24,7 @@ func openBoard(folder string, from int, say *reporter) (*board, error) {
 func (b *board) try(err error) {
 	if err != nil && !b.failed {
 		b.failed = true
-		b.say.linef("warning: nothing more for TensorBoard: %v", err)
+		b.say.Linef("warning: nothing more for TensorBoard: %v", err)
 	}
 }
 

@@ -138,13 +138,13 @@ func (r *runner) foretell() {
 	}
 	if r.device.Kind != "cuda" && r.first < c.Steps {
 		left := c.expected(k, r.first, r.device.Kind)
-		r.say.linef("%d steps take about %v here if nothing else runs (%v to %v); the true time left is shown from the first steps on",
+		r.say.Linef("%d steps take about %v here if nothing else runs (%v to %v); the true time left is shown from the first steps on",
 			c.Steps-r.first, roughly(left), roughly(left*2/3), roughly(left*2))
 	}
 	free, where := r.device.FreeMemory(), "free memory"
-	r.say.linef("memory: about %.1f GB for a batch of %d", bytes/1e9, c.Batch)
+	r.say.Linef("memory: about %.1f GB for a batch of %d", bytes/1e9, c.Batch)
 	if free > 0 && bytes > float64(free) {
-		r.say.linef("warning: %s is %.1f GB and a batch of %d needs about %.1f GB: if it fails, --batch %d", where, float64(free)/1e9, c.Batch, bytes/1e9,
+		r.say.Linef("warning: %s is %.1f GB and a batch of %d needs about %.1f GB: if it fails, --batch %d", where, float64(free)/1e9, c.Batch, bytes/1e9,
 			max(2, int(float64(c.Batch)*float64(free)/bytes)/2*2))
 	}
 }

@@ -19,7 +19,7 @@ const saveAgain = time.Minute
 // lost unless the run ends too; those on the disk stay as they are.
 func (r *runner) unsaved(step int, err error) {
 	r.failedSave, r.failedAt = true, time.Now()
-	r.say.linef("warning: after step %d: %v; training goes on, and it is tried again in a minute", step, saveRemedy(err))
+	r.say.Linef("warning: after step %d: %v; training goes on, and it is tried again in a minute", step, saveRemedy(err))
 }
 
 // saveRemedy adds to the error of a snapshot what to do about it.
@@ -44,12 +44,12 @@ func (r *runner) smaller(cause error) error {
 	if half < 2 {
 		return fmt.Errorf("%w: the memory is too small even for a batch of %d: take a smaller preset, or --set cropFrames=%d", cause, cfg.Batch, cfg.CropFrames/2)
 	}
-	r.say.finish()
-	r.say.linef("warning: the memory of %s is too small for a batch of %d (%v)", r.device, cfg.Batch, firstLine(cause))
+	r.say.Finish()
+	r.say.Linef("warning: the memory of %s is too small for a batch of %d (%v)", r.device, cfg.Batch, firstLine(cause))
 	cfg.Batch = half
 	phones, from := r.engine.phones, r.engine.encoderFromP
 	r.engine.vars.Store().Finalize() // before the new ones go to the device
-	vars, step, err := r.folder.load(func(format string, a ...any) { r.say.linef("warning: "+format, a...) })
+	vars, step, err := r.folder.load(func(format string, a ...any) { r.say.Linef("warning: "+format, a...) })
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (r *runner) smaller(cause error) error {
 	if err := r.writeRequest(); err != nil {
 		return err
 	}
-	r.say.linef("going on after step %d with a batch of %d", step, half)
+	r.say.Linef("going on after step %d with a batch of %d", step, half)
 	return nil
 }
 

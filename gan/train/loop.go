@@ -29,7 +29,7 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 	if err != nil {
 		return r.first, err
 	}
-	defer func() { err = errors.Join(err, log.close()) }()
+	defer func() { err = errors.Join(err, log.Close()) }()
 
 	batches := corpus.Prefetch(context.WithoutCancel(ctx), batcher, r.first, 4)
 	defer batches.Close()
@@ -44,7 +44,7 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 		redraw: batcher.At,
 	}
 	if r.device.Kind != "go" {
-		r.say.linef("the first step of each phase compiles its graph, which takes a minute or so")
+		r.say.Linef("the first step of each phase compiles its graph, which takes a minute or so")
 	}
 	if r.first == 0 && cfg.ValidEvery > 0 { // what an untrained network scores, to compare with
 		if err := r.validate(batcher, book, -1); err != nil {
@@ -82,7 +82,7 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 			}
 		}
 	}
-	r.say.finish()
+	r.say.Finish()
 	if step < cfg.Steps {
 		if err := r.save(book, step); err != nil {
 			return step, saveRemedy(err)

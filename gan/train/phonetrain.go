@@ -45,7 +45,7 @@ func (p *phoneTrainer) run(ctx context.Context) (err error) {
 		if err := p.openRun(); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, p.log.close()) }()
+		defer func() { err = errors.Join(err, p.log.Close()) }()
 	}
 	p.introduce()
 
@@ -58,7 +58,7 @@ func (p *phoneTrainer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer backend.Finalize()
-	p.say.linef("training on %s", device)
+	p.say.Linef("training on %s", device)
 	if p.engine, err = newPhoneEngine(p.cfg); err != nil {
 		return err
 	}
@@ -72,10 +72,10 @@ func (p *phoneTrainer) run(ctx context.Context) (err error) {
 		return err
 	}
 	if done < p.cfg.Steps {
-		p.say.linef("stopped after step %d of %d; the network so far is %s", done, p.cfg.Steps, p.o.Output)
+		p.say.Linef("stopped after step %d of %d; the network so far is %s", done, p.cfg.Steps, p.o.Output)
 		return ErrStopped
 	}
-	p.say.linef("phone network: %s (use it with `vc train --phones %s --preset %s`)", p.o.Output, p.o.Output, p.cfg.Preset)
+	p.say.Linef("phone network: %s (use it with `vc train --phones %s --preset %s`)", p.o.Output, p.o.Output, p.cfg.Preset)
 	return nil
 }
 
@@ -164,11 +164,11 @@ func (p *phoneTrainer) introduce() {
 	}
 	s := p.speech
 	if s.seen() {
-		p.say.linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of the SAME speakers (hold some out for an honest score)",
+		p.say.Linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of the SAME speakers (hold some out for an honest score)",
 			len(s.speakers), minutes(s.train), minutes(s.score))
 		return
 	}
-	p.say.linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of %d other speakers",
+	p.say.Linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of %d other speakers",
 		len(s.speakers)-len(p.o.HoldOut), minutes(s.train), minutes(s.score), len(p.o.HoldOut))
 }
 
@@ -191,7 +191,7 @@ func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
 	}()
 	defer func() { close(stop); <-finished }()
 
-	p.say.linef("first step: compiling takes a while")
+	p.say.Linef("first step: compiling takes a while")
 	began := time.Now()
 	var warm time.Time
 	skipped := 0 // in a row
@@ -201,7 +201,7 @@ func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
 			pending = pending[:0]
 			return nil
 		}
-		err := p.log.add(pending)
+		err := p.log.Add(pending)
 		pending = pending[:0]
 		return err
 	}
@@ -221,14 +221,14 @@ func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
 			skipped = 0
 		}
 		if skipped > 0 {
-			p.say.linef("warning: step %d was skipped: its loss or gradient was not finite", step+1)
+			p.say.Linef("warning: step %d was skipped: its loss or gradient was not finite", step+1)
 		}
 		if skipped >= maxSkipped {
 			return step, fmt.Errorf("%d steps in a row were not finite: lower the rate (--set learningRate=%g)", skipped, c.LearningRate/2)
 		}
 		if step == 0 {
 			warm = time.Now()
-			p.say.linef("first step done after %v", warm.Sub(began).Round(100*time.Millisecond))
+			p.say.Linef("first step done after %v", warm.Sub(began).Round(100*time.Millisecond))
 		}
 		if made := step + 1; made%c.LogEvery == 0 {
 			if err := flush(); err != nil {
@@ -236,7 +236,7 @@ func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
 			}
 			perSecond := float64(step) / time.Since(warm).Seconds()
 			left := time.Duration(float64(c.Steps-made) / perSecond * float64(time.Second)).Round(time.Second)
-			p.say.progress(fmt.Sprintf("phones %s step %d/%d  loss %.3f  frames right %.1f %%  %.2f steps/s  %s left", bar(made, c.Steps), made, c.Steps,
+			p.say.Progress(fmt.Sprintf("phones %s step %d/%d  loss %.3f  frames right %.1f %%  %.2f steps/s  %s left", bar(made, c.Steps), made, c.Steps,
 				m.Metrics["loss"], 100*m.Metrics["accuracy"], perSecond, left))
 		}
 		if made := step + 1; c.ScoreEvery > 0 && made%c.ScoreEvery == 0 && made < c.Steps {
@@ -246,7 +246,7 @@ func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
 		}
 		done = step + 1
 	}
-	p.say.finish()
+	p.say.Finish()
 	return done, nil
 }
 
@@ -262,9 +262,9 @@ func (p *phoneTrainer) score(made, lookAhead int, table bool) error {
 	if p.speech.seen() {
 		who = "speakers seen in training"
 	}
-	p.say.linef("step %d: on %s, %d frames ahead: frames right %.1f %%, phone errors %.1f %%", made, who, lookAhead, 100*all.Accuracy(), 100*all.ErrorRate())
+	p.say.Linef("step %d: on %s, %d frames ahead: frames right %.1f %%, phone errors %.1f %%", made, who, lookAhead, 100*all.Accuracy(), 100*all.ErrorRate())
 	if table && !p.o.Quiet && p.o.Stderr != nil {
-		p.say.finish()
+		p.say.Finish()
 		if err := writeScores(p.o.Stderr, "speaker", groups); err != nil {
 			return err
 		}
@@ -277,7 +277,7 @@ func (p *phoneTrainer) score(made, lookAhead int, table bool) error {
 		m.Metrics["frames_right_"+g.name] = float32(g.score.Accuracy())
 		m.Metrics["phone_errors_"+g.name] = float32(g.score.ErrorRate())
 	}
-	return p.log.add([]record{m})
+	return p.log.Add([]record{m})
 }
 
 // finish brings the hidden layer to scale, writes the network, and scores it with and without look-ahead.

@@ -75,10 +75,10 @@ func readPhoneSpeech(ctx context.Context, o PhoneOptions, cfg PhoneConfig, say *
 		speech.speakers = append(speech.speakers, phoneSpeaker{s.Name, l.Part, slices.Contains(o.HoldOut, s.Name)})
 	}
 	if len(speech.unlabelled) > 0 {
-		say.linef("no labels, not used: %s", strings.Join(speech.unlabelled, ", "))
+		say.Linef("no labels, not used: %s", strings.Join(speech.unlabelled, ", "))
 	}
 	if missing > 0 {
-		say.linef("no labels, not used: %d recordings of speakers who have some", missing)
+		say.Linef("no labels, not used: %d recordings of speakers who have some", missing)
 	}
 	if len(speakers) == 0 {
 		return nil, fmt.Errorf("phone labels: none of %d speakers has labels: %s must hold a file SPEAKER.tsv, such as %s.tsv", len(all), o.Labels, all[0].Name)
@@ -91,7 +91,7 @@ func readPhoneSpeech(ctx context.Context, o PhoneOptions, cfg PhoneConfig, say *
 
 	options := corpus.PrepareOptions{
 		ValidFraction: cfg.ScoreFraction,
-		Progress:      func(done, total int) { say.count("reading recordings", done, total) },
+		Progress:      func(done, total int) { say.Count("reading recordings", done, total) },
 	}
 	if len(o.HoldOut) > 0 {
 		options.ValidFraction = -1
@@ -100,7 +100,7 @@ func readPhoneSpeech(ctx context.Context, o PhoneOptions, cfg PhoneConfig, say *
 		options.CacheDir = filepath.Join(cache, "vc", "features")
 	}
 	set, _, err := corpus.Prepare(ctx, speakers, cfg.Features, options)
-	say.finish()
+	say.Finish()
 	if err != nil {
 		return nil, err
 	}

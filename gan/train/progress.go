@@ -3,89 +3,18 @@ package train
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/runlog"
 )
 
-// reporter tells a person how the work goes: one line that renews itself on a terminal, plain lines now and then elsewhere.
-type reporter struct {
-	w        io.Writer
-	quiet    bool
-	terminal bool
-	open     bool // a renewed line is on the screen
-	last     time.Time
-}
+type reporter = runlog.Reporter
 
-// plainInterval is the time between lines of progress where nothing can be renewed.
-const plainInterval = 10 * time.Second
+func newReporter(w io.Writer, quiet bool) *reporter { return runlog.NewReporter(w, quiet) }
 
-func newReporter(w io.Writer, quiet bool) *reporter {
-	if w == nil {
-		w = io.Discard
-	}
-	f, ok := w.(*os.File)
-	return &reporter{w: w, quiet: quiet, terminal: ok && term.IsTerminal(int(f.Fd()))}
-}
-
-// linef writes a line that stays.
-func (p *reporter) linef(format string, a ...any) {
-	if p.quiet && !strings.HasPrefix(format, "warning") {
-		return
-	}
-	p.finish()
-	fmt.Fprintf(p.w, "vc: "+format+"\n", a...)
-}
-
-// progress shows the present state of long work.
-func (p *reporter) progress(line string) {
-	if p.quiet {
-		return
-	}
-	switch {
-	case p.terminal:
-		if time.Since(p.last) < 100*time.Millisecond {
-			return
-		}
-		fmt.Fprintf(p.w, "\r\x1b[K%s", line)
-		p.open = true
-	case time.Since(p.last) < plainInterval:
-		return
-	default:
-		fmt.Fprintf(p.w, "vc: %s\n", line)
-	}
-	p.last = time.Now()
-}
-
-// count shows done out of total.
-func (p *reporter) count(what string, done, total int) {
-	if p.terminal || done == total {
-		p.progress(fmt.Sprintf("%s %s %d/%d", what, bar(done, total), done, total))
-	}
-}
-
-// finish ends a renewed line.
-func (p *reporter) finish() {
-	if p.open {
-		fmt.Fprintln(p.w)
-		p.open = false
-	}
-}
-
-// bar draws done out of total in twenty characters.
-func bar(done, total int) string {
-	const width = 20
-	full := width
-	if total > 0 {
-		full = width * done / total
-	}
-	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
-}
+func bar(done, total int) string { return runlog.Bar(done, total) }
 
 // bookkeeper collects the metrics of the steps, writes them down, and watches for trouble. Values stay on the device until
 // LogEvery steps are together, so that a fast card never waits for the host.
@@ -134,7 +63,7 @@ func (b *bookkeeper) addValidation(step int, values []float32) error {
 	for i, v := range values {
 		m.Metrics[starValidMetrics[i]] = v
 	}
-	b.say.linef("step %d: held-out speech: rebuilt %.3f, through the cycle %.3f, style read back %.3f", step+1, values[0], values[1], values[2])
+	b.say.Linef("step %d: held-out speech: rebuilt %.3f, through the cycle %.3f, style read back %.3f", step+1, values[0], values[1], values[2])
 	b.board.scalars([]record{m})
 	b.write([]record{m})
 	return nil
@@ -142,9 +71,9 @@ func (b *bookkeeper) addValidation(step int, values []float32) error {
 
 // write appends to metrics.jsonl. A full disk must not end a run: the lines wait, and it is told once.
 func (b *bookkeeper) write(records []record) {
-	err := b.log.add(records)
+	err := b.log.Add(records)
 	if err != nil && !b.unwritten {
-		b.say.linef("warning: %v; the lines are written when there is room", saveRemedy(err))
+		b.say.Linef("warning: %v; the lines are written when there is room", saveRemedy(err))
 	}
 	b.unwritten = err != nil
 }
@@ -170,7 +99,7 @@ func (b *bookkeeper) flush() error {
 		}
 		b.skipped++
 		b.skippedRow++
-		b.say.linef("warning: step %d was skipped: a loss or gradient was not finite (%d so far)%s", p.step+1, b.skipped, b.blame.add(b.redraw(p.step)))
+		b.say.Linef("warning: step %d was skipped: a loss or gradient was not finite (%d so far)%s", p.step+1, b.skipped, b.blame.add(b.redraw(p.step)))
 	}
 	b.pending = b.pending[:0]
 	if len(records) == 0 {
@@ -194,7 +123,7 @@ func (b *bookkeeper) show(m record) {
 	made := m.Step + 1
 	if b.paceAt.IsZero() {
 		b.paceAt, b.paceStep = time.Now(), made
-		b.say.linef("first step done after %v", time.Since(b.began).Round(100*time.Millisecond))
+		b.say.Linef("first step done after %v", time.Since(b.began).Round(100*time.Millisecond))
 		return
 	}
 	// The speed of late, not of the whole run: a star step costs several times a step of the warm-up, and each phase
@@ -225,5 +154,5 @@ func (b *bookkeeper) show(m record) {
 		all := left.Seconds() + float64(b.cfg.Steps-end)*pace*b.starCost
 		where = fmt.Sprintf("left of this phase, about %v in all", roughly(time.Duration(all*float64(time.Second))))
 	}
-	b.say.progress(fmt.Sprintf("%s  %.2f steps/s  %v %s", line, 1/pace, left, where))
+	b.say.Progress(fmt.Sprintf("%s  %.2f steps/s  %v %s", line, 1/pace, left, where))
 }

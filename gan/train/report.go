@@ -85,7 +85,7 @@ func (r *runner) report(ctx context.Context, m *gan.Model, step int) (faults []s
 	}
 	var made []sample
 	for i, source := range r.sampleSources() {
-		r.say.count("converting samples", i, sampleCount)
+		r.say.Count("converting samples", i, sampleCount)
 		target := (source.Speaker + 1) % len(m.Speakers)
 		s, err := r.sample(ctx, converter, m, dir, source, target)
 		if err != nil {
@@ -96,7 +96,7 @@ func (r *runner) report(ctx context.Context, m *gan.Model, step int) (faults []s
 		}
 		made = append(made, s)
 	}
-	r.say.finish()
+	r.say.Finish()
 	r.showSamples(m, made, step)
 	return faults, len(made), r.writePage(m, made, step)
 }

@@ -66,9 +66,9 @@ func (r *runner) run(ctx context.Context) error {
 		return err
 	}
 	defer backend.Finalize()
-	r.say.linef("training on %s", device)
+	r.say.Linef("training on %s", device)
 	if device.Kind == "go" {
-		r.say.linef("pure Go is the slowest way to train: `vc setup cpu` makes a CPU about ten times faster")
+		r.say.Linef("pure Go is the slowest way to train: `vc setup cpu` makes a CPU about ten times faster")
 	}
 
 	vars, err := r.weights()
@@ -106,8 +106,8 @@ func (r *runner) run(ctx context.Context) error {
 		if err := model.Save(output); err != nil {
 			return err
 		}
-		r.say.linef("stopped after step %d and saved: go on with `vc train --run %s --resume`", done, r.folder.dir)
-		r.say.linef("the model so far is %s", output)
+		r.say.Linef("stopped after step %d and saved: go on with `vc train --run %s --resume`", done, r.folder.dir)
+		r.say.Linef("the model so far is %s", output)
 		return ErrStopped
 	}
 	faults, samples, err := r.report(context.WithoutCancel(ctx), model, done)
@@ -121,8 +121,8 @@ func (r *runner) run(ctx context.Context) error {
 	if err := model.Save(output); err != nil {
 		return err
 	}
-	r.say.linef("model: %s", output)
-	r.say.linef("run folder: %s (report.html, losses.png, samples/, metrics.jsonl; tensorboard --logdir shows it too)", r.folder.dir)
+	r.say.Linef("model: %s", output)
+	r.say.Linef("run folder: %s (report.html, losses.png, samples/, metrics.jsonl; tensorboard --logdir shows it too)", r.folder.dir)
 	return suspect
 }
 
@@ -189,7 +189,7 @@ func (r *runner) configure() error {
 		r.req.Phones = ""
 	case o.Phones == "" && o.Init == "":
 		if r.req.Phones = usualPhones(r.req.Config); r.req.Phones != "" {
-			r.say.linef("the words are kept by the phone network that comes with the program (--phones none leaves it out)")
+			r.say.Linef("the words are kept by the phone network that comes with the program (--phones none leaves it out)")
 		}
 	}
 	if r.req.Config.AddVoice.On && len(r.req.Voices) == 0 {
@@ -273,11 +273,11 @@ func (r *runner) prepareSpeech(ctx context.Context) error {
 	}
 	set, report, err := corpus.Prepare(ctx, speakers, r.req.Config.Features, corpus.PrepareOptions{
 		CacheDir: cache, ValidFraction: held,
-		Progress: func(done, total int) { r.say.count("reading recordings", done, total) },
+		Progress: func(done, total int) { r.say.Count("reading recordings", done, total) },
 	})
-	r.say.finish()
+	r.say.Finish()
 	if report != nil && !r.o.Quiet {
-		if _, werr := report.WriteTo(r.say.w); werr != nil && err == nil {
+		if _, werr := report.WriteTo(r.say); werr != nil && err == nil {
 			err = werr
 		}
 	}
@@ -296,7 +296,7 @@ func (r *runner) prepareSpeech(ctx context.Context) error {
 func (r *runner) begin() error {
 	if r.o.Resume {
 		if r.req.Data != "" && r.req.Data != r.set.Fingerprint() {
-			r.say.linef("warning: the recordings are not those that the run began with; it goes on with what is there now")
+			r.say.Linef("warning: the recordings are not those that the run began with; it goes on with what is there now")
 		}
 	} else {
 		if err := r.folder.create(); err != nil {
@@ -328,12 +328,12 @@ func (r *runner) writeRequest() error {
 func (r *runner) weights() (*mlx.Vars, error) {
 	cfg := r.req.Config
 	if r.o.Resume {
-		vars, step, err := r.folder.load(func(format string, a ...any) { r.say.linef("warning: "+format, a...) })
+		vars, step, err := r.folder.load(func(format string, a ...any) { r.say.Linef("warning: "+format, a...) })
 		if err != nil {
 			return nil, err
 		}
 		if vars == nil {
-			r.say.linef("no snapshot yet: starting from the beginning")
+			r.say.Linef("no snapshot yet: starting from the beginning")
 		} else {
 			if err := matches(vars, cfg, len(r.set.Speakers)); err != nil {
 				return nil, err
@@ -342,7 +342,7 @@ func (r *runner) weights() (*mlx.Vars, error) {
 				return nil, err
 			}
 			r.first = step
-			r.say.linef("going on after step %d", step)
+			r.say.Linef("going on after step %d", step)
 			return vars, nil
 		}
 	}
@@ -367,9 +367,9 @@ func (r *runner) freshWeights() (*mlx.Vars, error) {
 				return nil, err
 			}
 		}
-		r.say.linef("starting from %s; new voices: %v", r.req.Init, fresh)
+		r.say.Linef("starting from %s; new voices: %v", r.req.Init, fresh)
 		if cfg.AddVoice.On {
-			r.say.linef("without recordings, so held to what the model makes of them; kept: %v", voicesWithout(r.set))
+			r.say.Linef("without recordings, so held to what the model makes of them; kept: %v", voicesWithout(r.set))
 		}
 	}
 	if r.req.Phones != "" {

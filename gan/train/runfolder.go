@@ -1,24 +1,19 @@
 package train
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/runlog"
 )
 
 // runFolder is everything that a run leaves on disk:
@@ -125,177 +120,29 @@ func (r runFolder) readRequest() (request, error) {
 	return q, nil
 }
 
-const stepKey = "step" // of a snapshot's header
+func (r runFolder) kept() runlog.Snapshots { return runlog.Snapshots{Dir: r.path("snapshots")} }
 
-func (r runFolder) snapshotPath(step int) string {
-	return r.path("snapshots", fmt.Sprintf("step-%08d.safetensors", step))
-}
+func (r runFolder) snapshotPath(step int) string { return r.kept().Path(step) }
 
 // snapshots lists the steps that have one, newest first.
-func (r runFolder) snapshots() []int {
-	entries, err := os.ReadDir(r.path("snapshots"))
-	if err != nil {
-		return nil
-	}
-	var steps []int
-	for _, e := range entries {
-		digits := strings.TrimSuffix(strings.TrimPrefix(e.Name(), "step-"), ".safetensors")
-		if n, err := strconv.Atoi(digits); err == nil && e.Name() == filepath.Base(r.snapshotPath(n)) {
-			steps = append(steps, n)
-		}
-	}
-	slices.Sort(steps)
-	slices.Reverse(steps)
-	return steps
-}
+func (r runFolder) snapshots() []int { return r.kept().Steps() }
 
 // save writes the snapshot of a step (that many steps are done) and then removes the oldest beyond keep.
-func (r runFolder) save(vars *mlx.Vars, step, keep int) error {
-	meta := map[string]string{stepKey: strconv.Itoa(step)}
-	if err := vars.WriteSnapshot(r.snapshotPath(step), meta); err != nil {
-		return err
-	}
-	steps := r.snapshots()
-	for _, old := range steps[min(keep, len(steps)):] {
-		if err := os.Remove(r.snapshotPath(old)); err != nil {
-			return fmt.Errorf("remove old snapshot: %w", err)
-		}
-	}
-	return nil
-}
+func (r runFolder) save(vars *mlx.Vars, step, keep int) error { return r.kept().Save(vars, step, keep) }
 
-// load reads the newest snapshot that is whole. A broken one is named to warn and passed over. Without any, vars is nil;
-// but where there are some and none is whole it is an error, for starting again would write over what may be rescued.
+// load reads the newest snapshot that is whole, see runlog.Snapshots.Load.
 func (r runFolder) load(warn func(string, ...any)) (vars *mlx.Vars, step int, err error) {
-	for _, n := range r.snapshots() {
-		vars, meta, err := mlx.ReadSnapshot(r.snapshotPath(n))
-		if err != nil {
-			warn("%v: trying the one before", err)
-			continue
-		}
-		if meta[stepKey] != strconv.Itoa(n) {
-			warn("snapshot %s says step %s: trying the one before", r.snapshotPath(n), meta[stepKey])
-			continue
-		}
-		return vars, n, nil
-	}
-	if n := len(r.snapshots()); n > 0 {
-		return nil, 0, fmt.Errorf("run folder %s: none of its %d snapshots can be read: begin a new run with --run and, if there is a model, --init", r.dir, n)
-	}
-	return nil, 0, nil
+	return r.kept().Load(warn)
 }
 
-// record is one line of metrics.jsonl.
-type record struct {
-	Step    int
-	Rate    float64
-	Metrics map[string]float32
-}
-
-func (m record) line() []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `{"step":%d,"rate":%g`, m.Step, m.Rate)
-	names := make([]string, 0, len(m.Metrics))
-	for name := range m.Metrics {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		v := m.Metrics[name]
-		if v-v != 0 { // JSON has no NaN
-			fmt.Fprintf(&b, `,%q:null`, name)
-			continue
-		}
-		fmt.Fprintf(&b, `,%q:%s`, name, strconv.FormatFloat(float64(v), 'g', -1, 32))
-	}
-	b.WriteString("}\n")
-	return b.Bytes()
-}
-
-// metricsLog appends to metrics.jsonl. What cannot be written waits for the next time.
-type metricsLog struct {
-	file    *os.File
-	size    int64 // of whole lines
-	waiting []byte
-}
+type (
+	record     = runlog.Record
+	metricsLog = runlog.MetricsLog
+)
 
 // openMetrics opens the log and drops lines at or after step from, which a resumed run will make again.
 func (r runFolder) openMetrics(from int) (*metricsLog, error) {
-	path := r.path("metrics.jsonl")
-	old, err := readMetrics(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	err = audio.WriteAtomic(path, func(w io.Writer) error {
-		for _, m := range old {
-			if m.Step >= from {
-				break
-			}
-			if _, err := w.Write(m.line()); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("metrics: %w", err), f.Close())
-	}
-	return &metricsLog{file: f, size: info.Size()}, nil
+	return runlog.OpenMetrics(r.path("metrics.jsonl"), from)
 }
 
-// add appends records. After an error the file holds whole lines only.
-func (l *metricsLog) add(records []record) error {
-	for _, m := range records {
-		l.waiting = append(l.waiting, m.line()...)
-	}
-	if _, err := l.file.Write(l.waiting); err != nil {
-		return errors.Join(fmt.Errorf("metrics: %w", err), l.file.Truncate(l.size))
-	}
-	l.size += int64(len(l.waiting))
-	l.waiting = l.waiting[:0]
-	return nil
-}
-
-func (l *metricsLog) close() error {
-	return errors.Join(l.add(nil), l.file.Close())
-}
-
-// readMetrics reads a metrics file up to the first line that is not whole.
-func readMetrics(path string) ([]record, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
-	}
-	defer f.Close()
-	var records []record
-	scanner := bufio.NewScanner(f)
-	scanner.Buffer(nil, 1<<20)
-	for scanner.Scan() {
-		var values map[string]*float64
-		if err := json.Unmarshal(scanner.Bytes(), &values); err != nil || values["step"] == nil {
-			break
-		}
-		m := record{Step: int(*values["step"]), Metrics: map[string]float32{}}
-		for name, v := range values {
-			switch {
-			case name == "step":
-			case name == "rate" && v != nil:
-				m.Rate = *v
-			case v == nil:
-				m.Metrics[name] = float32(math.NaN())
-			default:
-				m.Metrics[name] = float32(*v)
-			}
-		}
-		records = append(records, m)
-	}
-	return records, scanner.Err()
-}
+func readMetrics(path string) ([]record, error) { return runlog.ReadMetrics(path) }

@@ -154,13 +154,13 @@ const minJudgedSteps = 200
 func (r *runner) verdict(faults []string, samples int) error {
 	if len(faults) == 0 || 2*len(faults) < samples {
 		for _, f := range faults {
-			r.say.linef("warning: one sample is not like speech: %s", f)
+			r.say.Linef("warning: one sample is not like speech: %s", f)
 		}
 		return nil
 	}
 	text := strings.Join(faults, "; ")
 	if r.req.Config.Steps < minJudgedSteps {
-		r.say.linef("warning: the samples are not like speech, which %d steps cannot be expected to give: %s", r.req.Config.Steps, text)
+		r.say.Linef("warning: the samples are not like speech, which %d steps cannot be expected to give: %s", r.req.Config.Steps, text)
 		return nil
 	}
 	return fmt.Errorf("%w: %d of %d samples: %s: listen to %s, look at %s for where the losses went wrong, and begin again with a lower rate (--set learningRate=%g) or with more and cleaner recordings (lint.txt)",

@@ -43,8 +43,12 @@ func (m Record) line() []byte {
 	return b.Bytes()
 }
 
-// MetricsLog appends to metrics.jsonl.
-type MetricsLog struct{ file *os.File }
+// MetricsLog appends to a file of lines of metrics. What cannot be written waits for the next time.
+type MetricsLog struct {
+	file    *os.File
+	size    int64 // of whole lines
+	waiting []byte
+}
 
 // OpenMetrics opens the log at path and drops lines at or after step from, which a resumed run will make again.
 func OpenMetrics(path string, from int) (*MetricsLog, error) {
@@ -70,23 +74,30 @@ func OpenMetrics(path string, from int) (*MetricsLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	return &MetricsLog{f}, nil
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("metrics: %w", err), f.Close())
+	}
+	return &MetricsLog{file: f, size: info.Size()}, nil
 }
 
-// Add writes lines.
+// Add appends records. After an error the file holds whole lines only.
 func (l *MetricsLog) Add(records []Record) error {
-	var b bytes.Buffer
 	for _, m := range records {
-		b.Write(m.line())
+		l.waiting = append(l.waiting, m.line()...)
 	}
-	if _, err := l.file.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("metrics: %w", err)
+	if _, err := l.file.Write(l.waiting); err != nil {
+		return errors.Join(fmt.Errorf("metrics: %w", err), l.file.Truncate(l.size))
 	}
+	l.size += int64(len(l.waiting))
+	l.waiting = l.waiting[:0]
 	return nil
 }
 
-// Close ends the log.
-func (l *MetricsLog) Close() error { return l.file.Close() }
+// Close writes what waits and ends the log.
+func (l *MetricsLog) Close() error {
+	return errors.Join(l.Add(nil), l.file.Close())
+}
 
 // ReadMetrics reads a metrics file up to the first line that is not whole.
 func ReadMetrics(path string) ([]Record, error) {

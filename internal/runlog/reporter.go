@@ -84,3 +84,9 @@ func Bar(done, total int) string {
 	}
 	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
 }
+
+// Write lets a longer text through, below the line that renews itself.
+func (p *Reporter) Write(text []byte) (int, error) {
+	p.Finish()
+	return p.w.Write(text)
+}

@@ -14,9 +14,11 @@ import (
 // Snapshots is a folder of snapshots, one file for each step that has one.
 type Snapshots struct{ Dir string }
 
-const stepKey = "step" // of a snapshot's header
+// StepKey is where a snapshot's header has its step.
+const StepKey = "step"
 
-func (s Snapshots) path(step int) string {
+// Path is the file of a step.
+func (s Snapshots) Path(step int) string {
 	return filepath.Join(s.Dir, fmt.Sprintf("step-%08d.safetensors", step))
 }
 
@@ -29,7 +31,7 @@ func (s Snapshots) Steps() []int {
 	var steps []int
 	for _, e := range entries {
 		digits := strings.TrimSuffix(strings.TrimPrefix(e.Name(), "step-"), ".safetensors")
-		if n, err := strconv.Atoi(digits); err == nil && e.Name() == filepath.Base(s.path(n)) {
+		if n, err := strconv.Atoi(digits); err == nil && e.Name() == filepath.Base(s.Path(n)) {
 			steps = append(steps, n)
 		}
 	}
@@ -43,12 +45,12 @@ func (s Snapshots) Save(vars *mlx.Vars, step, keep int) error {
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return fmt.Errorf("snapshots: %w", err)
 	}
-	if err := vars.WriteSnapshot(s.path(step), map[string]string{stepKey: strconv.Itoa(step)}); err != nil {
+	if err := vars.WriteSnapshot(s.Path(step), map[string]string{StepKey: strconv.Itoa(step)}); err != nil {
 		return err
 	}
 	steps := s.Steps()
 	for _, old := range steps[min(keep, len(steps)):] {
-		if err := os.Remove(s.path(old)); err != nil {
+		if err := os.Remove(s.Path(old)); err != nil {
 			return fmt.Errorf("remove old snapshot: %w", err)
 		}
 	}
@@ -60,19 +62,19 @@ func (s Snapshots) Save(vars *mlx.Vars, step, keep int) error {
 func (s Snapshots) Load(warn func(string, ...any)) (vars *mlx.Vars, step int, err error) {
 	steps := s.Steps()
 	for _, n := range steps {
-		vars, meta, err := mlx.ReadSnapshot(s.path(n))
+		vars, meta, err := mlx.ReadSnapshot(s.Path(n))
 		if err != nil {
-			warn("warning: %v: trying the one before", err)
+			warn("%v: trying the one before", err)
 			continue
 		}
-		if meta[stepKey] != strconv.Itoa(n) {
-			warn("warning: snapshot %s says step %s: trying the one before", s.path(n), meta[stepKey])
+		if meta[StepKey] != strconv.Itoa(n) {
+			warn("snapshot %s says step %s: trying the one before", s.Path(n), meta[StepKey])
 			continue
 		}
 		return vars, n, nil
 	}
 	if n := len(steps); n > 0 {
-		return nil, 0, fmt.Errorf("%s: none of its %d snapshots can be read: begin a new run with --run and, if there is a result, --init", s.Dir, n)
+		return nil, 0, fmt.Errorf("%s: none of its %d snapshots can be read: begin a new run with --run and, if there is a model, --init", s.Dir, n)
 	}
 	return nil, 0, nil
 }

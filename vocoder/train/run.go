@@ -217,7 +217,7 @@ func (r *runner) configure() error {
 func (r *runner) weights() (*mlx.Vars, error) {
 	c := r.req.Config
 	if r.o.Resume {
-		vars, step, err := r.snapshots().Load(r.say.Linef)
+		vars, step, err := r.snapshots().Load(func(format string, a ...any) { r.say.Linef("warning: "+format, a...) })
 		if err != nil {
 			return nil, err
 		}
