@@ -60,6 +60,23 @@ func TestRandomVoice(t *testing.T) {
 	if a.LogF0 != m.Speakers[1].LogF0() || a.check(m) != nil {
 		t.Errorf("pitch %+v", a.LogF0)
 	}
+	// Draws are apart by a good part of what lies between speakers, and around the stored style.
+	mean := make([]float32, m.Config.StyleDim)
+	away := 0.0
+	const draws = 100
+	for seed := range uint64(draws) {
+		style := RandomVoice(m, 1, seed).Style
+		away += styleDistance(style, m.Style(1)) / draws
+		for k, v := range style {
+			mean[k] += v / draws
+		}
+	}
+	if d := speakerDistance(m); away < 0.2*d || away > 2*d {
+		t.Errorf("draws lie %g from the stored style, speakers %g from each other", away, d)
+	}
+	if off := styleDistance(mean, m.Style(1)); off > 0.4*away {
+		t.Errorf("the mean of the draws lies %g from the stored style, each %g", off, away)
+	}
 	drawn := map[int]int{}
 	for seed := range uint64(300) {
 		drawn[DrawSpeaker(m, seed)]++

@@ -2,7 +2,9 @@ package convert
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/starvc/vc/audio"
@@ -52,13 +54,73 @@ func DrawSpeaker(m *gan.Model, seed uint64) int {
 	return rand.New(rand.NewPCG(seed, speakerDraw)).IntN(len(m.Speakers))
 }
 
-// RandomVoice is another way in which a speaker could sound: a style that F makes of a latent code drawn from N(0, I), with
-// the speaker's range of pitch. The same seed gives the same voice.
+// How far random voices of a speaker lie from the stored one: on the average as this part of the distance between speakers, as
+// far as F allows. F that has not learnt diversity draws all too near; its draws are moved apart, at most so many times. More
+// than this part and words begin to suffer.
+const (
+	randomShare    = 0.35
+	randomWidening = 10
+	randomProbes   = 64 // draws that F's mean and spread are measured on
+)
+
+// RandomVoice is another way in which a speaker could sound. F makes a style of a latent code drawn from N(0, I); what it has
+// beyond F's mean for the speaker is added to the stored style, widened where F's draws lie close together (the contrary of the
+// truncation of Karras, Laine and Aila, "A style-based generator architecture", 2019). The range of pitch is the speaker's. The
+// same seed gives the same voice.
 func RandomVoice(m *gan.Model, speaker int, seed uint64) Voice {
 	r := rand.New(rand.NewPCG(seed, styleDraw))
+	f := gan.NewMappingNetwork(m)
+	drawn := drawStyle(m, f, speaker, r)
+
+	probe := rand.New(rand.NewPCG(0, styleDraw)) // the same for every seed
+	probes := make([][]float32, randomProbes)
+	mean := make([]float32, len(drawn))
+	for i := range probes {
+		probes[i] = drawStyle(m, f, speaker, probe)
+		for k, v := range probes[i] {
+			mean[k] += v / randomProbes
+		}
+	}
+	spread := 0.0
+	for _, p := range probes {
+		spread += styleDistance(p, mean) / randomProbes
+	}
+	widen := 1.0
+	if want := randomShare * speakerDistance(m); want > spread && spread > 0 {
+		widen = min(want/spread, randomWidening)
+	}
+	style := slices.Clone(m.Style(speaker))
+	for k := range style {
+		style[k] += float32(widen * float64(drawn[k]-mean[k]))
+	}
+	return Voice{Style: style, LogF0: m.Speakers[speaker].LogF0()}
+}
+
+func drawStyle(m *gan.Model, f *gan.MappingNetwork, speaker int, r *rand.Rand) []float32 {
 	z := make([]float32, m.Config.LatentDim)
 	for i := range z {
 		z[i] = float32(r.NormFloat64())
 	}
-	return Voice{Style: gan.NewMappingNetwork(m).Style(z, speaker), LogF0: m.Speakers[speaker].LogF0()}
+	return f.Style(z, speaker)
+}
+
+// speakerDistance is the mean distance between the stored styles of two speakers, 0 for one speaker alone.
+func speakerDistance(m *gan.Model) float64 {
+	sum, pairs := 0.0, 0
+	for i := range m.Speakers {
+		for j := range i {
+			sum += styleDistance(m.Style(i), m.Style(j))
+			pairs++
+		}
+	}
+	return sum / math.Max(1, float64(pairs))
+}
+
+func styleDistance(a, b []float32) float64 {
+	sum := 0.0
+	for i, v := range a {
+		d := float64(v - b[i])
+		sum += d * d
+	}
+	return math.Sqrt(sum)
 }
