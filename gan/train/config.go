@@ -9,6 +9,7 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/runlog"
 )
 
 // LossWeights multiply the terms of the objective.
@@ -189,20 +190,11 @@ func (c *Config) ApplyFile(path string) error {
 
 // ApplySet overrides one setting, "loss.cycle=2".
 func (c *Config) ApplySet(assignment string) error {
-	name, value, ok := strings.Cut(assignment, "=")
-	if !ok || name == "" {
-		return fmt.Errorf("--set %q: want name=value, for instance loss.cycle=2", assignment)
+	value, err := runlog.Setting(assignment, "loss.cycle=2")
+	if err != nil {
+		return err
 	}
-	if !json.Valid([]byte(value)) {
-		quoted, _ := json.Marshal(value)
-		value = string(quoted)
-	}
-	parts := strings.Split(name, ".")
-	for i := len(parts) - 1; i >= 0; i-- {
-		key, _ := json.Marshal(parts[i])
-		value = "{" + string(key) + ":" + value + "}"
-	}
-	return c.apply([]byte(value), "--set "+assignment)
+	return c.apply(value, "--set "+assignment)
 }
 
 func (c *Config) apply(b []byte, where string) error {

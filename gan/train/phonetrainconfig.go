@@ -1,14 +1,13 @@
 package train
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
-	"strings"
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/runlog"
 )
 
 // PhoneOptions are the flags of `vc train phones`. Zero values leave the preset's settings alone.
@@ -143,23 +142,5 @@ func (c PhoneConfig) emaDecay(step int) float64 {
 
 // applySet overrides one setting, "warpRange=0.3"; nested names are joined by dots.
 func (c *PhoneConfig) applySet(assignment string) error {
-	name, value, ok := strings.Cut(assignment, "=")
-	if !ok || name == "" {
-		return fmt.Errorf("--set %q: want name=value, for instance warpRange=0.3", assignment)
-	}
-	if !json.Valid([]byte(value)) {
-		quoted, _ := json.Marshal(value)
-		value = string(quoted)
-	}
-	parts := strings.Split(name, ".")
-	for i := len(parts) - 1; i >= 0; i-- {
-		key, _ := json.Marshal(parts[i])
-		value = "{" + string(key) + ":" + value + "}"
-	}
-	d := json.NewDecoder(strings.NewReader(value))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
-		return fmt.Errorf("--set %s: %w", assignment, err)
-	}
-	return nil
+	return runlog.ApplySetting(c, assignment, "warpRange=0.3")
 }

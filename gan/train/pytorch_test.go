@@ -74,7 +74,7 @@ func TestWriteStarStep(t *testing.T) {
 			}
 		}
 		out, err := e.run("written", half.build, half.in...)
-		delete(e.execs, "written")
+		e.steps = nil // the graph differs
 		if err != nil {
 			t.Fatal(err)
 		}

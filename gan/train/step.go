@@ -9,7 +9,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
@@ -35,8 +34,8 @@ type engine struct {
 	phones       bool // the weights hold a phone network, prefix "pho"
 	encoderFromP bool // G's encoder began as that network
 	adam         mlx.AdamW
-	execs        map[string]*model.Exec
-	stored       []float32 // styles of the model that is added to, see oldStyles
+	steps        *mlx.Steps // made with the first
+	stored       []float32  // styles of the model that is added to, see oldStyles
 
 	refuse func(graph string, batch int) error // for tests: what a device says that has no memory left
 }
@@ -44,8 +43,7 @@ type engine struct {
 func newEngine(cfg Config, backend compute.Backend, native bool, vars *mlx.Vars, speakers []corpus.SpeakerInfo, phones bool) *engine {
 	return &engine{
 		cfg: cfg, backend: backend, native: native, vars: vars, speakers: speakers, phones: phones,
-		adam:  optimizer(cfg),
-		execs: map[string]*model.Exec{},
+		adam: optimizer(cfg),
 	}
 }
 
@@ -257,48 +255,21 @@ func stack(scalars ...*Node) []*Node {
 // run executes a step by name and frees its inputs.
 func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
 	out, err := e.call(name, build, inputs...)
-	return out, errors.Join(err, free(inputs))
+	return out, errors.Join(err, mlx.Free(inputs))
 }
 
 // call executes a step by name, compiling it first if need be. A panic of the graph builder becomes an error. The inputs
 // stay, on the device too, for another step.
-func (e *engine) call(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (out *tensors.Tensor, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%s step: %v", name, p)
-		}
-	}()
+func (e *engine) call(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
 	if e.refuse != nil {
 		if err := e.refuse(name, e.cfg.Batch); err != nil {
 			return nil, fmt.Errorf("%s step: %w", name, err)
 		}
 	}
-	exec := e.execs[name]
-	if exec == nil {
-		exec, err = model.NewExec(e.backend, e.vars.Store(), func(_ *model.Scope, in []*Node) []*Node { return build(in) })
-		if err != nil {
-			return nil, fmt.Errorf("%s step: %w", name, err)
-		}
-		e.execs[name] = exec
+	if e.steps == nil {
+		e.steps = mlx.NewSteps(e.backend, e.vars)
 	}
-	args := make([]any, len(inputs))
-	for i, t := range inputs {
-		args[i] = t
-	}
-	outs, err := exec.Call(args...)
-	if err != nil {
-		return nil, fmt.Errorf("%s step: %w", name, err)
-	}
-	return outs[0], nil
-}
-
-func free(inputs []*tensors.Tensor) error {
-	for _, t := range inputs {
-		if err := t.FinalizeAll(); err != nil {
-			return fmt.Errorf("free a step's input: %w", err)
-		}
-	}
-	return nil
+	return e.steps.Call(name, build, inputs...)
 }
 
 // results are the metrics of one step, still on the device.
@@ -346,11 +317,11 @@ func (e *engine) step(batch *corpus.Batch) ([]results, error) {
 	d, err := e.call("discriminator"+suffix, func(in []*Node) []*Node { return e.discriminator(in, withSource) },
 		x, ref, moved, y, target, z1, own(f.noise()), shift, gain, mask, taps, s)
 	if err != nil {
-		return nil, errors.Join(err, free(inputs))
+		return nil, errors.Join(err, mlx.Free(inputs))
 	}
 	g, err := e.call("generator"+suffix, func(in []*Node) []*Node { return e.generator(in, withSource) },
 		x, ref, own(f.ref2()), own(f.controls(batch.Y)), moved, y, target, z1, own(f.latent(batch.Z2)), shift, gain, mask, taps, s)
-	return []results{{discriminatorMetrics, d}, {generatorMetrics, g}}, errors.Join(err, free(inputs))
+	return []results{{discriminatorMetrics, d}, {generatorMetrics, g}}, errors.Join(err, mlx.Free(inputs))
 }
 
 // score runs the validation graph on one held-out batch. The values are those of starValidMetrics, or of validMetrics

@@ -1,12 +1,11 @@
 package train
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/runlog"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -143,23 +142,5 @@ func (c Config) emaDecay(step int) float64 { return math.Min(c.EMA, float64(1+st
 
 // applySet overrides one setting, "loss.mel=3".
 func (c *Config) applySet(assignment string) error {
-	name, value, ok := strings.Cut(assignment, "=")
-	if !ok || name == "" {
-		return fmt.Errorf("--set %q: want name=value, for instance loss.mel=3", assignment)
-	}
-	if !json.Valid([]byte(value)) {
-		quoted, _ := json.Marshal(value)
-		value = string(quoted)
-	}
-	parts := strings.Split(name, ".")
-	for i := len(parts) - 1; i >= 0; i-- {
-		key, _ := json.Marshal(parts[i])
-		value = "{" + string(key) + ":" + value + "}"
-	}
-	d := json.NewDecoder(strings.NewReader(value))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
-		return fmt.Errorf("--set %s: %w", assignment, err)
-	}
-	return nil
+	return runlog.ApplySetting(c, assignment, "loss.mel=3")
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/vocoder"
@@ -38,11 +37,11 @@ type engine struct {
 	native  bool
 	vars    *mlx.Vars
 	adam    mlx.AdamW
-	execs   map[string]*model.Exec
+	steps   *mlx.Steps
 }
 
 func newEngine(c Config, backend compute.Backend, native bool, vars *mlx.Vars) *engine {
-	return &engine{cfg: c, backend: backend, native: native, vars: vars, adam: optimizer(c), execs: map[string]*model.Exec{}}
+	return &engine{cfg: c, backend: backend, native: native, vars: vars, adam: optimizer(c), steps: mlx.NewSteps(backend, vars)}
 }
 
 func optimizer(c Config) mlx.AdamW {
@@ -186,31 +185,14 @@ func (e *engine) validStep(in []*Node) []*Node {
 // sing is the averaged network's sound. Inputs: input, harmonics, noise.
 func (e *engine) sing(in []*Node) []*Node { return []*Node{e.voice(in, mlx.GroupEMA, true)} }
 
-// run executes a graph by name, compiling it first if need be. A panic of the graph builder becomes an error.
-func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (out []float32, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%s: %v", name, p)
-		}
-	}()
-	exec := e.execs[name]
-	if exec == nil {
-		exec, err = model.NewExec(e.backend, e.vars.Store(), func(_ *model.Scope, in []*Node) []*Node { return build(in) })
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		e.execs[name] = exec
-	}
-	args := make([]any, len(inputs))
-	for i, t := range inputs {
-		args[i] = t
-	}
-	outs, err := exec.Call(args...)
+// run executes a graph by name and fetches what it gives.
+func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) ([]float32, error) {
+	t, err := e.steps.Call(name, build, inputs...)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
-	out = tensors.MustCopyFlatData[float32](outs[0])
-	outs[0].MustFinalizeAll()
+	out := tensors.MustCopyFlatData[float32](t)
+	t.MustFinalizeAll()
 	return out, nil
 }
 
@@ -225,15 +207,6 @@ func (e *engine) tensorsOf(b *batch) []*tensors.Tensor {
 	}
 }
 
-func free(ts []*tensors.Tensor) error {
-	for _, t := range ts {
-		if err := t.FinalizeAll(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // step makes one step of training and returns its metrics.
 func (e *engine) step(b *batch) (metrics map[string]float32, err error) {
 	in := append(e.tensorsOf(b), tensors.FromFlatDataAndDimensions([]float32{float32(e.cfg.rate(b.step)), float32(e.cfg.emaDecay(b.step))}, 2))
@@ -244,23 +217,23 @@ func (e *engine) step(b *batch) (metrics map[string]float32, err error) {
 		}
 	}
 	if b.step < e.cfg.SpectralSteps() {
-		out, err := e.run("spectral step", e.spectralStep, in...)
+		out, err := e.run("spectral", e.spectralStep, in...)
 		if err != nil {
 			return nil, err
 		}
 		take(spectralMetrics, out)
-		return metrics, free(in)
+		return metrics, mlx.Free(in)
 	}
-	out, err := e.run("discriminators' step", e.discriminatorStep, in...)
+	out, err := e.run("discriminators", e.discriminatorStep, in...)
 	if err != nil {
 		return nil, err
 	}
 	take(discriminatorMetrics, out)
-	if out, err = e.run("vocoder's step", e.generatorStep, in...); err != nil {
+	if out, err = e.run("vocoder", e.generatorStep, in...); err != nil {
 		return nil, err
 	}
 	take(generatorMetrics, out)
-	return metrics, free(in)
+	return metrics, mlx.Free(in)
 }
 
 // score runs the averaged network over one batch.
@@ -270,5 +243,5 @@ func (e *engine) score(b *batch) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	return out, free(in)
+	return out, mlx.Free(in)
 }

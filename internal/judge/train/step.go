@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -10,7 +11,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/starvc/vc/internal/judge"
 	"github.com/starvc/vc/internal/mlx"
@@ -28,11 +28,11 @@ type engine struct {
 	backend compute.Backend
 	vars    *mlx.Vars
 	adam    mlx.AdamW
-	execs   map[string]*model.Exec
+	steps   *mlx.Steps
 }
 
 func newEngine(c Config, classes int, backend compute.Backend) (*engine, error) {
-	e := &engine{cfg: c, backend: backend, vars: mlx.NewVars(), execs: map[string]*model.Exec{},
+	e := &engine{cfg: c, backend: backend, vars: mlx.NewVars(),
 		adam: mlx.AdamW{Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8, WeightDecay: c.WeightDecay, Clip: 2}}
 	params := append(c.Judge.Params(), judge.Param{Name: className, Shape: []int{c.Judge.Embedding, classes}})
 	for i, p := range params {
@@ -43,6 +43,7 @@ func newEngine(c Config, classes int, backend compute.Backend) (*engine, error) 
 	if err := e.adam.Prepare(e.vars, prefix); err != nil {
 		return nil, err
 	}
+	e.steps = mlx.NewSteps(backend, e.vars)
 	return e, mlx.PrepareEMA(e.vars, prefix)
 }
 
@@ -137,35 +138,10 @@ func (e *engine) step(b batch, step int) (ok bool, loss, accuracy float64, err e
 	return v[0] != 0, float64(v[1]), float64(v[2]), nil
 }
 
-// run executes a graph by name, compiling it first if need be. A panic of the graph builder becomes an error.
-func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (out *tensors.Tensor, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%s step: %v", name, p)
-		}
-	}()
-	exec := e.execs[name]
-	if exec == nil {
-		exec, err = model.NewExec(e.backend, e.vars.Store(), func(_ *model.Scope, in []*Node) []*Node { return build(in) })
-		if err != nil {
-			return nil, fmt.Errorf("%s step: %w", name, err)
-		}
-		e.execs[name] = exec
-	}
-	args := make([]any, len(inputs))
-	for i, t := range inputs {
-		args[i] = t
-	}
-	outs, err := exec.Call(args...)
-	if err != nil {
-		return nil, fmt.Errorf("%s step: %w", name, err)
-	}
-	for _, t := range inputs {
-		if err := t.FinalizeAll(); err != nil {
-			return nil, fmt.Errorf("%s step: %w", name, err)
-		}
-	}
-	return outs[0], nil
+// run executes a graph by name and frees its inputs.
+func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
+	out, err := e.steps.Call(name, build, inputs...)
+	return out, errors.Join(err, mlx.Free(inputs))
 }
 
 // weights are the averaged weights that a judge is made of.
