@@ -97,17 +97,7 @@ func (v *melInverse) wanted(dst []float64, logMel []float32) {
 // magnitudes writes the magnitude spectrum of one normalised log-mel frame, [NMels], to dst, [Bins].
 func (v *melInverse) magnitudes(dst []float64, logMel []float32) {
 	v.wanted(v.mel, logMel)
-	clear(v.sum)
-	for m, b := range v.bands {
-		if b.total == 0 {
-			continue
-		}
-		mean := v.mel[m] / b.total
-		for i, w := range b.weights {
-			v.sum[b.first+i] += w * mean
-		}
-	}
-	v.divide(dst)
+	v.envelope(dst, 1)
 	for range melUpdates {
 		clear(v.sum)
 		for m, b := range v.bands {
@@ -127,6 +117,21 @@ func (v *melInverse) magnitudes(dst []float64, logMel []float32) {
 		}
 		v.divide(dst)
 	}
+}
+
+// envelope writes the mean magnitude of each band of v.mel, interpolated and over scale, to dst, [Bins].
+func (v *melInverse) envelope(dst []float64, scale float64) {
+	clear(v.sum)
+	for m, b := range v.bands {
+		if b.total == 0 {
+			continue
+		}
+		mean := v.mel[m] / (b.total * scale)
+		for i, w := range b.weights {
+			v.sum[b.first+i] += w * mean
+		}
+	}
+	v.divide(dst)
 }
 
 // divide writes the weighted means to dst: the sums over the weights, zero at bins that no band covers.

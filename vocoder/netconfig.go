@@ -19,14 +19,17 @@ type NetConfig struct {
 	Blocks int `json:"blocks"`
 }
 
+// MaxLogGain bounds the network's log-gains g, in nepers: what counts is MaxLogGain * tanh(g / MaxLogGain).
+const MaxLogGain = 5
+
 // PitchInputs is how many numbers about F0 a frame has: the voiced flag and the standardised log-F0.
 const PitchInputs = 2
 
 // NetPresets are the sizes that a user can name.
 func NetPresets() []string { return []string{"tiny", "base", "large"} }
 
-// NetPreset returns the configuration of that name for a configuration of features: tiny is for tests, base has 1.7 million
-// weights and 0.17 GMAC per second of audio, large 3.7 million and 0.37.
+// NetPreset returns the configuration of that name for a configuration of features: tiny is for tests, base has 1.6 million
+// weights and 0.16 GMAC per second of audio, large 3.5 million and 0.35.
 func NetPreset(name string, cfg features.Config) (NetConfig, error) {
 	switch name {
 	case "tiny":

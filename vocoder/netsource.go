@@ -49,6 +49,12 @@ func NewNetSource(cfg features.Config, seed uint64) (*NetSource, error) {
 // Reset goes back to the first frame, whose noise is the same again.
 func (s *NetSource) Reset() { s.source.reset() }
 
+// Restart is Reset with another seed of the noise.
+func (s *NetSource) Restart(seed uint64) {
+	s.source.seed = seed
+	s.source.reset()
+}
+
 // EnvelopeOnly makes Next take from the log-mel of voiced frames no more than the spectral envelope: bands are smoothed by F0 to
 // either side. It is for frames that a network has made, whose fine structure tells little of the pitch and often another one
 // than F0. Reset leaves it as it is.
@@ -89,7 +95,7 @@ func (s *NetSource) Next(dst Frame, logMel []float32, f0 float32, steer func(tur
 		dst.Input[m] = s.cfg.NormalizeMel(v)
 		sound = sound || v > 0
 	}
-	s.shape()
+	s.mel.envelope(s.envelope, s.flat)
 	s.part(dst.Harmonics, dst.Input[n:2*n], pulses)
 	s.part(dst.Noise, dst.Input[2*n:3*n], noise)
 	dst.Input[3*n], dst.Input[3*n+1] = 0, 0
@@ -97,22 +103,6 @@ func (s *NetSource) Next(dst Frame, logMel []float32, f0 float32, steer func(tur
 		dst.Input[3*n], dst.Input[3*n+1] = 1, float32(math.Log(hz/pitchCentreHz)/pitchSpread)
 	}
 	return sound
-}
-
-// shape makes the envelope of the wanted mel magnitudes: the mean magnitude of each band, interpolated, over that of noise.
-func (s *NetSource) shape() {
-	v := s.mel
-	clear(v.sum)
-	for m, b := range v.bands {
-		if b.total == 0 {
-			continue
-		}
-		mean := v.mel[m] / (b.total * s.flat)
-		for i, w := range b.weights {
-			v.sum[b.first+i] += w * mean
-		}
-	}
-	v.divide(s.envelope)
 }
 
 // part writes spec under the envelope to dst and its log-mel to logMel; a nil spec is silence.
@@ -139,10 +129,4 @@ func (s *NetSource) part(dst, logMel []float32, spec []complex128) {
 		}
 		logMel[m] = s.cfg.NormalizeMel(sum)
 	}
-}
-
-// Restart is Reset with another seed of the noise.
-func (s *NetSource) Restart(seed uint64) {
-	s.source.seed = seed
-	s.source.reset()
 }

@@ -39,9 +39,6 @@ type Neural struct {
 // activations would no longer fit in the cache. The output does not depend on it.
 const neuralBlock = 32
 
-// maxLogGain bounds the network's gains, to either side.
-const maxLogGain = 5
-
 // NewStream makes a stream over the weights. The noise in the voice depends on nothing but seed.
 func (n *Net) NewStream(seed uint64) *Neural {
 	s, err := n.NewPolishedStream(seed, 0)
@@ -58,9 +55,11 @@ func (n *Net) NewPolishedStream(seed uint64, passes int) (*Neural, error) {
 	if err != nil {
 		return nil, err
 	}
-	filter, err := newBandFilter(n.cfg.Features)
-	if err != nil {
-		return nil, err
+	var filter *bandFilter // tables that only passes need
+	if passes > 0 {
+		if filter, err = newBandFilter(n.cfg.Features); err != nil {
+			return nil, err
+		}
 	}
 	cfg := n.cfg.Features
 	bins := cfg.Bins()
@@ -72,7 +71,7 @@ func (n *Net) NewPolishedStream(seed uint64, passes int) (*Neural, error) {
 		return nil, err
 	}
 	nn.NewArena(func(a *nn.Arena) {
-		s.state = newNetState(a, n.cfg, neuralBlock)
+		s.state = n.newState(a, neuralBlock)
 		s.in, s.out = a.Take(neuralBlock*n.cfg.Inputs()), a.Take(neuralBlock*n.cfg.Outputs())
 		s.harmonics, s.noise = a.Take(neuralBlock*2*bins), a.Take(neuralBlock*2*bins)
 		s.re, s.im, s.sin, s.cos = a.Take(bins), a.Take(bins), a.Take(bins), a.Take(bins)
@@ -153,9 +152,11 @@ func (s *Neural) block(dst, logMel, f0 []float32) []float32 {
 	}
 	s.net.forward(s.out, s.in, len(f0), &s.state)
 	for t, hz := range f0 {
-		want := s.polish.slot(s.steps)
-		s.source.mel.wanted(want.mel, logMel[t*mels:(t+1)*mels])
-		want.f0 = plausibleF0(float64(hz), c.Features)
+		if len(s.polish.passes) > 0 {
+			want := s.polish.slot(s.steps)
+			s.source.mel.wanted(want.mel, logMel[t*mels:(t+1)*mels])
+			want.f0 = plausibleF0(float64(hz), c.Features)
+		}
 		s.frames++
 		s.sum.count()
 		if s.sounds[t] {
@@ -188,11 +189,11 @@ func (s *Neural) voice(out, harmonics, noise []float32) {
 // used up.
 func (s *Neural) filter(gain, phase, spec []float32) {
 	for k, g := range gain {
-		gain[k] = g * (1. / maxLogGain)
+		gain[k] = g * (1. / MaxLogGain)
 	}
 	simd.Tanh(gain)
 	for k, g := range gain {
-		gain[k] = g * maxLogGain
+		gain[k] = g * MaxLogGain
 	}
 	simd.Exp(gain)
 	simd.SinCos(s.sin, s.cos, phase)

@@ -14,17 +14,9 @@ type Net struct {
 	trained map[string]string
 
 	stem               *nn.Linear
-	blocks             []netBlock
+	blocks             []*nn.Block
 	headGain, headBias []float32
 	head               *nn.Linear
-}
-
-// netBlock is a residual block: a causal depthwise convolution over time, a normalisation, and two linear layers with a
-// GELU between them (Liu et al., "A ConvNet for the 2020s", 2022, in one dimension).
-type netBlock struct {
-	depthwise  *nn.Depthwise
-	gain, bias []float32
-	up, down   *nn.Linear
 }
 
 // NewNet makes a network of the weights that tensor gives by the names and shapes of cfg.Params, row-major; they are kept
@@ -63,14 +55,8 @@ func NewNet(cfg NetConfig, tensor func(name string, shape ...int) ([]float32, er
 	}
 	n := &Net{cfg: cfg, stem: linear("voc.stem", cfg.Inputs(), cfg.Width)}
 	for i := range cfg.Blocks {
-		name := fmt.Sprintf("voc.block.%d", i)
-		n.blocks = append(n.blocks, netBlock{
-			depthwise: nn.NewDepthwise(weights[name+".dw.w"], weights[name+".dw.b"], cfg.Kernel, cfg.Width),
-			gain:      weights[name+".norm.gain"],
-			bias:      weights[name+".norm.bias"],
-			up:        linear(name+".up", cfg.Width, cfg.Hidden),
-			down:      linear(name+".down", cfg.Hidden, cfg.Width),
-		})
+		n.blocks = append(n.blocks, nn.NewBlock(func(name string) []float32 { return weights[name] }, fmt.Sprintf("voc.block.%d", i),
+			cfg.Kernel, cfg.Width, cfg.Hidden))
 	}
 	n.headGain, n.headBias = weights["voc.norm.gain"], weights["voc.norm.bias"]
 	n.head = linear("voc.head", cfg.Width, cfg.Outputs())
@@ -92,10 +78,11 @@ type netState struct {
 	h, norm, hidden []float32
 }
 
-func newNetState(a *nn.Arena, c NetConfig, room int) netState {
-	s := netState{past: make([]nn.Window, c.Blocks)}
-	for i := range s.past {
-		s.past[i] = nn.NewWindow(a, c.Kernel-1, room, c.Width)
+func (n *Net) newState(a *nn.Arena, room int) netState {
+	c := n.cfg
+	s := netState{past: make([]nn.Window, len(n.blocks))}
+	for i, b := range n.blocks {
+		s.past[i] = b.Window(a, room)
 	}
 	s.h, s.norm, s.hidden = a.Take(room*c.Width), a.Take(room*c.Width), a.Take(room*c.Hidden)
 	return s
@@ -110,16 +97,10 @@ func (s *netState) reset() {
 // forward computes out, [frames, Outputs], of in, [frames, Inputs]. Each row comes out the same however many go together.
 func (n *Net) forward(out, in []float32, frames int, s *netState) {
 	w := n.cfg.Width
-	h, norm, hidden := s.h[:frames*w], s.norm[:frames*w], s.hidden[:frames*n.cfg.Hidden]
+	h, norm := s.h[:frames*w], s.norm[:frames*w]
 	n.stem.Forward(h, in, frames)
-	for i := range n.blocks {
-		b := &n.blocks[i]
-		b.depthwise.Forward(norm, h, frames, &s.past[i])
-		nn.LayerNorm(norm, norm, b.gain, b.bias, frames)
-		b.up.Forward(hidden, norm, frames)
-		nn.GELU(hidden)
-		b.down.Forward(norm, hidden, frames)
-		nn.Add(h, norm)
+	for i, b := range n.blocks {
+		b.Forward(h, frames, &s.past[i], norm, s.hidden)
 	}
 	nn.LayerNorm(norm, h, n.headGain, n.headBias, frames)
 	n.head.Forward(out, norm, frames)

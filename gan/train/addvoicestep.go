@@ -77,7 +77,7 @@ func (e *engine) learnVoice(in []*Node, judged bool) []*Node {
 		loss = Add(loss, MulScalar(adversarial, w.Adversarial))
 	}
 
-	rate := at(schedule, 0)
+	rate := mlx.At(schedule, 0)
 	shared := MulScalar(rate, add.RestShare)
 	rates := []mlx.Rate{{Prefix: "map.head.", Rate: rate}, {Prefix: "sty.head.", Rate: rate}}
 	for i, part := range generatorParts {
@@ -90,9 +90,9 @@ func (e *engine) learnVoice(in []*Node, judged bool) []*Node {
 	}
 	norms, ok := e.adam.Step(e.vars, loss, rates...)
 	for _, r := range rates { // the average of what rests would differ by its rounding
-		mlx.UpdateEMA(e.vars, at(schedule, 6), r.Prefix)
+		mlx.UpdateEMA(e.vars, mlx.At(schedule, 6), r.Prefix)
 	}
-	return stack(ok, norms[2], norms[0], norms[1], adversarial, identity, cycle, anchor, commonLoss, mapped)
+	return mlx.Results(ok, norms[2], norms[0], norms[1], adversarial, identity, cycle, anchor, commonLoss, mapped)
 }
 
 // judgeVoice is D's step of a run that adds voices: the crops against what G makes of them out of the old voices.
@@ -114,8 +114,8 @@ func (e *engine) judgeVoice(in []*Node) []*Node {
 	adversarial := DiscriminatorLoss(onReal, onFake)
 	penalty := GradientPenalty(onReal, onDisturbed, e.cfg.R1Sigma)
 	loss := Add(adversarial, MulScalar(penalty, e.cfg.Loss.R1*0.5))
-	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: "disc.", Rate: at(schedule, 0)})
-	return stack(ok, norms[0], adversarial, penalty, ReduceAllMean(onReal), ReduceAllMean(onFake))
+	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: "disc.", Rate: mlx.At(schedule, 0)})
+	return mlx.Results(ok, norms[0], adversarial, penalty, ReduceAllMean(onReal), ReduceAllMean(onFake))
 }
 
 // voiceFeed is the part of the inputs that all graphs of a run that adds voices share.
@@ -190,7 +190,7 @@ func (e *engine) validateVoice(in []*Node) []*Node {
 	own, _ := net.encodeStyle(same, y)
 	back := net.generate(far.mel, controls, own, taps)
 	read, _ := net.encodeStyle(back, y)
-	return stack(IdentityLoss(x, net.generate(x, controls, own, taps)), CycleLoss(x, back), StyleLoss(own, read))
+	return mlx.Results(IdentityLoss(x, net.generate(x, controls, own, taps)), CycleLoss(x, back), StyleLoss(own, read))
 }
 
 func (e *engine) scoreVoice(batch *corpus.Batch) ([]float32, error) {

@@ -35,9 +35,9 @@ func (e *engine) phoneStep(in []*Node, smoothing float64) []*Node {
 	hit := GreaterOrEqual(ReduceSum(Mul(target, logits), -1), best)
 	accuracy := Div(ReduceAllSum(Mul(labelled, ConvertDType(hit, dtypes.Float32))), count)
 
-	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: phonePrefix, Rate: at(schedule, 0)})
-	mlx.UpdateEMA(e.vars, at(schedule, 1), phonePrefix)
-	return stack(ok, norms[0], loss, StopGradient(accuracy))
+	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: phonePrefix, Rate: mlx.At(schedule, 0)})
+	mlx.UpdateEMA(e.vars, mlx.At(schedule, 1), phonePrefix)
+	return mlx.Results(ok, norms[0], loss, StopGradient(accuracy))
 }
 
 // phoneRead is the averaged phone network at work: x [batch, frames, nMels] and taps to the log-probabilities of the phones

@@ -60,8 +60,6 @@ func (e *engine) over(g *Graph, group string, frozen bool) networks {
 	return networks{cfg: e.cfg.GAN, net: net}
 }
 
-func at(schedule *Node, i int) *Node { return Reshape(SliceAxis(schedule, 0, AxisElem(i))) }
-
 // phone is P's hidden layer, or nil without P.
 func (e *engine) phone(x *Node) *Node {
 	if !e.phones {
@@ -94,11 +92,11 @@ func (e *engine) warmUp(in []*Node) []*Node {
 		content = ContentLoss(e.phone(x), e.phone(rebuilt))
 		loss = Add(loss, MulScalar(content, e.cfg.Loss.Content))
 	}
-	rate := at(schedule, 0)
-	rates := generatorRates(rate, at(schedule, 2))
+	rate := mlx.At(schedule, 0)
+	rates := generatorRates(rate, mlx.At(schedule, 2))
 	norms, ok := e.adam.Step(e.vars, loss, append(rates, mlx.Rate{Prefix: "sty.", Rate: rate}, mlx.Rate{Prefix: "map.", Rate: rate})...)
-	mlx.UpdateEMA(e.vars, at(schedule, 6), "gen.", "map.", "sty.")
-	return stack(ok, norms[decoderPart], norms[len(generatorParts)], identity, content, commonLoss, mapped)
+	mlx.UpdateEMA(e.vars, mlx.At(schedule, 6), "gen.", "map.", "sty.")
+	return mlx.Results(ok, norms[decoderPart], norms[len(generatorParts)], identity, content, commonLoss, mapped)
 }
 
 // generatorParts are the prefixes of G's weights. The first four are the encoder's: in the warm-up they can rest while the
@@ -160,16 +158,16 @@ func (e *engine) discriminator(in []*Node, withSource bool) []*Node {
 	adversarial := DiscriminatorLoss(onReal, onFake)
 	penalty := GradientPenalty(onReal, onDisturbed, e.cfg.R1Sigma)
 	loss := Add(adversarial, MulScalar(penalty, e.cfg.Loss.R1*0.5))
-	rate := at(schedule, 0)
+	rate := mlx.At(schedule, 0)
 	rates := []mlx.Rate{{Prefix: "disc.", Rate: rate}}
 	source := ScalarZero(g, dtypes.Float32)
 	if withSource {
 		source = ClassifierLoss(net.classifySource(fake), y)
-		loss = Add(loss, Mul(source, at(schedule, 5)))
+		loss = Add(loss, Mul(source, mlx.At(schedule, 5)))
 		rates = append(rates, mlx.Rate{Prefix: "cls.", Rate: rate})
 	}
 	norms, ok := e.adam.Step(e.vars, loss, rates...)
-	return stack(ok, norms[0], adversarial, penalty, source, ReduceAllMean(onReal), ReduceAllMean(onFake))
+	return mlx.Results(ok, norms[0], adversarial, penalty, source, ReduceAllMean(onReal), ReduceAllMean(onFake))
 }
 
 // generator is the step of G, F and E.
@@ -198,26 +196,26 @@ func (e *engine) generator(in []*Node, withSource bool) []*Node {
 
 	loss := MulScalar(adversarial, w.Adversarial)
 	loss = Add(loss, MulScalar(styleLoss, w.Style))
-	loss = Sub(loss, Mul(diversity, at(schedule, 3)))
+	loss = Sub(loss, Mul(diversity, mlx.At(schedule, 3)))
 	loss = Add(loss, MulScalar(cycle, w.Cycle))
 	loss = Add(loss, MulScalar(energy, w.Energy))
 	loss = Add(loss, MulScalar(commonLoss, w.Style))
 	source := ScalarZero(g, dtypes.Float32)
 	if withSource {
 		source = ClassifierLoss(judges.classifySource(fake), target)
-		loss = Add(loss, Mul(source, at(schedule, 4)))
+		loss = Add(loss, Mul(source, mlx.At(schedule, 4)))
 	}
 	contentLoss := ScalarZero(g, dtypes.Float32)
 	if e.phones {
 		contentLoss = ContentLoss(e.phone(x), e.phone(fake))
 		loss = Add(loss, MulScalar(contentLoss, w.Content))
 	}
-	rate := at(schedule, 0)
-	rates := generatorRates(rate, at(schedule, 2))
-	rates = append(rates, mlx.Rate{Prefix: "map.", Rate: at(schedule, 1)}, mlx.Rate{Prefix: "sty.", Rate: rate})
+	rate := mlx.At(schedule, 0)
+	rates := generatorRates(rate, mlx.At(schedule, 2))
+	rates = append(rates, mlx.Rate{Prefix: "map.", Rate: mlx.At(schedule, 1)}, mlx.Rate{Prefix: "sty.", Rate: rate})
 	norms, ok := e.adam.Step(e.vars, loss, rates...)
-	mlx.UpdateEMA(e.vars, at(schedule, 6), "gen.", "map.", "sty.")
-	return stack(ok, norms[decoderPart], norms[len(generatorParts)], norms[len(generatorParts)+1], adversarial, styleLoss, diversity, cycle, contentLoss, source, energy, commonLoss)
+	mlx.UpdateEMA(e.vars, mlx.At(schedule, 6), "gen.", "map.", "sty.")
+	return mlx.Results(ok, norms[decoderPart], norms[len(generatorParts)], norms[len(generatorParts)+1], adversarial, styleLoss, diversity, cycle, contentLoss, source, energy, commonLoss)
 }
 
 // validate scores the averaged weights on held-out speech: x rebuilt in its own style, x through the cycle, how well the
@@ -233,7 +231,7 @@ func (e *engine) validate(in []*Node) []*Node {
 	read, _ := net.encodeStyle(fake, target)
 	fakeMean, fakeSpread := bandMoments(fake)
 	realMean, realSpread := bandMoments(ref)
-	return stack(IdentityLoss(x, net.generate(x, own, ownStyle, taps)), CycleLoss(x, net.generate(fake, own, ownStyle, taps)),
+	return mlx.Results(IdentityLoss(x, net.generate(x, own, ownStyle, taps)), CycleLoss(x, net.generate(fake, own, ownStyle, taps)),
 		StyleLoss(style, read), l1(realMean, fakeMean), l1(realSpread, fakeSpread))
 }
 
@@ -242,14 +240,6 @@ func bandMoments(mel *Node) (mean, spread *Node) {
 	mean = ReduceMean(mel, 1)
 	centred := Sub(mel, BroadcastToShape(InsertAxes(mean, 1), mel.Shape()))
 	return mean, Sqrt(AddScalar(ReduceMean(Square(centred), 1), 1e-8))
-}
-
-func stack(scalars ...*Node) []*Node {
-	flat := make([]*Node, len(scalars))
-	for i, s := range scalars {
-		flat[i] = Reshape(mlx.Float(s), 1)
-	}
-	return []*Node{Concatenate(flat, 0)}
 }
 
 // run executes a step by name and frees its inputs.

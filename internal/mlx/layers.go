@@ -69,8 +69,8 @@ func zeros(x *Node, axis, extent int) *Node {
 	return Zeros(x.Graph(), shapes.Make(x.DType(), dims...))
 }
 
-// pad puts zeros around one axis of x. Concatenation rather than Pad: its gradient is right on every backend.
-func pad(x *Node, axis, before, after int) *Node {
+// ZeroPad puts zeros around one axis of x. Concatenation rather than Pad: its gradient is right on every backend.
+func ZeroPad(x *Node, axis, before, after int) *Node {
 	parts := make([]*Node, 0, 3)
 	if before > 0 {
 		parts = append(parts, zeros(x, axis, before))
@@ -97,7 +97,7 @@ func (n Net) CausalDepthwise(x *Node, name string) *Node {
 	w := n.Param(name + ".w")
 	taps, channels := w.Shape().Dimensions[0], w.Shape().Dimensions[1]
 	frames := x.Shape().Dimensions[1]
-	padded := pad(n.cast(x), 1, taps-1, 0)
+	padded := ZeroPad(n.cast(x), 1, taps-1, 0)
 	var y *Node
 	for k := range taps {
 		tap := Reshape(SliceAxis(w, 0, AxisElem(k)), 1, 1, channels)
@@ -125,7 +125,7 @@ func (n Net) TimeConv(x *Node, name string, past, future int, tapMask *Node) *No
 		w = Mul(w, BroadcastToDims(Reshape(tapMask, taps, 1, 1), taps, in, out))
 	}
 	frames := x.Shape().Dimensions[1]
-	padded := pad(n.cast(x), 1, past, future)
+	padded := ZeroPad(n.cast(x), 1, past, future)
 	columns := make([]*Node, taps)
 	for k := range taps {
 		columns[k] = window(padded, k, frames)
@@ -194,7 +194,7 @@ func (n Net) Conv2D(x *Node, name string, withBias bool) *Node {
 		y = Convolve(x, w).PadSame().Done()
 	default:
 		time, mel := x.Shape().Dimensions[1], x.Shape().Dimensions[2]
-		padded := pad(pad(x, 1, kt/2, kt/2), 2, km/2, km/2)
+		padded := ZeroPad(ZeroPad(x, 1, kt/2, kt/2), 2, km/2, km/2)
 		columns := make([]*Node, 0, kt*km)
 		for i := range kt {
 			rows := SliceAxis(padded, 1, AxisRange(i, i+time))

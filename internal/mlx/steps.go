@@ -57,3 +57,17 @@ func Free(ts []*tensors.Tensor) error {
 	}
 	return nil
 }
+
+// At is element i of a vector, a scalar: one of several numbers that enter a graph as one input.
+func At(v *graph.Node, i int) *graph.Node {
+	return graph.Reshape(graph.SliceAxis(v, 0, graph.AxisElem(i)))
+}
+
+// Results joins scalars to the one float32 vector that a graph for Call gives.
+func Results(scalars ...*graph.Node) []*graph.Node {
+	flat := make([]*graph.Node, len(scalars))
+	for i, s := range scalars {
+		flat[i] = graph.Reshape(Float(s), 1)
+	}
+	return []*graph.Node{graph.Concatenate(flat, 0)}
+}

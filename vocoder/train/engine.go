@@ -127,16 +127,6 @@ func (e *engine) voice(in []*Node, group string, frozen bool) *Node {
 	return network{e.cfg.Net, e.net(in[0].Graph(), group, frozen)}.voice(in[0], in[1], in[2])
 }
 
-func scalar(v *Node, i int) *Node { return Reshape(SliceAxis(v, 0, AxisElem(i))) }
-
-func stack(scalars ...*Node) []*Node {
-	flat := make([]*Node, len(scalars))
-	for i, s := range scalars {
-		flat[i] = Reshape(mlx.Float(s), 1)
-	}
-	return []*Node{Concatenate(flat, 0)}
-}
-
 // reconstruction is the weighted sum of the losses against the recording, and the terms.
 func (e *engine) reconstruction(recording, sound *Node) (loss *Node, terms []*Node) {
 	w := e.cfg.Loss
@@ -149,9 +139,9 @@ func (e *engine) reconstruction(recording, sound *Node) (loss *Node, terms []*No
 // spectralStep is the step of the first phase. Inputs: input, harmonics, noise, recording, schedule (rate, EMA decay).
 func (e *engine) spectralStep(in []*Node) []*Node {
 	loss, terms := e.reconstruction(in[3], e.voice(in, mlx.GroupWeights, false))
-	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: netPrefix, Rate: scalar(in[4], 0)})
-	mlx.UpdateEMA(e.vars, scalar(in[4], 1), netPrefix)
-	return stack(append([]*Node{ok, norms[0]}, terms...)...)
+	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: netPrefix, Rate: mlx.At(in[4], 0)})
+	mlx.UpdateEMA(e.vars, mlx.At(in[4], 1), netPrefix)
+	return mlx.Results(append([]*Node{ok, norms[0]}, terms...)...)
 }
 
 // discriminatorStep has the inputs of spectralStep.
@@ -159,8 +149,8 @@ func (e *engine) discriminatorStep(in []*Node) []*Node {
 	net := e.net(in[0].Graph(), mlx.GroupWeights, false)
 	sound := StopGradient(e.voice(in, mlx.GroupWeights, true))
 	loss := DiscriminatorLoss(judge(net, in[3]), judge(net, sound))
-	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: discPrefix, Rate: scalar(in[4], 0)})
-	return stack(ok, norms[0], loss)
+	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: discPrefix, Rate: mlx.At(in[4], 0)})
+	return mlx.Results(ok, norms[0], loss)
 }
 
 // generatorStep is the vocoder's step of the second phase, with the inputs of spectralStep.
@@ -171,15 +161,15 @@ func (e *engine) generatorStep(in []*Node) []*Node {
 	onRecording, onSound := judge(net, in[3]), judge(net, sound)
 	adversarial, matching := AdversarialLoss(onSound), MatchingLoss(onRecording, onSound)
 	loss = Add(loss, Add(MulScalar(adversarial, e.cfg.Loss.Adversarial), MulScalar(matching, e.cfg.Loss.Matching)))
-	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: netPrefix, Rate: scalar(in[4], 0)})
-	mlx.UpdateEMA(e.vars, scalar(in[4], 1), netPrefix)
-	return stack(append(append([]*Node{ok, norms[0]}, terms...), adversarial, matching)...)
+	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: netPrefix, Rate: mlx.At(in[4], 0)})
+	mlx.UpdateEMA(e.vars, mlx.At(in[4], 1), netPrefix)
+	return mlx.Results(append(append([]*Node{ok, norms[0]}, terms...), adversarial, matching)...)
 }
 
 // validStep scores the averaged weights. Inputs: input, harmonics, noise, recording.
 func (e *engine) validStep(in []*Node) []*Node {
 	_, terms := e.reconstruction(in[3], e.voice(in, mlx.GroupEMA, true))
-	return stack(terms...)
+	return mlx.Results(terms...)
 }
 
 // sing is the averaged network's sound. Inputs: input, harmonics, noise.

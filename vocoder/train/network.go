@@ -23,9 +23,6 @@ const trimmedHops = 3
 // samples is the length of the sound that a crop of so many frames gives.
 func samples(cfg features.Config, frames int) int { return (frames - trimmedHops) * cfg.Hop }
 
-// GainLimit bounds the log-gains: 5 nepers either way, 43 dB.
-const gainLimit = 5
-
 // voice is the vocoder: input [batch, frames, inputs], harmonics and noise [batch, frames, 2*bins], to sound [batch, samples]
 // that begins one hop after the first frame's centre.
 func (n network) voice(input, harmonics, noise *Node) *Node {
@@ -45,7 +42,7 @@ func (n network) voice(input, harmonics, noise *Node) *Node {
 
 // filter multiplies a spectrum by a gain and turns it by a phase, all [batch, frames, bins].
 func filter(re, im, gain, phase *Node) (*Node, *Node) {
-	a := Exp(MulScalar(Tanh(MulScalar(gain, 1.0/gainLimit)), gainLimit))
+	a := Exp(MulScalar(Tanh(MulScalar(gain, 1.0/vocoder.MaxLogGain)), vocoder.MaxLogGain))
 	c, s := Mul(a, Cos(phase)), Mul(a, Sin(phase))
 	return Sub(Mul(re, c), Mul(im, s)), Add(Mul(re, s), Mul(im, c))
 }
@@ -63,13 +60,7 @@ func overlapAdd(cfg features.Config, spectra *Node) *Node {
 	var sum *Node // [batch, frames+rows-1, hop]
 	for i := range rows {
 		row := Reshape(SliceAxis(wave, 2, AxisElem(i)), batch, frames, cfg.Hop)
-		padded := row
-		if i > 0 {
-			padded = Concatenate([]*Node{zeros(row, i), row}, 1)
-		}
-		if rest := rows - 1 - i; rest > 0 {
-			padded = Concatenate([]*Node{padded, zeros(row, rest)}, 1)
-		}
+		padded := mlx.ZeroPad(row, 1, i, rows-1-i)
 		if sum == nil {
 			sum = padded
 		} else {
@@ -81,11 +72,6 @@ func overlapAdd(cfg features.Config, spectra *Node) *Node {
 	sound = SliceAxis(sound, 1, AxisRange(from, from+n))
 	weight := Const(g, [][]float32{synthesisWeight(cfg, frames)[from : from+n]})
 	return Mul(sound, BroadcastToDims(weight, batch, n))
-}
-
-func zeros(x *Node, frames int) *Node {
-	d := x.Shape().Dimensions
-	return ZerosLike(BroadcastToDims(SliceAxis(x, 1, AxisRange(0, 1)), d[0], frames, d[2]))
 }
 
 // synthesisMatrix takes the real and imaginary parts of a spectrum to the windowed samples of its frame, [2*bins][width],

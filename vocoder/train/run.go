@@ -341,7 +341,7 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 			r.say.Linef("step %d: on held-out speech: log-spectrum %.4f, convergence %.4f, log-mel %.4f", made, scores["valid_spectral"], scores["valid_convergence"], scores["valid_mel"])
 		}
 		if made%c.LogEvery == 0 || last {
-			metrics["wait_share"] = float32(waited.Seconds() / pace.since(step).Seconds())
+			metrics["wait_share"] = float32(waited.Seconds() / pace.lap().Seconds())
 			metrics["steps_per_second"] = float32(pace.perSecond(made))
 			waited = 0
 			r.say.Progress(fmt.Sprintf("vocoder %s step %d/%d  log-spectrum %.3f  log-mel %.3f%s  %.2f steps/s  %s left", runlog.Bar(made, c.Steps), made, c.Steps,
@@ -397,15 +397,11 @@ type pace struct {
 	last  time.Time
 }
 
-func newPace(first int) *pace { return &pace{first: first} }
+func newPace(first int) *pace { return &pace{first: first, last: time.Now()} }
 
-// since is the time from the call before.
-func (p *pace) since(int) time.Duration {
+// lap is the time from the call before, or from the beginning.
+func (p *pace) lap() time.Duration {
 	now := time.Now()
-	if p.last.IsZero() {
-		p.last = now
-		return time.Hour
-	}
 	d := now.Sub(p.last)
 	p.last = now
 	return d

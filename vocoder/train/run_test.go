@@ -34,7 +34,7 @@ func call2(t *testing.T, c Config, build func(judges func(*Node) []verdict, in [
 		list[i] = a
 	}
 	out, err := model.CallOnce(e.backend, vars.Store(), func(_ *model.Scope, in []*Node) *Node {
-		return stack(build(func(x *Node) []verdict { return judge(e.net(x.Graph(), mlx.GroupWeights, true), x) }, in)...)[0]
+		return mlx.Results(build(func(x *Node) []verdict { return judge(e.net(x.Graph(), mlx.GroupWeights, true), x) }, in)...)[0]
 	}, list...)
 	if err != nil {
 		t.Fatal(err)

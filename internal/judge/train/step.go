@@ -109,7 +109,7 @@ func unit(x *Node, axis int) *Node {
 // learn is one step. Inputs: x [batch, frames, nMels], target [batch, classes], schedule (rate, EMA decay, margin).
 func (e *engine) learn(in []*Node) []*Node {
 	x, target, schedule := in[0], in[1], in[2]
-	at := func(i int) *Node { return Reshape(SliceAxis(schedule, 0, AxisElem(i))) }
+	at := func(i int) *Node { return mlx.At(schedule, i) }
 	net := mlx.Net{Weights: e.vars.Lookup(x.Graph(), mlx.GroupWeights), DType: dtypes.Float32}
 	cosine := Dot(embed(e.cfg.Judge, net, x), unit(net.Weights(className), 0)).Product() // [batch, classes]
 	margin := Mul(target, BroadcastToShape(at(2), target.Shape()))
@@ -120,7 +120,7 @@ func (e *engine) learn(in []*Node) []*Node {
 
 	_, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: prefix, Rate: at(0)})
 	mlx.UpdateEMA(e.vars, at(1), prefix)
-	return []*Node{Concatenate([]*Node{Reshape(ok, 1), Reshape(loss, 1), Reshape(accuracy, 1)}, 0)}
+	return mlx.Results(ok, loss, accuracy)
 }
 
 // step makes one step and returns whether it was made, its loss, and the share of crops whose speaker is recognised.
