@@ -59,6 +59,10 @@ type Config struct {
 
 	AddVoice AddVoice `json:"addVoice"` // of a run that begins with a model
 
+	// StyleLabels puts a speaker's label in place of every style, so that F and E are out of the game: an experiment, whose
+	// model knows its voices by name and nothing else.
+	StyleLabels bool `json:"styleLabels,omitempty"`
+
 	BFloat16 bool   `json:"bfloat16"` // activations in bfloat16; weights, norms and losses stay float32
 	Seed     uint64 `json:"seed"`
 

@@ -13,8 +13,9 @@ import (
 // networks builds the graphs of all networks of one configuration over the weights of net. Names and shapes of weights
 // stand in gan.Config; package gan has the same arithmetic for the CPU, and a parity test compares the two.
 type networks struct {
-	cfg gan.Config
-	net mlx.Net
+	cfg    gan.Config
+	net    mlx.Net
+	labels bool // F and E give a label in place of a style, see label
 }
 
 // encode is G up to the bottleneck: x [batch, frames, nMels] normalised log-mel, tapMask [taps] of the stem (nil for all),
@@ -58,6 +59,9 @@ func (n networks) block(h *Node, name string, norm func(*Node) *Node) *Node {
 
 // mapLatent is F: z [batch, latentDim] and oneHot [batch, speakers] to a style.
 func (n networks) mapLatent(z, oneHot *Node) *Node {
+	if n.labels {
+		return n.label(oneHot)
+	}
 	h := z
 	for i := range n.cfg.MapLayers {
 		h = mlx.ReLU(n.net.Linear(h, fmt.Sprintf("map.shared.%d", i)))
@@ -87,8 +91,21 @@ func (n networks) body(x *Node, prefix string) *Node {
 
 // encodeStyle is E: a reference x [batch, frames, nMels] to the style of its speaker's head and that of the common head.
 func (n networks) encodeStyle(x, oneHot *Node) (style, common *Node) {
+	if n.labels {
+		return n.label(oneHot), n.label(oneHot)
+	}
 	v := n.body(x, "sty")
 	return n.net.SelectHead(v, oneHot, "sty.head"), mlx.Float(n.net.Linear(v, "sty.common"))
+}
+
+// label is the speaker's number in place of a style, as StarGAN (Choi et al. 2018) has it: one number of the style is on,
+// and as large as a whole style is on average.
+func (n networks) label(oneHot *Node) *Node {
+	speakers := oneHot.Shape().Dimensions[1]
+	if speakers > n.cfg.StyleDim {
+		panic(fmt.Sprintf("%d speakers do not fit a label of %d numbers: raise gan.styleDim", speakers, n.cfg.StyleDim))
+	}
+	return MulScalar(mlx.ZeroPad(oneHot, 1, 0, n.cfg.StyleDim-speakers), math.Sqrt(float64(n.cfg.StyleDim)))
 }
 
 // judge is D: x to the real/fake logit of the speaker in oneHot, [batch].
