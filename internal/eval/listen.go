@@ -124,6 +124,7 @@ func (s *suite) score(t task, h *hearing, asked []float32) (Scores, error) {
 	if asked != nil {
 		r.Melody = compareMelody(source.frames, asked, h.frames.F0)
 	}
+	r.Variance = s.variance(h, t.enrolTarget)
 	if t.sameWords {
 		result, err := Compare(s.heard[t.reference].utterance, h.utterance)
 		if err != nil {
@@ -152,6 +153,7 @@ func (s *suite) scoreReference(t task, h *hearing) (Scores, error) {
 	if h.asked != nil {
 		r.Melody = compareMelody(own.frames, h.asked, h.frames.F0)
 	}
+	r.Variance = s.variance(h, t.enrolTarget)
 	if t.sameWords {
 		result, err := Compare(own.utterance, h.utterance)
 		if err != nil {

@@ -216,6 +216,7 @@ func (s *suite) notes() []string {
 	notes = append(notes,
 		"F0 is compared with the F0 that was asked of the vocoder, frame by frame.",
 		fmt.Sprintf("MCD: %d mel-cepstra, level equalised, silence left out, aligned by dynamic time warping, only where the target says the same words.", s.o.Config.Order),
+		"Global variance: how much more the spectrum moves within a recording than in the target's own (same mel-cepstra, mean over them); below 0 is dull.",
 		"Brackets hold 95 % bootstrap intervals, drawn by whole pairs of speakers where there are several.")
 	if s.o.Vocoder != "" {
 		notes = append(notes, "Target through the vocoder: its own frames and pitch through the vocoder \""+s.o.Vocoder+"\", what the vocoder alone takes off.")

@@ -28,6 +28,7 @@ var columns = []column{
 	{"log-F0 corr.", func(s Summary) string { return s.Melody.String() }},
 	{"voicing error, %", func(s Summary) string { return ratio(s.Voicing) }},
 	{"MCD, dB", func(s Summary) string { return s.MCD.String() }},
+	{"global variance, dB", func(s Summary) string { return s.Variance.String() }},
 }
 
 // textPairs is how many pairs the text lists, the worst.

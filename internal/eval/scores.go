@@ -26,11 +26,12 @@ type Scores struct {
 	Before             PhoneErrors // the source against the phones that were spoken
 	Melody             Melody
 	MCD                float64 // dB, against the target's own recording of the same words
+	Variance           float64 // dB, global variance against that of the target's recordings
 }
 
 func noScores() Scores {
 	nan := math.NaN()
-	return Scores{ToTarget: nan, ToSource: nan, Melody: Melody{nan, nan, nan}, MCD: nan}
+	return Scores{ToTarget: nan, ToSource: nan, Melody: Melody{nan, nan, nan}, MCD: nan, Variance: nan}
 }
 
 // MarshalJSON writes what is not known as null.
@@ -45,8 +46,9 @@ func (s Scores) MarshalJSON() ([]byte, error) {
 		OffCents     number `json:"f0OffCents"`
 		VoicingError number `json:"voicingError"`
 		MCD          number `json:"mcdDB"`
+		Variance     number `json:"globalVarianceDB"`
 	}{number(s.ToTarget), number(s.ToSource), number(s.Source.Rate()), number(s.Labels.Rate()), number(s.Before.Rate()),
-		number(s.Melody.Correlation), number(s.Melody.OffCents), number(s.Melody.Voicing), number(s.MCD)})
+		number(s.Melody.Correlation), number(s.Melody.OffCents), number(s.Melody.Voicing), number(s.MCD), number(s.Variance)})
 }
 
 // ClipScores is one conversion with its baselines.
@@ -78,6 +80,7 @@ type Summary struct {
 	Voicing   Interval `json:"voicingError"`
 	MCD       Interval `json:"mcdDB"`
 	MCDBefore Interval `json:"sourceMCDdB"` // of the unconverted source, on the same clips
+	Variance  Interval `json:"globalVarianceDB"`
 }
 
 // summarize sums up one of the four recordings of each clip. Intervals come from drawing whole pairs of speakers where
@@ -124,5 +127,6 @@ func summarize(clips []ClipScores, pick func(ClipScores) Scores) Summary {
 		Voicing:   plain(func(s Scores) float64 { return s.Melody.Voicing }),
 		MCD:       plain(func(s Scores) float64 { return s.MCD }),
 		MCDBefore: sum(func(_ Scores, c ClipScores) (float64, float64) { return c.Copied.MCD, 1 }),
+		Variance:  plain(func(s Scores) float64 { return s.Variance }),
 	}
 }
