@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -14,11 +16,12 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc/vocoder"
 	"github.com/urfave/cli/v2"
 )
 
-const infoDescription = `Says what a file is. Of a model: its voices, rate, size and delay. Of a saved voice: how it came about. Of a recording: its
-rate, length, level and pitch. Without a file it describes the model that the other commands would use; base is the one
+const infoDescription = `Says what a file is. Of a model: its voices, rate, size and delay. Of a vocoder: its size and training. Of a saved voice: how it
+came about. Of a recording: its rate, length, level and pitch. Without a file it describes the model that the other commands would use; base is the one
 that comes with the program.
 
 EXAMPLES
@@ -94,11 +97,14 @@ func describeFile(c *cli.Context, e env, path string) error {
 		return err
 	}
 	if model {
-		m, err := gan.Load(path)
+		info, err := os.Stat(path)
 		if err != nil {
 			return err
 		}
-		info, err := os.Stat(path)
+		if n, err := vocoder.LoadNet(path); err == nil {
+			return describeNet(e, path, info.Size(), n)
+		}
+		m, err := gan.Load(path)
 		if err != nil {
 			return err
 		}
@@ -161,6 +167,11 @@ func describeModel(e env, name string, size int64, m *gan.Model) error {
 	t.row("generator", "%s weights, %d encoder and %d decoder blocks, %d wide", countText(count(c.GeneratorParams())), c.EncoderBlocks, c.DecoderBlocks, c.Width)
 	t.row("styles", "%d numbers each, networks of %s weights", c.StyleDim, countText(count(c.MappingParams(speakers))+count(c.StyleParams(speakers))))
 	t.row("style space", "%s", convert.StyleSpace(m))
+	sound, err := vocoderText(m)
+	if err != nil {
+		return err
+	}
+	t.row("vocoder", "%s", sound)
 	trained := "unknown"
 	if m.Trained.Steps > 0 || m.Trained.Preset != "" {
 		trained = fmt.Sprintf("%d steps from preset %s", m.Trained.Steps, m.Trained.Preset)
@@ -176,6 +187,48 @@ func describeModel(e env, name string, size int64, m *gan.Model) error {
 		}
 		t.row("delay", "%.0f ms live with --latency %s", ms, l.name)
 	}
+	return t.w.Flush()
+}
+
+// vocoderText says what makes sound of the model's frames where nothing else is asked for.
+func vocoderText(m *gan.Model) (string, error) {
+	n, err := convert.FindNet(m)
+	switch {
+	case err != nil:
+		return "", err
+	case n == nil:
+		return "source filter; no neural one fits", nil
+	}
+	whose := "the program's"
+	if m.Vocoder() != nil {
+		whose = "the model's own"
+	}
+	return fmt.Sprintf("%s, neural, %s weights", whose, countText(netWeights(n.Config()))), nil
+}
+
+func netWeights(c vocoder.NetConfig) (n int) {
+	for _, p := range c.Params() {
+		k := 1
+		for _, d := range p.Shape {
+			k *= d
+		}
+		n += k
+	}
+	return n
+}
+
+// describeNet says what a vocoder's file is.
+func describeNet(e env, name string, size int64, n *vocoder.Net) error {
+	c := n.Config()
+	t := newTable(e.stdout)
+	t.row("vocoder", "%s", name)
+	t.row("size", "%s, %s weights", bytesText(size), countText(netWeights(c)))
+	t.row("rate", "%d Hz, %d mel bands", c.Features.SampleRate, c.Features.NMels)
+	t.row("work", "%.2f billion multiplications per second of sound", c.MACs()/1e9)
+	for _, key := range slices.Sorted(maps.Keys(n.Trained())) {
+		t.row(key, "%s", n.Trained()[key])
+	}
+	t.row("use", "vc vocode in.wav --net %s, or vc pack MODEL --vocoder %s", name, name)
 	return t.w.Flush()
 }
 
