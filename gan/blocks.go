@@ -11,9 +11,17 @@ import (
 // its own; a decoder block takes them from the style (AdaLN).
 type block struct {
 	depthwise  *nn.Depthwise
-	gain, bias []float32  // [width]; encoder
-	ada        *nn.Linear // [styleDim, 2*width]: gamma, then beta; decoder
+	gain, bias []float32 // [width]; encoder
 	up, down   *nn.Linear
+}
+
+// decoderBlock is a block over frames, or over frames and bands.
+type decoderBlock interface {
+	// window makes the memory of a stream, for at most room frames a call.
+	window(a *nn.Arena, room int) nn.Window
+	// forward adds the block to h, [frames, bands, channels], in place. gain and bias are the normalisation's,
+	// [channels]. norm and hidden are scratch of Config.scratch's lengths for as many frames.
+	forward(h []float32, frames int, gain, bias []float32, past *nn.Window, norm, hidden []float32)
 }
 
 // network is G's weights, packed for one look-ahead. It is immutable and serves any number of streams.
@@ -21,8 +29,10 @@ type network struct {
 	cfg       Config
 	lookAhead int
 
-	stem             *nn.Linear // over StemPast+1+lookAhead frames
-	encoder, decoder []block
+	stem    *nn.Linear // over StemPast+1+lookAhead frames
+	encoder []block
+	decoder []decoderBlock
+	ada     []*nn.Linear // a decoder block each, [styleDim, 2*channels]: gamma, then beta
 
 	neckGain, neckBias []float32
 	neckDown, neckUp   *nn.Linear
@@ -43,36 +53,48 @@ func newNetwork(cfg Config, lookAhead int, get func(name string) []float32) (*ne
 	// The taps beyond the look-ahead count as zero, so they are left out.
 	seen := (cfg.StemPast + 1 + lookAhead) * cfg.NMels
 	n.stem = nn.NewLinear(get("gen.stem.w")[:seen*w], get("gen.stem.b"), seen, w)
-	for i := range cfg.EncoderBlocks + cfg.DecoderBlocks {
-		name, decoder := fmt.Sprintf("gen.enc.%d", i), i >= cfg.EncoderBlocks
-		if decoder {
-			name = fmt.Sprintf("gen.dec.%d", i-cfg.EncoderBlocks)
-		}
-		b := block{
+	oneDimensional := func(name string) block {
+		return block{
 			depthwise: nn.NewDepthwise(get(name+".dw.w"), get(name+".dw.b"), cfg.Kernel, w),
 			up:        linear(name+".up", w, cfg.Hidden),
 			down:      linear(name+".down", cfg.Hidden, w),
 		}
-		if decoder {
-			b.ada = linear(name+".ada", cfg.StyleDim, 2*w)
-			n.decoder = append(n.decoder, b)
-			continue
-		}
+	}
+	for i := range cfg.EncoderBlocks {
+		name := fmt.Sprintf("gen.enc.%d", i)
+		b := oneDimensional(name)
 		b.gain, b.bias = get(name+".norm.gain"), get(name+".norm.bias")
 		n.encoder = append(n.encoder, b)
 	}
+	bands, channels := cfg.decoderBands(), cfg.decoderChannels()
+	for i := range cfg.DecoderBlocks {
+		name := fmt.Sprintf("gen.dec.%d", i)
+		n.ada = append(n.ada, linear(name+".ada", cfg.StyleDim, 2*channels))
+		if cfg.DecoderBands > 0 {
+			n.decoder = append(n.decoder, &imageBlock{
+				conv: nn.NewConv3x3(get(name+".conv.w"), get(name+".conv.b"), channels, channels),
+				up:   linear(name+".up", channels, cfg.decoderHidden()), down: linear(name+".down", cfg.decoderHidden(), channels),
+				bands: bands,
+			})
+			continue
+		}
+		b := oneDimensional(name)
+		n.decoder = append(n.decoder, &b)
+	}
 	n.neckGain, n.neckBias = get("gen.neck.norm.gain"), get("gen.neck.norm.bias")
 	n.neckDown = linear("gen.neck.down", w, cfg.Bottleneck)
-	n.neckUp = linear("gen.neck.up", cfg.Bottleneck+Controls, w)
+	n.neckUp = linear("gen.neck.up", cfg.Bottleneck+Controls, bands*channels)
 	n.outGain, n.outBias = get("gen.out.norm.gain"), get("gen.out.norm.bias")
-	n.out = linear("gen.out", w, cfg.NMels)
+	n.out = linear("gen.out", channels, cfg.NMels/bands)
 	return n, nil
 }
 
 // receptivePast is how many frames before a frame can change its output.
 func (c Config) receptivePast() int {
-	return c.StemPast + (c.EncoderBlocks+c.DecoderBlocks)*(c.Kernel-1)
+	return c.StemPast + c.EncoderBlocks*(c.Kernel-1) + c.decoderPast()
 }
+
+func (b *block) window(a *nn.Arena, room int) nn.Window { return b.depthwise.Window(a, room) }
 
 // forward adds the block to h, [frames, width], in place. gain and bias are the normalisation's. norm and hidden are
 // scratch of at least frames*width and frames*hidden.

@@ -21,6 +21,12 @@ type Config struct {
 	DecoderBlocks int `json:"decoderBlocks"` // blocks after the bottleneck, AdaLN
 	Bottleneck    int `json:"bottleneck"`    // channels that pass from encoder to decoder
 
+	// With DecoderBands above 0 the decoder works on an image instead, frames by bands, of DecoderChannels channels: its
+	// blocks see neighbouring bands as they see neighbouring frames. nMels must be a multiple of the bands. Width, Hidden
+	// and Kernel are then the encoder's, but for Hidden/Width, which is the widening inside a block in both.
+	DecoderBands    int `json:"decoderBands,omitempty"`
+	DecoderChannels int `json:"decoderChannels,omitempty"`
+
 	// Styles.
 	StyleDim  int `json:"styleDim"`  // numbers in a style code
 	LatentDim int `json:"latentDim"` // numbers in a latent code z ~ N(0, I)
@@ -130,6 +136,9 @@ func (c Config) Validate() error {
 	if c.Kernel%2 == 0 {
 		return fmt.Errorf("gan config: kernel is %d, want an odd number", c.Kernel)
 	}
+	if err := c.validateImage(); err != nil {
+		return err
+	}
 	if n := len(c.BodyWidths); n < 2 || n > 7 {
 		return fmt.Errorf("gan config: bodyWidths has %d entries, want 2 to 7", n)
 	}
@@ -169,30 +178,37 @@ func (c Config) GeneratorParams() []Param {
 	p := []Param{
 		{"gen.stem.w", []int{c.StemTaps(), c.NMels, w}}, {"gen.stem.b", []int{w}},
 	}
-	block := func(prefix string, ada bool) {
-		p = append(p, Param{prefix + ".dw.w", []int{c.Kernel, w}}, Param{prefix + ".dw.b", []int{w}})
-		if ada {
-			p = append(p, Param{prefix + ".ada.w", []int{c.StyleDim, 2 * w}}, Param{prefix + ".ada.b", []int{2 * w}})
-		} else {
-			p = append(p, Param{prefix + ".norm.gain", []int{w}}, Param{prefix + ".norm.bias", []int{w}})
+	linears := func(prefix string, w, hidden int) []Param {
+		return []Param{
+			{prefix + ".up.w", []int{w, hidden}}, {prefix + ".up.b", []int{hidden}},
+			{prefix + ".down.w", []int{hidden, w}}, {prefix + ".down.b", []int{w}},
 		}
-		p = append(p,
-			Param{prefix + ".up.w", []int{w, c.Hidden}}, Param{prefix + ".up.b", []int{c.Hidden}},
-			Param{prefix + ".down.w", []int{c.Hidden, w}}, Param{prefix + ".down.b", []int{w}})
 	}
 	for i := range c.EncoderBlocks {
-		block(fmt.Sprintf("gen.enc.%d", i), false)
+		prefix := fmt.Sprintf("gen.enc.%d", i)
+		p = append(p,
+			Param{prefix + ".dw.w", []int{c.Kernel, w}}, Param{prefix + ".dw.b", []int{w}},
+			Param{prefix + ".norm.gain", []int{w}}, Param{prefix + ".norm.bias", []int{w}})
+		p = append(p, linears(prefix, w, c.Hidden)...)
 	}
+	bands, channels := c.decoderBands(), c.decoderChannels()
 	p = append(p,
 		Param{"gen.neck.norm.gain", []int{w}}, Param{"gen.neck.norm.bias", []int{w}},
 		Param{"gen.neck.down.w", []int{w, c.Bottleneck}}, Param{"gen.neck.down.b", []int{c.Bottleneck}},
-		Param{"gen.neck.up.w", []int{c.Bottleneck + Controls, w}}, Param{"gen.neck.up.b", []int{w}})
+		Param{"gen.neck.up.w", []int{c.Bottleneck + Controls, bands * channels}}, Param{"gen.neck.up.b", []int{bands * channels}})
 	for i := range c.DecoderBlocks {
-		block(fmt.Sprintf("gen.dec.%d", i), true)
+		prefix := fmt.Sprintf("gen.dec.%d", i)
+		if c.DecoderBands > 0 {
+			p = append(p, Param{prefix + ".conv.w", []int{3, 3, channels, channels}}, Param{prefix + ".conv.b", []int{channels}})
+		} else {
+			p = append(p, Param{prefix + ".dw.w", []int{c.Kernel, channels}}, Param{prefix + ".dw.b", []int{channels}})
+		}
+		p = append(p, Param{prefix + ".ada.w", []int{c.StyleDim, 2 * channels}}, Param{prefix + ".ada.b", []int{2 * channels}})
+		p = append(p, linears(prefix, channels, c.decoderHidden())...)
 	}
 	return append(p,
-		Param{"gen.out.norm.gain", []int{w}}, Param{"gen.out.norm.bias", []int{w}},
-		Param{"gen.out.w", []int{w, c.NMels}}, Param{"gen.out.b", []int{c.NMels}})
+		Param{"gen.out.norm.gain", []int{channels}}, Param{"gen.out.norm.bias", []int{channels}},
+		Param{"gen.out.w", []int{channels, c.NMels / bands}}, Param{"gen.out.b", []int{c.NMels / bands}})
 }
 
 // MappingParams lists F's weights for a number of speakers.

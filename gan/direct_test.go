@@ -102,7 +102,10 @@ func (d direct) generator(logMel, controls, style []float32, lookAhead int) []fl
 		for i := range Controls {
 			e = append(e, float64(controls[t*Controls+i]))
 		}
-		h[t] = d.linear(e, "gen.neck.up", c.Width)
+		h[t] = d.linear(e, "gen.neck.up", c.decoderBands()*c.decoderChannels())
+	}
+	if c.DecoderBands > 0 {
+		return d.decodeImage(h, s)
 	}
 	for i := range c.DecoderBlocks {
 		h = d.block(h, fmt.Sprintf("gen.dec.%d", i), s)
@@ -136,16 +139,22 @@ func (d direct) block(h [][]float64, name string, style []float64) [][]float64 {
 				n[ch] = n[ch]*(1+ada[ch]) + ada[c.Width+ch]
 			}
 		}
-		u := d.linear(n, name+".up", c.Hidden)
-		for i, v := range u {
-			u[i] = 0.5 * v * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v)))
-		}
-		next[t] = d.linear(u, name+".down", c.Width)
-		for ch := range next[t] {
-			next[t][ch] += h[t][ch]
-		}
+		next[t] = d.feedForward(h[t], n, name, c.Hidden)
 	}
 	return next
+}
+
+// feedForward is the end of a block: h plus what the two linear layers make of n.
+func (d direct) feedForward(h, n []float64, name string, hidden int) []float64 {
+	u := d.linear(n, name+".up", hidden)
+	for i, v := range u {
+		u[i] = 0.5 * v * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v)))
+	}
+	y := d.linear(u, name+".down", len(h))
+	for ch := range y {
+		y[ch] += h[ch]
+	}
+	return y
 }
 
 // mapping computes F.

@@ -19,12 +19,12 @@ type Generator struct {
 	arena    *nn.Arena
 	stem     nn.Window   // log-mel: StemPast+lookAhead frames
 	controls nn.Window   // lookAhead frames
-	past     []nn.Window // a block each
+	past     []nn.Window // an encoder block each, then a decoder block each
 
 	warm   int // frames still to come before the first output
 	styled bool
 
-	// What the style means for each decoder block: gain, then bias, [decoderBlocks, 2*width].
+	// What the style means for each decoder block: gain, then bias, [decoderBlocks, 2*channels].
 	ada, adaFrom, adaTo []float32
 	fade, fadeLength    int // frames of the cross-fade that are done, and of all of it
 
@@ -49,15 +49,17 @@ func newGenerator(net *network) *Generator {
 	g.arena = nn.NewArena(func(a *nn.Arena) {
 		g.stem = nn.NewWindow(a, c.StemPast+net.lookAhead, blockFrames, c.NMels)
 		g.controls = nn.NewWindow(a, net.lookAhead, blockFrames, Controls)
-		for i := range g.past {
-			g.past[i] = nn.NewWindow(a, c.Kernel-1, blockFrames, c.Width)
+		for i := range net.encoder {
+			g.past[i] = net.encoder[i].window(a, blockFrames)
 		}
-		g.ada = a.Take(len(net.decoder) * 2 * c.Width)
-		g.adaFrom = a.Take(len(net.decoder) * 2 * c.Width)
-		g.adaTo = a.Take(len(net.decoder) * 2 * c.Width)
-		g.h = a.Take(blockFrames * c.Width)
-		g.norm = a.Take(blockFrames * c.Width)
-		g.hidden = a.Take(blockFrames * c.Hidden)
+		for i, b := range net.decoder {
+			g.past[len(net.encoder)+i] = b.window(a, blockFrames)
+		}
+		g.ada = a.Take(len(net.ada) * 2 * c.decoderChannels())
+		g.adaFrom = a.Take(len(net.ada) * 2 * c.decoderChannels())
+		g.adaTo = a.Take(len(net.ada) * 2 * c.decoderChannels())
+		width, hidden := c.scratch(blockFrames)
+		g.h, g.norm, g.hidden = a.Take(width), a.Take(width), a.Take(hidden)
 		g.neck = a.Take(blockFrames * (c.Bottleneck + Controls))
 		g.zeros = a.Take(max(c.NMels, Controls))
 	})
@@ -121,10 +123,10 @@ func (g *Generator) adaOf(dst, style []float32) {
 	if len(style) != g.net.cfg.StyleDim {
 		panic(fmt.Sprintf("gan: style of %d numbers, want %d", len(style), g.net.cfg.StyleDim))
 	}
-	w := g.net.cfg.Width
-	for i := range g.net.decoder {
+	w := g.net.cfg.decoderChannels()
+	for i, linear := range g.net.ada {
 		ada := dst[i*2*w : (i+1)*2*w]
-		g.net.decoder[i].ada.Forward(ada, style, 1)
+		linear.Forward(ada, style, 1)
 		for j := range w {
 			ada[j]++
 		}
@@ -221,16 +223,18 @@ func (g *Generator) run(dst, logMel, controls []float32, frames int) []float32 {
 	for t := range n {
 		copy(neck[t*joined+c.Bottleneck:(t+1)*joined], ctrl[(skip+t)*Controls:])
 	}
-	net.neckUp.Forward(h, neck, n)
 
-	for i := range net.decoder {
-		ada := g.ada[i*2*c.Width : (i+1)*2*c.Width]
-		net.decoder[i].forward(h, n, ada[:c.Width], ada[c.Width:], &g.past[len(net.encoder)+i], norm, g.hidden)
+	w, rows := c.decoderChannels(), n*c.decoderBands()
+	h, norm = g.h[:rows*w], g.norm[:rows*w]
+	net.neckUp.Forward(h, neck, n)
+	for i, b := range net.decoder {
+		ada := g.ada[i*2*w : (i+1)*2*w]
+		b.forward(h, n, ada[:w], ada[w:], &g.past[len(net.encoder)+i], norm, g.hidden)
 	}
-	nn.LayerNorm(norm, h, net.outGain, net.outBias, n)
+	nn.LayerNorm(norm, h, net.outGain, net.outBias, rows)
 	have := len(dst)
 	dst = grow(dst, n*c.NMels)
-	net.out.Forward(dst[have:], norm, n)
+	net.out.Forward(dst[have:], norm, rows)
 
 	g.stem.Drop(frames)
 	g.controls.Drop(frames)

@@ -32,7 +32,7 @@ func convert(g *Generator, logMel, controls []float32, chunk int) []float32 {
 }
 
 func TestGeneratorEqualsEquations(t *testing.T) {
-	for name, c := range map[string]Config{"odd": odd(), "tiny": Tiny()} {
+	for name, c := range map[string]Config{"odd": odd(), "image": oddImage(), "tiny": Tiny()} {
 		m := Random(c, 3, 5)
 		logMel, controls := input(c, 1, 37)
 		for lookAhead := range c.StemFuture + 1 {
@@ -50,8 +50,9 @@ func TestGeneratorEqualsEquations(t *testing.T) {
 	}
 }
 
-func TestGeneratorChunks(t *testing.T) {
-	c := odd()
+func TestGeneratorChunks(t *testing.T) { eachDecoder(t, testGeneratorChunks) }
+
+func testGeneratorChunks(t *testing.T, c Config) {
 	m := Random(c, 2, 6)
 	for _, frames := range []int{0, 1, 2, 3, 150} {
 		logMel, controls := input(c, 2, frames)
@@ -72,8 +73,9 @@ func TestGeneratorChunks(t *testing.T) {
 }
 
 // TestGeneratorLooksNoFurther changes all behind a frame plus the look-ahead and expects the same output up to it.
-func TestGeneratorLooksNoFurther(t *testing.T) {
-	c := odd()
+func TestGeneratorLooksNoFurther(t *testing.T) { eachDecoder(t, testGeneratorLooksNoFurther) }
+
+func testGeneratorLooksNoFurther(t *testing.T, c Config) {
 	m := Random(c, 2, 7)
 	const frames, cut = 60, 41
 	logMel, controls := input(c, 3, frames)
@@ -93,8 +95,9 @@ func TestGeneratorLooksNoFurther(t *testing.T) {
 	}
 }
 
-func TestGeneratorReset(t *testing.T) {
-	c := odd()
+func TestGeneratorReset(t *testing.T) { eachDecoder(t, testGeneratorReset) }
+
+func testGeneratorReset(t *testing.T, c Config) {
 	m := Random(c, 2, 8)
 	logMel, controls := input(c, 4, 30)
 	g := generator(t, m, 2)
@@ -106,8 +109,9 @@ func TestGeneratorReset(t *testing.T) {
 	}
 }
 
-func TestOffline(t *testing.T) {
-	c := odd()
+func TestOffline(t *testing.T) { eachDecoder(t, testOffline) }
+
+func testOffline(t *testing.T, c Config) {
 	m := Random(c, 2, 9)
 	g := generator(t, m, 3)
 	busy, controlsOfBusy := input(c, 5, 10)
@@ -134,8 +138,9 @@ func TestOffline(t *testing.T) {
 }
 
 // TestForks runs streams of different styles over the same weights at once.
-func TestForks(t *testing.T) {
-	c := odd()
+func TestForks(t *testing.T) { eachDecoder(t, testForks) }
+
+func testForks(t *testing.T, c Config) {
 	m := Random(c, 4, 10)
 	logMel, controls := input(c, 7, 50)
 	root := generator(t, m, 1)
@@ -151,8 +156,9 @@ func TestForks(t *testing.T) {
 	wait.Wait()
 }
 
-func TestFade(t *testing.T) {
-	c := odd()
+func TestFade(t *testing.T) { eachDecoder(t, testFade) }
+
+func testFade(t *testing.T, c Config) {
 	m := Random(c, 3, 11)
 	const frames, start, length = 90, 20, 25
 	logMel, controls := input(c, 8, frames)
@@ -177,7 +183,7 @@ func TestFade(t *testing.T) {
 	g := generator(t, m, 2)
 	g.SetStyle(m.Style(1))
 	final := convert(g, logMel, controls, frames)
-	after := (start - 2 + length + c.DecoderBlocks*(c.Kernel-1)) * c.NMels
+	after := (start - 2 + length + c.decoderPast()) * c.NMels
 	if after >= len(final) || !slices.Equal(want[after:], final[after:]) {
 		t.Error("the fade does not arrive at the new style")
 	}
@@ -223,8 +229,9 @@ func TestGeneratorRefuses(t *testing.T) {
 	}
 }
 
-func TestGeneratorAllocations(t *testing.T) {
-	c := odd()
+func TestGeneratorAllocations(t *testing.T) { eachDecoder(t, testGeneratorAllocations) }
+
+func testGeneratorAllocations(t *testing.T, c Config) {
 	m := Random(c, 2, 13)
 	g := generator(t, m, 2)
 	logMel, controls := input(c, 9, 70)

@@ -213,6 +213,33 @@ func TestConv3x3(t *testing.T) {
 	}
 }
 
+// A causal frame is what the symmetric convolution has one frame earlier.
+func TestConv3x3Causal(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 1))
+	const frames, bands, in, out = 8, 5, 3, 4
+	conv := NewConv3x3(noise(r, 9*in*out), noise(r, out), in, out)
+	x := noise(r, frames*bands*in)
+	shifted := NewImage(frames+1, bands, in)
+	copy(shifted.Data[bands*in:], x)
+	want := conv.Forward(shifted).Data[:frames*bands*out]
+	for _, chunk := range []int{1, 3, frames} {
+		var win Window
+		NewArena(func(a *Arena) { win = conv.Window(a, bands, chunk) })
+		patches, got := make([]float32, conv.Patches(bands)), make([]float32, frames*bands*out)
+		for at := 0; at < frames; at += chunk {
+			n := min(chunk, frames-at)
+			view := win.Push(x[at*bands*in:], n)
+			for f := range n {
+				conv.ForwardCausal(got[(at+f)*bands*out:][:bands*out], view[f*bands*in:(f+3)*bands*in], patches, bands)
+			}
+			win.Drop(n)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("chunks of %d: other bits than the symmetric convolution of the past", chunk)
+		}
+	}
+}
+
 func TestHalvePool(t *testing.T) {
 	x := NewImage(5, 3, 2)
 	for i := range x.Data {
