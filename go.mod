@@ -5,6 +5,7 @@ go 1.26.5
 tool honnef.co/go/tools/cmd/staticcheck
 
 require (
+	github.com/edsrzf/mmap-go v1.2.0
 	github.com/go-audio/audio v1.0.0
 	github.com/go-audio/riff v1.0.0
 	github.com/go-audio/wav v1.1.0

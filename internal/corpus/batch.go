@@ -112,10 +112,10 @@ type voice struct {
 	ends  []int // ends[i] is the number of frames of the takes up to and with i
 }
 
-// take is an utterance and what is known about its silences.
+// take is an utterance and the log-energy of its quietest speech.
 type take struct {
-	u      Utterance
-	active []int32 // see activeBefore
+	u     Utterance
+	limit float32 // see activeLimit
 }
 
 // NewBatcher prepares to draw from set, which must have two speakers or more, each source with a training utterance.
@@ -164,7 +164,12 @@ func NewBatcher(set *Set, cfg BatchConfig, seed uint64) (*Batcher, error) {
 	return b, nil
 }
 
-func newTake(u Utterance) take { return take{u, activeBefore(u.Frames)} }
+func newTake(u Utterance) take {
+	if u.part.Sum != (digest{}) {
+		return take{u, u.part.Limit}
+	}
+	return take{u, activeLimit(u.Frames)}
+}
 
 func (v *voice) add(p take) {
 	end := p.u.Frames.Len()

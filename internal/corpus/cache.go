@@ -4,46 +4,95 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 )
 
-// cacheVersion changes whenever the layout of a cache file or the lint changes. Changes to the features need no new
-// version: the probe notices them.
-const cacheVersion = 1
+// cacheVersion changes whenever the layout of a shard or the lint or the trimming changes. Changes to the features need no
+// new version: the probe notices them.
+const cacheVersion = 2
 
-// entry is what the cache keeps of a recording: its features before trimming, bit for bit, and what the lint found.
-type entry struct {
-	Seconds  float64
-	Problems []Problem // without paths
-	Frames   features.Frames
-}
+const (
+	shardBytes    = 64 << 20            // of features, before a shard is written: half an hour of speech
+	shardIdle     = 60 * 24 * time.Hour // a shard that no program used for so long is removed
+	leftoverAge   = 24 * time.Hour      // temporary files of programs that were killed
+	stampMinAge   = 2 * time.Second     // a younger file may change again within the clock's tick
+	oldExtension  = ".features"         // a file per recording, as version 1 kept them
+	leftoverNames = ".vc-*.tmp"         // what audio.WriteAtomic calls its files
+)
 
-// cache keeps entries in a folder, one file each. The name is a hash of the recording's content, the feature
+// cache keeps what reading a recording gives, in shards in a folder. A shard belongs to a key: a hash of the feature
 // configuration, the cache's version, and of the features of a fixed test signal, so that neither a change to the
-// extractor's code nor another processor's rounding lets old values into a run that must be bit-exact.
+// extractor's code nor another processor's rounding lets old values into a run that must be bit-exact. A recording is
+// known by its content, and without reading it by its stamp.
+//
+// New entries stay in memory until they fill a shard, or until flush. Several programs may use a folder: each writes
+// shards of its own, and at worst both keep the same.
 //
 // A nil cache holds nothing.
 type cache struct {
-	dir    string
-	config [sha256.Size]byte
+	dir   string
+	key   digest
+	mels  int
+	limit int // bytes of features before a shard is written
 
-	mu   sync.Mutex
-	fail error // why nothing can be written; the first reason
+	shards    []*shard // as found at the start
+	byContent map[digest]place
+	byStamp   map[stamp]place
+
+	mu      sync.Mutex
+	pending []newEntry
+	bytes   int   // of features in pending
+	fail    error // why nothing can be written; the first reason
 }
 
-// newCache makes the folder where needed.
+// place is where an entry is: a shard, and the index of its record.
+type place struct {
+	shard *shard
+	index int
+}
+
+// newEntry is an entry that is in no shard yet, and what uses it.
+type newEntry struct {
+	entry
+	moved func(features.Frames) // told where the same frames lie in the shard
+}
+
+// stamp tells whether a file is what it was, as well as make and rsync can tell.
+type stamp struct {
+	Path     string `json:"path"` // absolute, without symbolic links
+	Bytes    int64  `json:"bytes"`
+	Modified int64  `json:"modified"` // Unix time in ns
+}
+
+// stampOf is the stamp of an open file, zero where there can be none.
+func stampOf(file *os.File) stamp {
+	info, err := file.Stat()
+	if err != nil || time.Since(info.ModTime()) < stampMinAge {
+		return stamp{}
+	}
+	path, err := filepath.Abs(file.Name())
+	if err != nil {
+		return stamp{}
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return stamp{}
+	}
+	return stamp{path, info.Size(), info.ModTime().UnixNano()}
+}
+
+// newCache makes the folder where needed and reads the indices of the shards in it. A damaged or foreign shard is simply
+// not there.
 func newCache(dir string, cfg features.Config) (*cache, error) {
 	if dir == "" {
 		return nil, nil
@@ -56,10 +105,31 @@ func newCache(dir string, cfg features.Config) (*cache, error) {
 	fmt.Fprintf(h, "vc features, cache version %d\n", cacheVersion)
 	h.Write(configJSON(cfg))
 	h.Write(probe[:])
-	c := &cache{dir: dir}
-	h.Sum(c.config[:0])
+	c := &cache{dir: dir, key: digest(h.Sum(nil)), mels: cfg.NMels, limit: shardBytes, byContent: map[digest]place{}, byStamp: map[stamp]place{}}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		c.fail = err
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil && c.fail == nil {
+		c.fail = err
+	}
+	for _, n := range names { // in order of their names, so that of two shards with the same the same one is always used
+		if !strings.HasPrefix(n.Name(), shardPrefix(c.key)) || filepath.Ext(n.Name()) != shardExtension {
+			continue
+		}
+		s, err := openShard(filepath.Join(dir, n.Name()), c.key, c.mels)
+		if err != nil {
+			continue
+		}
+		c.shards = append(c.shards, s)
+		for i, r := range s.records {
+			if _, ok := c.byContent[r.Content]; !ok {
+				c.byContent[r.Content] = place{s, i}
+			}
+			if _, ok := c.byStamp[r.Stamp]; !ok && r.Stamp != (stamp{}) {
+				c.byStamp[r.Stamp] = place{s, i}
+			}
+		}
 	}
 	return c, nil
 }
@@ -74,7 +144,7 @@ func configJSON(cfg features.Config) []byte {
 }
 
 // probeHash is a hash of the features of a fixed signal: a gliding pulse train, then noise, resampled on the way.
-func probeHash(cfg features.Config) ([sha256.Size]byte, error) {
+func probeHash(cfg features.Config) (digest, error) {
 	const rate = 44100
 	x := make([]float32, rate/2)
 	phase, state := 0.0, uint32(1)
@@ -92,61 +162,88 @@ func probeHash(cfg features.Config) ([sha256.Size]byte, error) {
 	}
 	f, err := features.Extract(cfg, audio.Resample(x, rate, cfg.SampleRate))
 	if err != nil {
-		return [sha256.Size]byte{}, err
+		return digest{}, err
 	}
 	return frameHash(f), nil
 }
 
-// frameHash is a hash of all values, bit for bit.
-func frameHash(f features.Frames) [sha256.Size]byte {
-	h := sha256.New()
-	var buf []byte
-	for _, part := range [][]float32{f.LogMel, f.F0, f.LogEnergy} {
-		buf = binary.LittleEndian.AppendUint64(buf[:0], uint64(len(part)))
-		buf = appendFloats(buf, part)
-		h.Write(buf)
+// known finds a recording by its stamp.
+func (c *cache) known(st stamp) (entry, bool) {
+	if c == nil || st == (stamp{}) {
+		return entry{}, false
 	}
-	return [sha256.Size]byte(h.Sum(nil))
+	return c.get(c.byStamp[st])
 }
 
-func (c *cache) key(content [sha256.Size]byte) [sha256.Size]byte {
-	return sha256.Sum256(append(append([]byte{}, c.config[:]...), content[:]...))
-}
-
-func (c *cache) path(key [sha256.Size]byte) string {
-	return filepath.Join(c.dir, hex.EncodeToString(key[:16])+".features")
-}
-
-// get returns the entry for a recording of that content. A missing, old or damaged file is simply not there.
-func (c *cache) get(content [sha256.Size]byte, nMels int) (entry, bool) {
+// find finds a recording by its content.
+func (c *cache) find(content digest) (entry, bool) {
 	if c == nil {
 		return entry{}, false
 	}
-	key := c.key(content)
-	data, err := os.ReadFile(c.path(key))
-	if err != nil {
+	return c.get(c.byContent[content])
+}
+
+func (c *cache) get(p place) (entry, bool) {
+	if p.shard == nil {
 		return entry{}, false
 	}
-	e, err := decodeEntry(data, key, nMels)
+	e, err := p.shard.entry(p.index)
 	return e, err == nil
 }
 
-// put writes an entry. After the first failure it does nothing more; failure says why.
-func (c *cache) put(content [sha256.Size]byte, e entry) {
-	if c == nil || c.failure() != nil {
+// put keeps an entry, whose frames it reads until it calls moved, once and perhaps from another goroutine, or until flush
+// returns. After the first failure it does nothing more; failure says why.
+func (c *cache) put(e entry, moved func(features.Frames)) {
+	if c == nil {
 		return
 	}
-	key := c.key(content)
-	data := encodeEntry(e, key)
-	err := audio.WriteAtomic(c.path(key), func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fail != nil {
+		return
+	}
+	c.pending = append(c.pending, newEntry{e, moved})
+	c.bytes += 4 * e.frames.Len() * (c.mels + 2)
+	if c.bytes >= c.limit {
+		c.write()
+	}
+}
+
+// flush writes what is left. All that was put is on the disk then, or failure says why not.
+func (c *cache) flush() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.write()
+}
+
+// write makes a shard of all pending entries, in an order that does not depend on who was faster. c.mu is held.
+func (c *cache) write() {
+	all := c.pending
+	c.pending, c.bytes = nil, 0
+	if len(all) == 0 || c.fail != nil {
+		return
+	}
+	slices.SortStableFunc(all, func(a, b newEntry) int {
+		if d := bytes.Compare(a.Content[:], b.Content[:]); d != 0 {
+			return d
+		}
+		return strings.Compare(a.Stamp.Path, b.Stamp.Path)
 	})
+	entries := make([]entry, len(all))
+	for i, n := range all {
+		entries[i] = n.entry
+	}
+	s, err := writeShard(c.dir, c.key, c.mels, entries)
 	if err != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.fail == nil {
-			c.fail = err
+		c.fail = err
+		return
+	}
+	for i, n := range all {
+		if e, err := s.entry(i); err == nil {
+			n.moved(e.frames)
 		}
 	}
 }
@@ -160,70 +257,34 @@ func (c *cache) failure() error {
 	return c.fail
 }
 
-// A cache file, all numbers little-endian: 8 bytes magic, 32 bytes key, uint32 frames, uint32 mels, uint32 length of
-// the JSON, the JSON, float32 log-mel, F0 and log-energy, uint32 CRC-32C of all that precedes.
-const cacheMagic = "vcfeat\x00\x01"
-
-const cacheHeaderBytes = len(cacheMagic) + sha256.Size + 3*4
-
-// entryMeta is the JSON part of a cache file.
-type entryMeta struct {
-	Seconds  float64   `json:"seconds"`
-	Problems []Problem `json:"problems,omitempty"`
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func encodeEntry(e entry, key [sha256.Size]byte) []byte {
-	meta, err := json.Marshal(entryMeta{e.Seconds, e.Problems})
+// tidy notes that the shards that were read are in use, and removes those that no program used for a long time, whatever
+// their key, with what older versions and killed programs left. What cannot be removed waits for the next time; a program
+// that uses a shard keeps it to its end, removed or not.
+func (c *cache) tidy(now time.Time) {
+	if c == nil {
+		return
+	}
+	for _, s := range c.shards {
+		if s.frames.NMels != 0 { // frames of it were asked for
+			os.Chtimes(s.path, now, now)
+		}
+	}
+	names, err := os.ReadDir(c.dir)
 	if err != nil {
-		panic(fmt.Sprintf("corpus: cache entry: %v", err)) // numbers are finite, strings valid
+		return
 	}
-	n := e.Frames.Len()
-	b := make([]byte, 0, cacheHeaderBytes+len(meta)+4*n*(e.Frames.NMels+2)+4)
-	b = append(b, cacheMagic...)
-	b = append(b, key[:]...)
-	b = binary.LittleEndian.AppendUint32(b, uint32(n))
-	b = binary.LittleEndian.AppendUint32(b, uint32(e.Frames.NMels))
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(meta)))
-	b = append(b, meta...)
-	b = appendFloats(b, e.Frames.LogMel)
-	b = appendFloats(b, e.Frames.F0)
-	return sealed(appendFloats(b, e.Frames.LogEnergy))
-}
-
-// sealed appends the checksum.
-func sealed(b []byte) []byte {
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-}
-
-var errCacheEntry = errors.New("damaged or foreign cache file")
-
-func decodeEntry(b []byte, key [sha256.Size]byte, nMels int) (entry, error) {
-	if len(b) < cacheHeaderBytes+4 || string(b[:len(cacheMagic)]) != cacheMagic {
-		return entry{}, errCacheEntry
+	for _, n := range names {
+		age := shardIdle
+		switch leftover, _ := filepath.Match(leftoverNames, n.Name()); {
+		case leftover:
+			age = leftoverAge
+		case filepath.Ext(n.Name()) != shardExtension && filepath.Ext(n.Name()) != oldExtension:
+			continue
+		}
+		if info, err := n.Info(); err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > age {
+			os.Remove(filepath.Join(c.dir, n.Name()))
+		}
 	}
-	body, sum := b[:len(b)-4], binary.LittleEndian.Uint32(b[len(b)-4:])
-	if crc32.Checksum(body, castagnoli) != sum || !bytes.Equal(b[len(cacheMagic):len(cacheMagic)+sha256.Size], key[:]) {
-		return entry{}, errCacheEntry
-	}
-	counts := body[cacheHeaderBytes-12:]
-	frames, mels := uint64(binary.LittleEndian.Uint32(counts)), uint64(binary.LittleEndian.Uint32(counts[4:]))
-	metaBytes := uint64(binary.LittleEndian.Uint32(counts[8:]))
-	rest := body[cacheHeaderBytes:]
-	if mels != uint64(nMels) || metaBytes > uint64(len(rest)) || uint64(len(rest))-metaBytes != 4*frames*(mels+2) {
-		return entry{}, errCacheEntry
-	}
-	var meta entryMeta
-	if err := json.Unmarshal(rest[:metaBytes], &meta); err != nil {
-		return entry{}, errCacheEntry
-	}
-	rest = rest[metaBytes:]
-	e := entry{Seconds: meta.Seconds, Problems: meta.Problems, Frames: features.Frames{NMels: nMels}}
-	e.Frames.LogMel, rest = takeFloats(rest, int(frames*mels))
-	e.Frames.F0, rest = takeFloats(rest, int(frames))
-	e.Frames.LogEnergy, _ = takeFloats(rest, int(frames))
-	return e, nil
 }
 
 func appendFloats(b []byte, x []float32) []byte {
@@ -231,12 +292,4 @@ func appendFloats(b []byte, x []float32) []byte {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
 	}
 	return b
-}
-
-func takeFloats(b []byte, n int) ([]float32, []byte) {
-	x := make([]float32, n)
-	for i := range x {
-		x[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-	}
-	return x, b[4*n:]
 }

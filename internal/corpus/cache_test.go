@@ -2,13 +2,14 @@ package corpus
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"fmt"
+	"context"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/starvc/vc/features"
 )
@@ -45,8 +46,8 @@ func TestCacheKeepsEveryBit(t *testing.T) {
 	if !reflect.DeepEqual(report.Speakers, again.Speakers) {
 		t.Error("the report on the speakers depends on the cache")
 	}
-	if n := len(cacheFiles(t, opts.CacheDir)); n != recordings {
-		t.Errorf("%d files in the cache, want %d", n, recordings)
+	if n := len(cacheFiles(t, opts.CacheDir)); n != 1 {
+		t.Errorf("%d files in the cache, want one shard", n)
 	}
 
 	// A renamed recording is the same recording; another configuration is not.
@@ -69,9 +70,12 @@ func TestCacheKeepsEveryBit(t *testing.T) {
 func TestBrokenCacheIsRebuilt(t *testing.T) {
 	t.Parallel()
 	root := twoVoices(t)
-	opts := PrepareOptions{CacheDir: filepath.Join(root, ".cache")}
+	opts := PrepareOptions{CacheDir: filepath.Join(root, ".cache"), shardBytes: 1} // a shard each
 	want, _ := mustPrepare(t, root, opts)
 	files := cacheFiles(t, opts.CacheDir)
+	if len(files) != recordings {
+		t.Fatalf("%d shards, want %d", len(files), recordings)
+	}
 	for i, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -83,11 +87,12 @@ func TestBrokenCacheIsRebuilt(t *testing.T) {
 		case 1:
 			data = nil
 		case 2:
-			data[len(data)*(i+1)/(recordings+1)] ^= 4
-		case 3: // sound, but of another recording
-			if data, err = os.ReadFile(files[0]); err != nil {
-				t.Fatal(err)
-			}
+			data[len(data)-1-i] ^= 4 // in the index
+		case 3:
+			data[i] ^= 1 // in the header
+		}
+		if err := os.Remove(file); err != nil { // want is mapped from it
+			t.Fatal(err)
 		}
 		writeBytes(t, file, data)
 	}
@@ -97,6 +102,112 @@ func TestBrokenCacheIsRebuilt(t *testing.T) {
 	}
 	if got, report := mustPrepare(t, root, opts); report.Cached != recordings || !reflect.DeepEqual(got, want) {
 		t.Errorf("%d cached after the repair", report.Cached)
+	}
+}
+
+func TestOnlyWhatIsNewIsComputed(t *testing.T) {
+	t.Parallel()
+	root := twoVoices(t)
+	opts := PrepareOptions{CacheDir: filepath.Join(root, ".cache")}
+	mustPrepare(t, root, opts)
+	writeClip(t, filepath.Join(root, "bob", "new.wav"), voiceSignal(110, 1, 16000, 300), 16000)
+	if _, report := mustPrepare(t, root, opts); report.Computed != 1 || len(cacheFiles(t, opts.CacheDir)) != 2 {
+		t.Errorf("%d computed, %d shards", report.Computed, len(cacheFiles(t, opts.CacheDir)))
+	}
+
+	// What was read before a stop stays.
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := filepath.Join(root, ".stopped")
+	_, _, err := Prepare(ctx, mustScan(t, root), features.DefaultConfig(), PrepareOptions{CacheDir: stopped, Workers: 1, Progress: func(done, _ int) {
+		if done == 3 {
+			cancel()
+		}
+	}})
+	if err == nil {
+		t.Fatal("not stopped")
+	}
+	if _, report := mustPrepare(t, root, PrepareOptions{CacheDir: stopped}); report.Cached < 3 {
+		t.Errorf("%d cached after a stop", report.Cached)
+	}
+}
+
+// A recording whose path, length and time are the same is not read again; one that was touched is.
+func TestStamps(t *testing.T) {
+	t.Parallel()
+	root := twoVoices(t)
+	cacheDir := filepath.Join(root, ".cache")
+	file := filepath.Join(root, "ann", "2.wav")
+	then := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(file, then, then); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := mustPrepare(t, root, PrepareOptions{CacheDir: cacheDir})
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeBytes(t, file, make([]byte, info.Size()))
+	if err := os.Chtimes(file, then, then); err != nil {
+		t.Fatal(err)
+	}
+	if got, report := mustPrepare(t, root, PrepareOptions{CacheDir: cacheDir}); report.Cached != recordings || !reflect.DeepEqual(got, want) {
+		t.Errorf("%d cached, want all", report.Cached)
+	}
+	if err := os.Chtimes(file, then, then.Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if got, report := mustPrepare(t, root, PrepareOptions{CacheDir: cacheDir}); report.Cached != recordings-1 || len(got.Train)+len(got.Valid) != recordings-1 {
+		t.Errorf("%d cached after one was made worthless", report.Cached)
+	}
+	young, err := os.Open(writeBytes(t, filepath.Join(root, "young"), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer young.Close()
+	if st := stampOf(young); st != (stamp{}) {
+		t.Errorf("a file of this moment has stamp %+v", st)
+	}
+}
+
+func TestTidy(t *testing.T) {
+	t.Parallel()
+	root := twoVoices(t)
+	opts := PrepareOptions{CacheDir: filepath.Join(root, ".cache")}
+	mustPrepare(t, root, opts)
+	used := cacheFiles(t, opts.CacheDir)[0]
+	age := func(file string, d time.Duration) {
+		if err := os.Chtimes(file, time.Now().Add(-d), time.Now().Add(-d)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	day := 24 * time.Hour
+	want := []string{filepath.Base(used)}
+	for _, f := range []struct {
+		name string
+		age  time.Duration
+		kept bool
+	}{
+		{"0011-22.shard", 61 * day, false}, {"0011-33.shard", 59 * day, true},
+		{"00.features", 61 * day, false}, {"11.features", 59 * day, true},
+		{".vc-abc.tmp", 2 * day, false}, {".vc-def.tmp", time.Hour, true},
+		{"letter.txt", 1000 * day, true},
+	} {
+		age(writeBytes(t, filepath.Join(opts.CacheDir, f.name), nil), f.age)
+		if f.kept {
+			want = append(want, f.name)
+		}
+	}
+	age(used, 100*day)
+	if _, report := mustPrepare(t, root, opts); report.Cached != recordings {
+		t.Errorf("%d cached", report.Cached)
+	}
+	var got []string
+	for _, file := range cacheFiles(t, opts.CacheDir) {
+		got = append(got, filepath.Base(file))
+	}
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("left are %q, want %q", got, want)
 	}
 }
 
@@ -153,60 +264,4 @@ func TestCacheThatCannotBeWritten(t *testing.T) {
 			t.Error("a report that cannot be written gives no error")
 		}
 	}
-}
-
-func testEntry(frames int) entry {
-	e := entry{Seconds: 1.25, Problems: []Problem{{Kind: Clipped, Detail: "at 2 places"}}, Frames: features.Frames{NMels: 3}}
-	for t := range frames {
-		e.Frames.LogMel = append(e.Frames.LogMel, float32(t), -0.1, 1e-30)
-		e.Frames.F0 = append(e.Frames.F0, 100)
-		e.Frames.LogEnergy = append(e.Frames.LogEnergy, -2.5)
-	}
-	return e
-}
-
-func TestEntryDamageIsNoticed(t *testing.T) {
-	t.Parallel()
-	key := sha256.Sum256([]byte("key"))
-	data := encodeEntry(testEntry(4), key)
-	got, err := decodeEntry(data, key, 3)
-	if err != nil || !reflect.DeepEqual(got, testEntry(4)) {
-		t.Fatalf("got %+v, %v", got, err)
-	}
-	for n := range data {
-		if _, err := decodeEntry(data[:n], key, 3); err == nil {
-			t.Errorf("cut to %d bytes: no error", n)
-		}
-		damaged := bytes.Clone(data)
-		damaged[n] ^= 0x10
-		if _, err := decodeEntry(damaged, key, 3); err == nil {
-			t.Errorf("byte %d flipped: no error", n)
-		}
-	}
-	if _, err := decodeEntry(data, sha256.Sum256(nil), 3); err == nil {
-		t.Error("another key: no error")
-	}
-	if _, err := decodeEntry(data, key, 4); err == nil {
-		t.Error("another number of mels: no error")
-	}
-}
-
-func FuzzDecodeEntry(f *testing.F) {
-	key := sha256.Sum256([]byte("key"))
-	for _, frames := range []int{0, 1, 5} {
-		data := encodeEntry(testEntry(frames), key)
-		f.Add(data[:len(data)-4])
-	}
-	f.Add([]byte(cacheMagic))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		// The checksum is put right, so that the fuzzer gets past it.
-		e, err := decodeEntry(sealed(body), key, 3)
-		if err != nil {
-			return
-		}
-		again, err := decodeEntry(encodeEntry(e, key), key, 3)
-		if err != nil || fmt.Sprint(again) != fmt.Sprint(e) { // printed, since NaN is not equal to itself
-			t.Errorf("%+v becomes %+v, %v", e, again, err)
-		}
-	})
 }

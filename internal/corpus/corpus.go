@@ -6,7 +6,9 @@
 // function of the seed and the step number alone, so a run that was interrupted sees, when it goes on, exactly what it
 // would have seen; nothing about the batches has to be saved.
 //
-// All features stay in memory: about 32 KB per second of audio, 115 MB per hour.
+// The features, about 32 KB per second of audio and 115 MB per hour, lie in files of the cache folder that are mapped into
+// memory: the system reads the parts that batches are cut from and drops them again when it needs the memory. Without a
+// cache folder they stay in memory.
 package corpus
 
 import (
@@ -38,13 +40,24 @@ type SpeakerInfo struct {
 	LogF0Mean, LogF0Std float64
 }
 
-// Utterance is the features of one recording, in memory. Nothing may write to Frames.
+// Utterance is the features of one recording. Nothing may write to Frames: it may be a part of a file that is mapped into
+// memory for reading, where the attempt kills the program. The mapping stays until the program ends.
 type Utterance struct {
 	Speaker int    // index into Set.Speakers
 	Path    string // as found by Scan
 	Start   int    // frames that trimming took off the beginning: Frames starts at this frame of the file
 	Hash    [sha256.Size]byte
 	Frames  features.Frames
+
+	part stretch // what is known of Frames, zero in utterances that Prepare did not make
+}
+
+// sum is frameHash of the frames.
+func (u Utterance) sum() digest {
+	if u.part.Sum != (digest{}) {
+		return u.part.Sum
+	}
+	return frameHash(u.Frames)
 }
 
 // Set is what training reads. Utterances are in order of speaker, then of path.
@@ -80,7 +93,7 @@ func (s *Set) Fingerprint() string {
 		word(len(part))
 		for _, u := range part {
 			word(u.Speaker)
-			sum := frameHash(u.Frames)
+			sum := u.sum()
 			h.Write(sum[:])
 		}
 	}

@@ -63,8 +63,8 @@ func (b *Batcher) likelyStart(r *dice, p take, n int, padding bool) int {
 	start := 0
 	for range cropTries {
 		start = r.IntN(spare + 1)
-		speech := p.active[start+n] - p.active[start]
-		if 2*int(speech) >= n || r.Float64() < silentTaken {
+		speech := activeFrames(p.u.Frames.LogEnergy[start:start+n], p.limit)
+		if 2*speech >= n || r.Float64() < silentTaken {
 			break
 		}
 	}

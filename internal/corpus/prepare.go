@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
@@ -22,8 +23,10 @@ import (
 
 // PrepareOptions tells Prepare how to work. The zero value is good but caches nothing.
 type PrepareOptions struct {
-	// CacheDir keeps features between runs; it is made where needed. "" keeps none. A folder that cannot be written
-	// costs a warning in the report, no more. Runs and programs may share a folder at the same time.
+	// CacheDir keeps features between runs, in files that are mapped into memory; it is made where needed. "" keeps
+	// none, and all features in memory. So does a folder that cannot be written, which costs a warning in the report.
+	// Runs and programs may share a folder at the same time, and it may be removed at any time. Prepare itself removes
+	// from it what nobody used for 60 days.
 	CacheDir string
 	// Progress, when not nil, is told how many of all recordings are done, from one goroutine at a time.
 	Progress func(done, total int)
@@ -33,6 +36,8 @@ type PrepareOptions struct {
 	Workers int
 	// KeepEnds leaves long silences at the ends of recordings.
 	KeepEnds bool
+
+	shardBytes int // of features in a shard, for tests
 }
 
 const defaultValidFraction = 0.05
@@ -67,10 +72,14 @@ func Prepare(ctx context.Context, speakers []Speaker, cfg features.Config, opts 
 	if err != nil {
 		return nil, nil, err
 	}
+	if opts.shardBytes > 0 && store != nil {
+		store.limit = opts.shardBytes
+	}
 	recordings, err := readAll(ctx, speakers, cfg, store, opts)
 	if err != nil {
 		return nil, nil, err
 	}
+	store.tidy(time.Now())
 	refuseDuplicates(recordings, speakers)
 
 	set := &Set{Features: cfg, Speakers: make([]SpeakerInfo, len(speakers))}
@@ -110,9 +119,9 @@ func Prepare(ctx context.Context, speakers []Speaker, cfg features.Config, opts 
 type recording struct {
 	speaker  int
 	path     string
-	hash     [sha256.Size]byte
-	start    int
-	frames   features.Frames // trimmed
+	hash     digest
+	frames   features.Frames // those of part
+	part     stretch
 	problems []Problem
 	skip     bool
 	cached   bool
@@ -165,6 +174,7 @@ func readAll(ctx context.Context, speakers []Speaker, cfg features.Config, store
 	}
 	close(next)
 	wg.Wait()
+	store.flush() // also what was read before a stop
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("reading the recordings: %w", context.Cause(ctx))
 	}
@@ -179,32 +189,34 @@ func (r *recording) read(cfg features.Config, store *cache, keepEnds bool) error
 		return nil
 	}
 	defer file.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, file); err != nil {
-		r.refuse(Unreadable, plainCause(err))
-		return nil
-	}
-	h.Sum(r.hash[:0])
-
-	e, hit := store.get(r.hash, cfg.NMels)
+	st := stampOf(file)
+	e, hit := store.known(st)
 	if !hit {
-		if _, err := file.Seek(0, io.SeekStart); err != nil {
+		h := sha256.New()
+		if _, err := io.Copy(h, file); err != nil {
 			r.refuse(Unreadable, plainCause(err))
 			return nil
 		}
-		clip, err := audio.Decode(bufio.NewReaderSize(file, 1<<16))
-		if err != nil {
-			r.refuse(Unreadable, plainCause(err))
-			return nil
-		}
-		if e, err = analyse(clip, cfg); err != nil {
-			return fmt.Errorf("%s: %w", r.path, err)
-		}
-		if !slices.ContainsFunc(e.Problems, func(p Problem) bool { return p.Skipped }) {
-			store.put(r.hash, e)
+		content := digest(h.Sum(nil))
+		if e, hit = store.find(content); !hit {
+			if _, err := file.Seek(0, io.SeekStart); err != nil {
+				r.refuse(Unreadable, plainCause(err))
+				return nil
+			}
+			clip, err := audio.Decode(bufio.NewReaderSize(file, 1<<16))
+			if err != nil {
+				r.refuse(Unreadable, plainCause(err))
+				return nil
+			}
+			if e, err = analyse(clip, cfg); err != nil {
+				return fmt.Errorf("%s: %w", r.path, err)
+			}
+			if e.Content = content; stampOf(file) == st {
+				e.Stamp = st
+			}
 		}
 	}
-	r.cached, r.computed = hit, !hit
+	r.hash, r.cached, r.computed = e.Content, hit, !hit
 	for _, p := range e.Problems {
 		p.Path = r.path
 		r.problems = append(r.problems, p)
@@ -213,20 +225,23 @@ func (r *recording) read(cfg features.Config, store *cache, keepEnds bool) error
 	if r.skip {
 		return nil
 	}
-	from, to := 0, e.Frames.Len()
-	if !keepEnds {
-		from, to = trimEnds(e.Frames)
+	r.part = e.Trimmed
+	if keepEnds {
+		r.part = e.Whole
 	}
-	r.start, r.frames = from, e.Frames.Slice(from, to)
+	r.frames = e.frames.Slice(r.part.From, r.part.To)
+	if !hit {
+		store.put(e, func(f features.Frames) { r.frames = f.Slice(r.part.From, r.part.To) })
+	}
 	return nil
 }
 
-// analyse lints a decoded recording and extracts its features.
+// analyse lints a decoded recording, extracts its features, and measures them.
 func analyse(clip audio.Clip, cfg features.Config) (entry, error) {
 	if clip.Rate <= 0 || len(clip.Samples) == 0 {
-		return entry{Problems: []Problem{{Kind: TooShort, Detail: "no samples", Skipped: true}}}, nil
+		return entry{record: record{Problems: []Problem{{Kind: TooShort, Detail: "no samples", Skipped: true}}}}, nil
 	}
-	e := entry{Seconds: float64(len(clip.Samples)) / float64(clip.Rate)}
+	var e entry
 	e.Problems = lintClip(clip.Samples, clip.Rate, cfg.SampleRate)
 	for _, w := range clip.Warnings {
 		e.Problems = append(e.Problems, Problem{Kind: Incomplete, Detail: w})
@@ -258,7 +273,10 @@ func analyse(clip audio.Clip, cfg features.Config) (entry, error) {
 			return e, nil
 		}
 	}
-	e.Frames = f
+	e.frames = f
+	e.Whole = measure(f, 0, n)
+	from, to := trimEnds(f)
+	e.Trimmed = measure(f, from, to)
 	return e, nil
 }
 
@@ -285,11 +303,10 @@ func plainCause(err error) string {
 // refuseDuplicates leaves out recordings with the same features, and so also copies in another format: within a speaker
 // all but the first; under two speakers all, since nobody knows whose they are.
 func refuseDuplicates(all []recording, speakers []Speaker) {
-	groups := map[[sha256.Size]byte][]*recording{}
+	groups := map[digest][]*recording{}
 	for i := range all {
 		if r := &all[i]; !r.skip {
-			key := frameHash(r.frames)
-			groups[key] = append(groups[key], r)
+			groups[r.part.Sum] = append(groups[r.part.Sum], r)
 		}
 	}
 	for _, same := range groups {
@@ -326,7 +343,7 @@ func (s *Set) addSpeaker(index int, own []recording, report *SpeakerReport, opts
 		if r.skip {
 			continue
 		}
-		usable = append(usable, Utterance{Speaker: index, Path: r.path, Start: r.start, Hash: r.hash, Frames: r.frames})
+		usable = append(usable, Utterance{Speaker: index, Path: r.path, Start: r.part.From, Hash: r.hash, Frames: r.frames, part: r.part})
 		frames += r.frames.Len()
 	}
 	sortProblems(report.Problems)

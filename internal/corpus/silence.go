@@ -52,18 +52,21 @@ func trimEnds(f features.Frames) (from, to int) {
 	return from, to
 }
 
-// activeBefore[t] is the number of frames with speech among the first t; [frames+1].
-func activeBefore(f features.Frames) []int32 {
-	sums := make([]int32, f.Len()+1)
+// activeLimit is the log-energy that frames with speech pass.
+func activeLimit(f features.Frames) float32 {
 	if f.Len() == 0 {
-		return sums
+		return silenceNats
 	}
-	limit := float32(max(speechLevel(f.LogEnergy)-activeNats, silenceNats))
-	for t, e := range f.LogEnergy {
-		sums[t+1] = sums[t]
+	return float32(max(speechLevel(f.LogEnergy)-activeNats, silenceNats))
+}
+
+// activeFrames is the number of frames with speech.
+func activeFrames(logEnergy []float32, limit float32) int {
+	n := 0
+	for _, e := range logEnergy {
 		if e > limit {
-			sums[t+1]++
+			n++
 		}
 	}
-	return sums
+	return n
 }
