@@ -29,6 +29,9 @@ EXAMPLES
    and need no recordings:
       vc train --init base --speakers mine -o with-me.safetensors
 
+   on all four cards of a host, a batch of 32 clips on each:
+      vc train --speakers recordings --preset live --device cuda --gpus 4 --batch 128 -o live.safetensors
+
    Ctrl-C saves. Go on later, as if never stopped:
       vc train --run runs/live --resume
 
@@ -52,6 +55,7 @@ func trainCommand(e env) *cli.Command {
 			&cli.IntFlag{Name: "snapshot-every", DefaultText: "chosen by the preset", Usage: "save every `N` steps"},
 			&cli.StringFlag{Name: "init", Usage: "add the voices in --speakers to `MODEL`, whose own voices stay, or to base, the one in the program; takes few steps"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
+			&cli.IntFlag{Name: "gpus", Value: 1, Usage: "share each batch between `N` cards of this host, from the one in --device on"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "chosen by the preset", Usage: "`SEED` of all randomness; the same seed gives the same run on a CPU"},
 			&cli.IntFlag{Name: "rate", Usage: "sound of `N` samples a second: 16000 or 24000, which needs recordings of that rate or more (default 16000)"},
 			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
@@ -79,7 +83,7 @@ func trainOptions(e env, c *cli.Context) (train.Options, error) {
 	o := train.Options{
 		Speakers: c.String("speakers"), Preset: c.String("preset"), Steps: c.Int("steps"), RunDir: c.String("run"),
 		Resume: c.Bool("resume"), SnapshotEvery: c.Int("snapshot-every"), Output: c.String("output"),
-		Init: c.String("init"), Device: c.String("device"), ConfigFile: c.String("config"), Phones: c.String("phones"),
+		Init: c.String("init"), Device: c.String("device"), GPUs: c.Int("gpus"), ConfigFile: c.String("config"), Phones: c.String("phones"),
 		Set: c.StringSlice("set"), Seed: c.Uint64("seed"), Batch: c.Int("batch"), Rate: c.Int("rate"), Quiet: c.Bool("quiet"),
 		Last: c.Bool("last"), Stderr: e.stderr, Version: e.version,
 	}
@@ -97,7 +101,7 @@ func trainOptions(e env, c *cli.Context) (train.Options, error) {
 	for _, n := range []struct {
 		flag  string
 		value int
-	}{{"steps", o.Steps}, {"snapshot-every", o.SnapshotEvery}, {"batch", o.Batch}, {"rate", o.Rate}} {
+	}{{"steps", o.Steps}, {"snapshot-every", o.SnapshotEvery}, {"batch", o.Batch}, {"rate", o.Rate}, {"gpus", o.GPUs}} {
 		if c.IsSet(n.flag) && n.value < 1 {
 			return fail("--%s is %d, want at least 1", n.flag, n.value)
 		}

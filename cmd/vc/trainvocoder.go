@@ -48,6 +48,7 @@ func trainVocoderCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
+			&cli.IntFlag{Name: "gpus", Value: 1, Usage: "share each batch between `N` cards of this host, from the one in --device on"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of all randomness"},
 			&cli.BoolFlag{Name: "float16", DisableDefaultText: true, Usage: "write 16-bit weights, half the size"},
 			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` replaces one setting, such as loss.mel=3; may be given again"},
@@ -73,7 +74,7 @@ func trainVocoderOptions(e env, c *cli.Context) (train.Options, error) {
 	o := train.Options{
 		Speakers: c.String("speakers"), Preset: c.String("preset"), Set: c.StringSlice("set"), Steps: c.Int("steps"), Batch: c.Int("batch"),
 		Seed: c.Uint64("seed"), Init: c.String("init"), MelsFrom: c.String("mels-from"), Output: c.String("output"), Half: c.Bool("float16"),
-		RunDir: c.String("run"), Resume: c.Bool("resume"), Device: c.String("device"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
+		RunDir: c.String("run"), Resume: c.Bool("resume"), Device: c.String("device"), GPUs: c.Int("gpus"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
 	}
 	switch {
 	case c.NArg() > 0:
@@ -86,7 +87,7 @@ func trainVocoderOptions(e env, c *cli.Context) (train.Options, error) {
 	for _, n := range []struct {
 		flag  string
 		value int
-	}{{"steps", o.Steps}, {"batch", o.Batch}} {
+	}{{"steps", o.Steps}, {"batch", o.Batch}, {"gpus", o.GPUs}} {
 		if c.IsSet(n.flag) && n.value < 1 {
 			return fail("--%s is %d, want at least 1", n.flag, n.value)
 		}

@@ -37,11 +37,12 @@ func saveRemedy(err error) error {
 // beginning. It returns the error that it was given where that is no way out.
 func (r *runner) smaller(cause error) error {
 	cfg := &r.req.Config
-	half := cfg.Batch / 4 * 2
+	unit := r.device.BatchUnit()
+	half := cfg.Batch / 2 / unit * unit
 	if !mlx.OutOfMemory(cause) {
 		return cause
 	}
-	if half < 2 {
+	if half == 0 {
 		return fmt.Errorf("%w: the memory is too small even for a batch of %d: take a smaller preset, or --set cropFrames=%d", cause, cfg.Batch, cfg.CropFrames/2)
 	}
 	r.say.Finish()
@@ -60,9 +61,9 @@ func (r *runner) smaller(cause error) error {
 	}
 	r.first = step
 	r.recallBest()
-	refuse := r.engine.refuse
+	cards, refuse := r.engine.cards, r.engine.refuse
 	r.engine = newEngine(*cfg, r.engine.backend, r.engine.native, vars, r.engine.speakers, phones)
-	r.engine.encoderFromP, r.engine.refuse = from, refuse
+	r.engine.encoderFromP, r.engine.cards, r.engine.refuse = from, cards, refuse
 	if err := r.writeRequest(); err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type Options struct {
 	Init    string // model to add the voices to
 	Phones  string // phone network for the content loss; base or, if it fits, empty for the program's own; none for none
 	Device  string // see mlx.FindDevice
+	GPUs    int    // cards of one host that share each batch, from Device's on; 0 for one
 	Quiet   bool
 	Stderr  io.Writer
 	Version string // of the program, for the model file

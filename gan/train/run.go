@@ -57,6 +57,9 @@ func (r *runner) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if device, err = device.WithCards(r.o.GPUs, r.req.Config.Batch); err != nil {
+		return err
+	}
 	if err := r.prepareSpeech(ctx); err != nil {
 		return err
 	}
@@ -80,8 +83,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	r.engine = newEngine(r.req.Config, backend, device.NativeConv(), vars, r.set.Speakers, vars.Has(mlx.GroupWeights, "pho.stem.w"))
 	r.engine.encoderFromP = r.engine.phones && r.req.Init == ""
-
-	r.engine.refuse = r.o.refuse
+	r.engine.cards, r.engine.refuse = device.Cards, r.o.refuse
 	r.recallBest()
 	r.foretell()
 

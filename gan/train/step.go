@@ -34,6 +34,7 @@ type engine struct {
 	phones       bool // the weights hold a phone network, prefix "pho"
 	encoderFromP bool // G's encoder began as that network
 	adam         mlx.AdamW
+	cards        int        // of the backend that share each batch, 0 for one
 	steps        *mlx.Steps // made with the first
 	stored       []float32  // styles of the model that is added to, see oldStyles
 
@@ -245,7 +246,7 @@ func bandMoments(mel *Node) (mean, spread *Node) {
 // run executes a step by name and frees its inputs.
 func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
 	out, err := e.call(name, build, inputs...)
-	return out, errors.Join(err, mlx.Free(inputs))
+	return out, errors.Join(err, e.free(inputs))
 }
 
 // call executes a step by name, compiling it first if need be. A panic of the graph builder becomes an error. The inputs
@@ -257,9 +258,21 @@ func (e *engine) call(name string, build func([]*Node) []*Node, inputs ...*tenso
 		}
 	}
 	if e.steps == nil {
-		e.steps = mlx.NewSteps(e.backend, e.vars)
+		steps := mlx.NewSteps(e.backend, e.vars)
+		if err := steps.Share(e.cards); err != nil {
+			return nil, err
+		}
+		e.steps = steps
 	}
 	return e.steps.Call(name, build, inputs...)
+}
+
+// free gives the memory of the inputs of call back.
+func (e *engine) free(inputs []*tensors.Tensor) error {
+	if e.steps == nil {
+		return nil
+	}
+	return e.steps.Free(inputs)
 }
 
 // results are the metrics of one step, still on the device.
@@ -307,11 +320,11 @@ func (e *engine) step(batch *corpus.Batch) ([]results, error) {
 	d, err := e.call("discriminator"+suffix, func(in []*Node) []*Node { return e.discriminator(in, withSource) },
 		x, ref, moved, y, target, z1, own(f.noise()), shift, gain, mask, taps, s)
 	if err != nil {
-		return nil, errors.Join(err, mlx.Free(inputs))
+		return nil, errors.Join(err, e.free(inputs))
 	}
 	g, err := e.call("generator"+suffix, func(in []*Node) []*Node { return e.generator(in, withSource) },
 		x, ref, own(f.ref2()), own(f.controls(batch.Y)), moved, y, target, z1, own(f.latent(batch.Z2)), shift, gain, mask, taps, s)
-	return []results{{discriminatorMetrics, d}, {generatorMetrics, g}}, errors.Join(err, mlx.Free(inputs))
+	return []results{{discriminatorMetrics, d}, {generatorMetrics, g}}, errors.Join(err, e.free(inputs))
 }
 
 // score runs the validation graph on one held-out batch. The values are those of starValidMetrics, or of validMetrics

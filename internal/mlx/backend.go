@@ -21,17 +21,25 @@ type Device struct {
 	Path string
 	// Config is what GoMLX takes to open it.
 	Config string
+	// Card is the number of the first card that is used, for CUDA.
+	Card int
+	// Cards is how many take part, see WithCards; 0 is one.
+	Cards int
 }
 
 // String describes the device for a user.
 func (d Device) String() string {
+	text := "CPU, pure Go"
 	switch d.Kind {
 	case "cuda":
-		return "CUDA through XLA (" + d.Path + ")"
+		text = "CUDA through XLA (" + d.Path + ")"
 	case "xla-cpu":
-		return "CPU through XLA (" + d.Path + ")"
+		text = "CPU through XLA (" + d.Path + ")"
 	}
-	return "CPU, pure Go"
+	if d.Cards > 1 {
+		text = fmt.Sprintf("%d cards: %s", d.Cards, text)
+	}
+	return text
 }
 
 // NativeConv tells whether the device's own convolution is the fast one.
@@ -121,11 +129,7 @@ func (h host) findCUDA(card int) (Device, error) {
 			}
 			continue
 		}
-		config := fmt.Sprintf("xla:%s,memory_fraction=0.8,preallocate=true", path)
-		if card > 0 {
-			config += fmt.Sprintf(",visible_devices=%d", card)
-		}
-		return Device{Kind: "cuda", Path: path, Config: config}, nil
+		return Device{Kind: "cuda", Path: path, Config: cudaConfig(path, card, 1), Card: card}, nil
 	}
 	return Device{}, firstErr
 }
@@ -164,12 +168,24 @@ func (d Device) Open() (compute.Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", d, explainOpen(err))
 	}
+	if err := d.openCards(backend.NumDevices()); err != nil {
+		backend.Finalize()
+		return nil, err
+	}
 	if d.Kind == "go" {
 		if err := unboundWorkers(backend); err != nil {
 			return nil, fmt.Errorf("open %s: %w", d, err)
 		}
 	}
 	return backend, nil
+}
+
+// openCards tells whether as many cards were opened as are wanted.
+func (d Device) openCards(opened int) error {
+	if opened >= d.Cards {
+		return nil
+	}
+	return fmt.Errorf("--gpus %d: there is %d here, %s: give --gpus %[2]d, or cards with --device cuda: see `vc devices`", d.Cards, opened, Device{Kind: d.Kind, Path: d.Path})
 }
 
 // unboundWorkers lets the pure Go backend start as many goroutines as it likes: under its default bound operations fill the

@@ -96,6 +96,9 @@ func (i Inspection) cudaLine() Line {
 			parts, l.Remedy = append(parts, note), "install all with `vc setup cuda`"
 		} else {
 			l.Ready = i.NoDriver == nil && i.XLA
+			if n := len(i.Driver.Cards); n > 1 && l.Ready {
+				parts = append(parts, fmt.Sprintf("--gpus %d trains on all cards", n))
+			}
 		}
 	case len(i.CUDA) > 0:
 		parts, l.Remedy = append(parts, i.CUDA[0].Fault.Error()), remedyOf(i.CUDA[0].Fault, l.Remedy)

@@ -8,7 +8,7 @@ import (
 )
 
 // FreeMemory is the number of bytes that training can take on the device at this moment, as the system tells them; 0 where it
-// does not tell. It is that of the whole card for CUDA, four fifths of which XLA takes.
+// does not tell. It is that of whole cards for CUDA, four fifths of which XLA takes.
 func (d Device) FreeMemory() int64 {
 	h := thisHost()
 	if d.Kind == "cuda" {
@@ -16,11 +16,8 @@ func (d Device) FreeMemory() int64 {
 		if err != nil || len(driver.Cards) == 0 {
 			return 0
 		}
-		card := 0
-		if _, number, ok := strings.Cut(d.Config, "visible_devices="); ok {
-			card, _ = strconv.Atoi(number)
-		}
-		return driver.Cards[min(card, len(driver.Cards)-1)].Memory / 5 * 4
+		card := driver.Cards[min(d.Card, len(driver.Cards)-1)]
+		return card.Memory / 5 * 4 * int64(max(1, d.Cards))
 	}
 	return h.availableMemory()
 }

@@ -9,16 +9,36 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// Steps compiles graphs over one set of variables and runs them, by name.
+// Steps compiles graphs over one set of variables and runs them, by name, on one device or, after Share, on several.
 type Steps struct {
 	backend compute.Backend
 	vars    *Vars
 	execs   map[string]*model.Exec
+	mesh    *mesh // nil for one device
 }
 
 // NewSteps runs graphs on backend.
 func NewSteps(backend compute.Backend, vars *Vars) *Steps {
 	return &Steps{backend: backend, vars: vars, execs: map[string]*model.Exec{}}
+}
+
+// Share has all graphs from now on run on the backend's first devices together. Each has all variables and its part of the
+// items: of every input the first axis is the batch, which the number of devices divides, but vectors, which all items share,
+// go to every device whole. What Call gives is that of the whole batch, as on one device but for rounding. devices below 2
+// change nothing; more than the backend has are an error.
+func (s *Steps) Share(devices int) error {
+	if devices < 2 {
+		return nil
+	}
+	if have := s.backend.NumDevices(); have < devices {
+		return fmt.Errorf("steps: the backend has %d devices, want %d", have, devices)
+	}
+	m, err := newMesh(devices)
+	if err != nil {
+		return fmt.Errorf("steps on %d devices: %w", devices, err)
+	}
+	s.mesh = m
+	return nil
 }
 
 // Call executes a graph that gives one tensor, compiling it when its name is new. A panic of the graph builder becomes an
@@ -35,21 +55,40 @@ func (s *Steps) Call(name string, build func([]*graph.Node) []*graph.Node, input
 		if err != nil {
 			return nil, fmt.Errorf("%s step: %w", name, err)
 		}
+		if s.mesh != nil {
+			if err := s.mesh.configure(exec, inputs); err != nil {
+				return nil, fmt.Errorf("%s step: %w", name, err)
+			}
+		}
 		s.execs[name] = exec
 	}
 	args := make([]any, len(inputs))
 	for i, t := range inputs {
 		args[i] = t
+		if s.mesh != nil {
+			if args[i], err = s.mesh.shard(t); err != nil {
+				return nil, fmt.Errorf("%s step: input %d: %w", name, i, err)
+			}
+		}
 	}
 	outs, err := exec.Call(args...)
 	if err != nil {
 		return nil, fmt.Errorf("%s step: %w", name, err)
 	}
-	return outs[0], nil
+	return outs[0], free(outs[1:]) // the other devices' copies
 }
 
-// Free gives the memory of tensors back, here and on the device.
-func Free(ts []*tensors.Tensor) error {
+// Free gives the memory of Call's inputs back, here and on the devices.
+func (s *Steps) Free(ts []*tensors.Tensor) error {
+	if s.mesh != nil {
+		if err := s.mesh.free(ts); err != nil {
+			return fmt.Errorf("step: %w", err)
+		}
+	}
+	return free(ts)
+}
+
+func free(ts []*tensors.Tensor) error {
 	for _, t := range ts {
 		if err := t.FinalizeAll(); err != nil {
 			return fmt.Errorf("step: %w", err)

@@ -212,7 +212,7 @@ func (e *engine) step(b *batch) (metrics map[string]float32, err error) {
 			return nil, err
 		}
 		take(spectralMetrics, out)
-		return metrics, mlx.Free(in)
+		return metrics, e.steps.Free(in)
 	}
 	out, err := e.run("discriminators", e.discriminatorStep, in...)
 	if err != nil {
@@ -223,7 +223,7 @@ func (e *engine) step(b *batch) (metrics map[string]float32, err error) {
 		return nil, err
 	}
 	take(generatorMetrics, out)
-	return metrics, mlx.Free(in)
+	return metrics, e.steps.Free(in)
 }
 
 // score runs the averaged network over one batch.
@@ -233,5 +233,5 @@ func (e *engine) score(b *batch) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	return out, mlx.Free(in)
+	return out, e.steps.Free(in)
 }

@@ -37,6 +37,7 @@ type Options struct {
 	RunDir  string // empty for a new one under runs/
 	Resume  bool
 	Device  string // see mlx.FindDevice
+	GPUs    int    // cards of one host that share each batch, from Device's on; 0 for one
 	Quiet   bool
 	Stderr  io.Writer
 	Version string // of the program
@@ -91,6 +92,9 @@ func (r *runner) run(ctx context.Context) error {
 		return err
 	}
 	c := r.req.Config
+	if device, err = device.WithCards(r.o.GPUs, c.Batch); err != nil {
+		return err
+	}
 	o := r.o
 	o.Speakers = r.req.Speakers
 	if r.speech, err = readSpeech(ctx, o, c, r.say); err != nil {
@@ -115,6 +119,9 @@ func (r *runner) run(ctx context.Context) error {
 		return err
 	}
 	r.engine = newEngine(c, backend, device.NativeConv(), vars)
+	if err := r.engine.steps.Share(device.Cards); err != nil {
+		return err
+	}
 	done, err := r.loop(ctx)
 	if err != nil {
 		return err

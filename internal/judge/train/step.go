@@ -141,7 +141,7 @@ func (e *engine) step(b batch, step int) (ok bool, loss, accuracy float64, err e
 // run executes a graph by name and frees its inputs.
 func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
 	out, err := e.steps.Call(name, build, inputs...)
-	return out, errors.Join(err, mlx.Free(inputs))
+	return out, errors.Join(err, e.steps.Free(inputs))
 }
 
 // weights are the averaged weights that a judge is made of.
