@@ -209,7 +209,7 @@ func (e *engine) scoreVoice(batch *corpus.Batch) ([]float32, error) {
 // encoder takes no gradient, and E's.
 func (c Config) voiceCost(g, body, style forward) (alone, judged float64) {
 	b := 2 * float64(c.Batch)
-	decoder := float64(c.GAN.DecoderBlocks) / float64(c.GAN.EncoderBlocks+c.GAN.DecoderBlocks)
+	decoder := decoderShare(c.GAN)
 	alone = b * (g.macs + 3*g.macs*(1+2*decoder) + style.macs)
 	return alone, alone + b*(2*body.macs+2*g.macs+style.macs+9*body.macs)
 }

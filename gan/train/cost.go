@@ -24,13 +24,31 @@ func (f forward) times(n float64) forward { return forward{f.macs * n, f.kept * 
 
 // generatorCost is G on so many frames.
 func generatorCost(c gan.Config, frames int) forward {
+	w := float64(c.Width)
+	ends := forward{w*float64(c.NMels*(c.StemTaps()+1)) + 2*w*float64(c.Bottleneck), 3 * w}
+	return ends.plus(encoderCost(c)).plus(decoderCost(c)).times(float64(frames))
+}
+
+// encoderCost and decoderCost are the blocks on one frame.
+func encoderCost(c gan.Config) forward {
 	w, h := float64(c.Width), float64(c.Hidden)
-	blocks := float64(c.EncoderBlocks + c.DecoderBlocks)
-	perFrame := forward{
-		macs: blocks*(w*float64(c.Kernel)+2*w*h) + w*float64(c.NMels*(c.StemTaps()+1)) + 2*w*float64(c.Bottleneck),
-		kept: blocks*(5*w+4*h) + 3*w,
+	return forward{w*float64(c.Kernel) + 2*w*h, 5*w + 4*h}.times(float64(c.EncoderBlocks))
+}
+
+func decoderCost(c gan.Config) forward {
+	if c.DecoderBands > 0 {
+		w := float64(c.DecoderChannels)
+		h := w * float64(c.Hidden) / float64(c.Width)
+		return forward{9*w*w + 2*w*h, (9+5)*w + 4*h}.times(float64(c.DecoderBlocks * c.DecoderBands))
 	}
-	return perFrame.times(float64(frames))
+	w, h := float64(c.Width), float64(c.Hidden)
+	return forward{w*float64(c.Kernel) + 2*w*h, 5*w + 4*h}.times(float64(c.DecoderBlocks))
+}
+
+// decoderShare is the decoder's part of G's blocks.
+func decoderShare(c gan.Config) float64 {
+	d := decoderCost(c).macs
+	return d / (encoderCost(c).macs + d)
 }
 
 // bodyCost is E, D or C on so many frames. Where the convolution is made of a matrix product its nine shifted copies are
@@ -62,7 +80,7 @@ type cost struct {
 // gradient on does as much again as forward.
 func (c Config) stepCost(speakers int, phones, native bool) cost {
 	g := generatorCost(c.GAN, c.CropFrames)
-	p := g.times(float64(c.GAN.EncoderBlocks) / float64(c.GAN.EncoderBlocks+c.GAN.DecoderBlocks))
+	p := g.times(1 - decoderShare(c.GAN))
 	if !phones {
 		p = forward{}
 	}

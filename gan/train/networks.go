@@ -38,11 +38,33 @@ func (n networks) encodeAs(prefix string, x, tapMask *Node) *Node {
 func (n networks) decode(content, controls, style *Node) *Node {
 	joined := Concatenate([]*Node{mlx.Float(content), controls}, -1)
 	h := n.net.Linear(joined, "gen.neck.up")
+	if n.cfg.DecoderBands > 0 {
+		return n.decodeImage(h, style)
+	}
 	for i := range n.cfg.DecoderBlocks {
 		name := fmt.Sprintf("gen.dec.%d", i)
 		h = n.block(h, name, func(y *Node) *Node { return n.net.AdaLN(y, style, name+".ada") })
 	}
 	return mlx.Float(n.net.Linear(n.net.LayerNorm(h, "gen.out.norm"), "gen.out"))
+}
+
+// decodeImage is the rest of decode where the decoder works on an image of frames by bands: h
+// [batch, frames, bands*channels].
+func (n networks) decodeImage(h, style *Node) *Node {
+	d := h.Shape().Dimensions
+	batch, frames, bands, channels := d[0], d[1], n.cfg.DecoderBands, n.cfg.DecoderChannels
+	rows := func(x *Node) *Node { return Reshape(x, batch, frames*bands, channels) } // the norms take three axes
+	h = rows(h)
+	for i := range n.cfg.DecoderBlocks {
+		name := fmt.Sprintf("gen.dec.%d", i)
+		// A frame of zeros before the first moves a convolution that looks one frame ahead into the past.
+		y := mlx.ZeroPad(Reshape(h, batch, frames, bands, channels), 1, 1, 0)
+		y = SliceAxis(n.net.Conv2D(y, name+".conv", true), 1, AxisRange(0, frames))
+		y = n.net.AdaLN(rows(y), style, name+".ada")
+		h = Add(h, n.net.Linear(mlx.GELU(n.net.Linear(y, name+".up")), name+".down"))
+	}
+	y := mlx.Float(n.net.Linear(n.net.LayerNorm(h, "gen.out.norm"), "gen.out"))
+	return Reshape(y, batch, frames, n.cfg.NMels)
 }
 
 // generate is G.

@@ -40,7 +40,9 @@ func parityConfigs(t *testing.T) map[string]gan.Config {
 	odd := micro // another kernel, no past in the stem, bands and widths that do not divide evenly
 	odd.NMels, odd.Kernel, odd.StemPast, odd.StemFuture, odd.EncoderBlocks, odd.DecoderBlocks = 19, 5, 0, 3, 2, 3
 	odd.MapLayers, odd.BodyWidths = 1, []int{3, 3, 5}
-	return map[string]gan.Config{"micro": micro, "odd": odd}
+	image := micro // a decoder over bands
+	image.DecoderBands, image.DecoderChannels, image.DecoderBlocks = 4, 5, 2
+	return map[string]gan.Config{"micro": micro, "odd": odd, "image": image}
 }
 
 func normals(r *rand.Rand, n int) []float32 {
@@ -86,7 +88,7 @@ func TestGeneratorParity(t *testing.T) {
 	const batch, frames = 2, 23
 	for name, cfg := range parityConfigs(t) {
 		m := gan.Random(cfg, 3, 5)
-		run := graphs(t, m, false)
+		run, native := graphs(t, m, false), graphs(t, m, true)
 		r := rand.New(rand.NewPCG(1, 2))
 		x, controls, style := normals(r, batch*frames*cfg.NMels), normals(r, batch*frames*gan.Controls), normals(r, batch*cfg.StyleDim)
 		for lookAhead := range cfg.StemFuture + 1 {
@@ -102,11 +104,18 @@ func TestGeneratorParity(t *testing.T) {
 					want = g.Flush(want)
 				}
 				f := feed{cfg: Config{GAN: cfg}, batch: &corpus.Batch{LookAhead: lookAhead}}
-				got := run(func(n networks, in []*Node) *Node { return n.generate(in[0], in[1], in[2], in[3]) },
-					tensors.FromFlatDataAndDimensions(x, batch, frames, cfg.NMels),
-					tensors.FromFlatDataAndDimensions(controls, batch, frames, gan.Controls),
-					tensors.FromFlatDataAndDimensions(style, batch, cfg.StyleDim), f.taps())
-				near(t, "log-mel", got, want)
+				generate := func(n networks, in []*Node) *Node { return n.generate(in[0], in[1], in[2], in[3]) }
+				in := func() []any { // anew for each backend
+					return []any{
+						tensors.FromFlatDataAndDimensions(slices.Clone(x), batch, frames, cfg.NMels),
+						tensors.FromFlatDataAndDimensions(slices.Clone(controls), batch, frames, gan.Controls),
+						tensors.FromFlatDataAndDimensions(slices.Clone(style), batch, cfg.StyleDim), f.taps(),
+					}
+				}
+				near(t, "log-mel", run(generate, in()...), want)
+				if cfg.DecoderBands > 0 { // the only convolutions in G
+					near(t, "log-mel by native convolutions", native(generate, in()...), want)
+				}
 			})
 		}
 	}
