@@ -143,13 +143,14 @@ func (c *Converter) Convert(ctx context.Context, in audio.Clip, v Voice, progres
 		return nil, errNotFinite
 	}
 	quiet := silentMel(cfg)
-	warp := newFormantWarp(cfg, v.Formant+c.o.FormantSemitones)
+	warp, sharp := newFormantWarp(cfg, v.Formant+c.o.FormantSemitones), newSharpener(cfg)
 	for t, e := range source.LogEnergy {
 		mel := logMel[t*cfg.NMels : (t+1)*cfg.NMels]
 		if e < silenceLogEnergy {
 			fill(mel, quiet)
 		} else {
 			warp.frame(mel, mapped[t])
+			sharp.frame(mel)
 		}
 	}
 	progress(0.2)

@@ -45,6 +45,7 @@ type Stream struct {
 
 	formant      *formantWarp
 	voiceFormant float64 // semitones, the voice's own share
+	sharp        *sharpener
 
 	quiet      float32   // normalised log-mel of silence
 	silent     []bool    // of the frames inside the generator, the oldest first
@@ -100,6 +101,7 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	s.gen.SetStyle(v.Style)
 	s.voiceFormant = v.Formant
 	s.formant = newFormantWarp(m.Features, v.Formant+o.FormantSemitones)
+	s.sharp = newSharpener(m.Features)
 
 	block := int(int64(streamBlock)*int64(m.Features.SampleRate)/int64(o.InputRate)) + s.in.Latency() + 2
 	count := block/m.Features.Hop + o.LookAhead + 4
@@ -254,6 +256,7 @@ func (s *Stream) voice() {
 		finite := allFinite(mel)
 		if finite {
 			s.formant.frame(mel, s.f0[t])
+			s.sharp.frame(mel)
 		} else {
 			s.badNumbers = true
 		}
