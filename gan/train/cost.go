@@ -70,6 +70,106 @@ func bodyCost(c gan.Config, frames int, native bool) forward {
 	return f
 }
 
+// mapCost is F on one latent code: all heads are computed and one is kept.
+func mapCost(c gan.Config, speakers int) forward {
+	w, heads := float64(c.MapWidth), float64(speakers*c.StyleDim)
+	shared := float64(c.LatentDim)*w + float64(c.MapLayers-1)*w*w
+	return forward{macs: shared + heads*w, kept: float64(c.MapLayers)*w + heads}
+}
+
+// augmentCost is what D's augmentation does to one mel.
+func augmentCost(c gan.Config, frames int) forward {
+	at := float64(frames * c.NMels)
+	return forward{macs: at * float64(c.NMels), kept: 2 * at}
+}
+
+// pass is one way through one network in a step of the star: forward, and back where a gradient is asked for.
+type pass struct {
+	step    string // whose it is: "D", which C's belongs to, or "G", which F's and E's belong to
+	network string // "G", "F", "E", "D", "C", "P", or augmentation
+	decoder bool   // of G, its second half alone
+	what    string // for people: what goes through it
+	items   float64
+	frames  int
+	weights bool // gradients of the network's weights
+	input   bool // gradients of what goes in
+}
+
+// starPasses lists what a step of the star, D's and then G's, sends through the networks, in the order of
+// engine.discriminator and engine.generator. C takes part.
+func (c Config) starPasses(phones bool) []pass {
+	b, crop, ref := float64(c.Batch), c.CropFrames, c.StyleFrames
+	list := []pass{
+		{step: "D", network: "F", what: "draws half of the target styles", items: b / 2},
+		{step: "D", network: "E", what: "reads the other half", items: b / 2, frames: ref},
+		{step: "D", network: "G", what: "converts", items: b, frames: crop},
+		{step: "D", network: augmentation, what: "of real and converted", items: 2 * b, frames: crop},
+		{step: "D", network: "D", what: "judges real, disturbed and converted", items: 3 * b, frames: crop, weights: true},
+		{step: "D", network: "C", what: "names the source of the converted", items: b, frames: crop, weights: true},
+
+		{step: "G", network: "F", what: "draws half of the target styles", items: b / 2, weights: true},
+		{step: "G", network: "F", what: "draws styles for diversity", items: b / 2},
+		{step: "G", network: "E", what: "reads the other half", items: b / 2, frames: ref},
+		{step: "G", network: "E", what: "reads styles for diversity", items: b / 2, frames: ref},
+		{step: "G", network: "G", what: "converts", items: b, frames: crop, weights: true},
+		{step: "G", network: augmentation, what: "of converted", items: b, frames: crop, input: true},
+		{step: "G", network: "D", what: "judges converted", items: b, frames: crop, input: true},
+		{step: "G", network: "E", what: "reads the style back", items: b, frames: crop, weights: true, input: true},
+		{step: "G", network: "G", decoder: true, what: "converts for diversity", items: b, frames: crop},
+		{step: "G", network: "E", what: "reads the source's style", items: b, frames: crop, weights: true},
+		{step: "G", network: "G", what: "converts back (cycle)", items: b, frames: crop, weights: true, input: true},
+		{step: "G", network: "C", what: "names the converted", items: b, frames: crop, input: true},
+	}
+	if phones {
+		list = append(list,
+			pass{step: "G", network: "P", what: "hears the source", items: b, frames: crop},
+			pass{step: "G", network: "P", what: "hears the converted", items: b, frames: crop, input: true})
+	}
+	return list
+}
+
+const augmentation = "augmentation"
+
+// cost is one item's way forward. native is as in bodyCost.
+func (p pass) cost(c gan.Config, speakers int, native bool) forward {
+	g := generatorCost(c, p.frames)
+	switch {
+	case p.decoder:
+		return g.times(decoderShare(c))
+	case p.network == "G":
+		return g
+	case p.network == "P":
+		return g.times(1 - decoderShare(c))
+	case p.network == "F":
+		return mapCost(c, speakers)
+	case p.network == augmentation:
+		return augmentCost(c, p.frames)
+	}
+	return bodyCost(c, p.frames, native)
+}
+
+// operations are those of a pass, forward and back: two in a multiply-add, and as many again for each kind of gradient. A
+// gradient of weights takes that of every layer's input as well.
+func (p pass) operations(f forward) float64 {
+	times := 1.0
+	switch {
+	case p.weights:
+		times = 3
+	case p.input:
+		times = 2
+	}
+	return 2 * p.items * times * f.macs
+}
+
+// moved is how many numbers a pass writes to memory and reads from it: each that is kept once either way, going back it
+// once more, and its gradient either way.
+func (p pass) moved(f forward) float64 {
+	if p.weights || p.input {
+		return 5 * p.items * f.kept
+	}
+	return 2 * p.items * f.kept
+}
+
 // cost is what the two kinds of step do: floating-point operations, and bytes in use at the height of it.
 type cost struct {
 	warmUp, star float64 // operations per step
@@ -88,9 +188,9 @@ func (c Config) stepCost(speakers int, phones, native bool) cost {
 	b := 2 * float64(c.Batch) // two operations in a multiply-add
 	var k cost
 	k.warmUp = b * (3*g.macs + 3*style.macs + 3*p.macs)
-	discriminator := b * (g.macs + style.macs/2 + 9*body.macs)
-	generator := b * (3*2.5*g.macs + g.macs + (3+3)*body.macs + style.macs + (2+2)*body.macs + 3*p.macs)
-	k.star = discriminator + generator
+	for _, p := range c.starPasses(phones) {
+		k.star += p.operations(p.cost(c.GAN, speakers, native))
+	}
 	if c.AddVoice.On {
 		k.warmUp, k.star = c.voiceCost(g, body, style)
 	}
