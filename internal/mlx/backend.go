@@ -185,7 +185,9 @@ func (d Device) openCards(opened int) error {
 	if opened >= d.Cards {
 		return nil
 	}
-	return fmt.Errorf("--gpus %d: there is %d here, %s: give --gpus %[2]d, or cards with --device cuda: see `vc devices`", d.Cards, opened, Device{Kind: d.Kind, Path: d.Path})
+	one := d
+	one.Cards = 1
+	return fmt.Errorf("--gpus %d: %s has %d: give --gpus %[3]d, or another --device: see `vc devices`", d.Cards, one, opened)
 }
 
 // unboundWorkers lets the pure Go backend start as many goroutines as it likes: under its default bound operations fill the
