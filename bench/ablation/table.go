@@ -36,6 +36,7 @@ type line struct {
 	nearer     string
 	own, other summary // by the trainer's phone network, and by another
 	terms      map[string]float64
+	spread     spread
 }
 
 // score evaluates a variant, where that was not done yet.
@@ -53,8 +54,25 @@ func (b bench) score(v variant) (line, error) {
 		}
 		row.other = report.converted()
 	}
-	row.terms, err = lastTerms(b.path(v.name, "metrics.jsonl"))
+	if row.terms, err = lastTerms(b.path(v.name, "metrics.jsonl")); err != nil {
+		return row, err
+	}
+	recording, err := b.oneRecording()
+	if err != nil {
+		return row, err
+	}
+	row.spread, err = measureSpread(b.path(v.name+".safetensors"), recording)
 	return row, err
+}
+
+// oneRecording is the first of the test folder.
+func (b bench) oneRecording() (string, error) {
+	for _, kind := range []string{"wav", "flac"} {
+		if found, _ := filepath.Glob(filepath.Join(b.test, "*", "*."+kind)); len(found) > 0 {
+			return found[0], nil
+		}
+	}
+	return "", fmt.Errorf("no recordings in %s", b.test)
 }
 
 // report is what is read of `vc eval --json`.
@@ -150,7 +168,8 @@ func printTable(w io.Writer, rows []line) {
 		{"log-F0 corr.", func(l line) string { return l.own.Melody.text(1, 2) }},
 		{"global variance, dB", func(l line) string { return l.own.Variance.text(1, 1) }},
 		{"style read back, L1", func(l line) string { return l.term("style") }},
-		{"two styles apart, L1", func(l line) string { return l.term("diversity") }},
+		{"F's draws apart, dB", func(l line) string { return fmt.Sprintf("%.2f", l.spread.draws) }},
+		{"voices apart, dB", func(l line) string { return fmt.Sprintf("%.2f", l.spread.speakers) }},
 		{"there and back, L1", func(l line) string { return l.term("cycle") }},
 	}
 	var titles, rule []string
