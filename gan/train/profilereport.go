@@ -53,7 +53,7 @@ type Way struct {
 	What       string  `json:"what"`
 	Items      float64 `json:"items"`
 	ForwardMS  float64 `json:"forwardMs"`
-	BackwardMS float64 `json:"backwardMs"` // by difference
+	BackwardMS float64 `json:"backwardMs"` // by difference; below 0 it is noise
 	Work
 }
 
@@ -125,7 +125,7 @@ func (p *profiler) sum() error {
 		all, forth := net(way.name()), net(way.forwardOnly().name())
 		term(way.network, all, w)
 		r.Passes = append(r.Passes, Way{
-			Step: way.step, Network: way.of(), What: way.what, Items: way.items, ForwardMS: forth, BackwardMS: max(all-forth, 0), Work: w,
+			Step: way.step, Network: way.of(), What: way.what, Items: way.items, ForwardMS: forth, BackwardMS: all - forth, Work: w,
 		})
 	}
 	for _, o := range []struct {
