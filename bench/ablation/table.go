@@ -27,6 +27,7 @@ type summary struct {
 	Target   interval `json:"similarityToTarget"`
 	Added    interval `json:"phoneErrorsAdded"`
 	Melody   interval `json:"logF0Correlation"`
+	MCD      interval `json:"mcdDB"`
 	Variance interval `json:"globalVarianceDB"`
 }
 
@@ -166,6 +167,7 @@ func printTable(w io.Writer, rows []line) {
 		{"phone errors added, P", func(l line) string { return l.own.Added.text(100, 1) }},
 		{"the same, another network", func(l line) string { return l.other.Added.text(100, 1) }},
 		{"log-F0 corr.", func(l line) string { return l.own.Melody.text(1, 2) }},
+		{"MCD, dB", func(l line) string { return l.own.MCD.text(1, 2) }},
 		{"global variance, dB", func(l line) string { return l.own.Variance.text(1, 1) }},
 		{"style read back, L1", func(l line) string { return l.term("style") }},
 		{"F's draws apart, dB", func(l line) string { return fmt.Sprintf("%.2f", l.spread.draws) }},
