@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-WEIGHTS = dict(adversarial=2.0, cycle=5.0, style=1.0, diversity=1.0, source_g=0.5, source_c=0.1, energy=1.0, r1=1.0)
+WEIGHTS = dict(adversarial=2.0, cycle=5.0, style=1.0, diversity=5.0, source_g=0.5, source_c=0.1, energy=1.0, r1=1.0)
 SIGMA, MARGIN = 0.05, 0.5
 
 

@@ -17,7 +17,7 @@ type LossWeights struct {
 	Adversarial float64 `json:"adversarial"`
 	Cycle       float64 `json:"cycle"`
 	Style       float64 `json:"style"`
-	Diversity   float64 `json:"diversity"` // at the start; falls linearly to 0
+	Diversity   float64 `json:"diversity"` // at the start; falls linearly to 0. At 2 F's draws stay one voice, at 20 they become other voices
 	Content     float64 `json:"content"`   // counts only with a phone network
 	SourceG     float64 `json:"sourceG"`   // G fools C into the target
 	SourceC     float64 `json:"sourceC"`   // C learns the source
@@ -82,7 +82,7 @@ func DefaultConfig(preset string) (Config, error) {
 	c := Config{
 		Preset: preset, GAN: g, Features: features.DefaultConfig(),
 		Loss: LossWeights{
-			Adversarial: 2, Cycle: 5, Style: 1, Diversity: 1, Content: 10, SourceG: 0.5, SourceC: 0.1, Energy: 1,
+			Adversarial: 2, Cycle: 5, Style: 1, Diversity: 5, Content: 10, SourceG: 0.5, SourceC: 0.1, Energy: 1,
 			Identity: 10, R1: 1,
 		},
 		Steps: 60000, WarmUpShare: 0.2, SourceShare: 1.0 / 3,
