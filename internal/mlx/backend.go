@@ -42,8 +42,9 @@ func (d Device) String() string {
 	return text
 }
 
-// NativeConv tells whether the device's own convolution is the fast one.
-func (d Device) NativeConv() bool { return d.Kind == "cuda" }
+// NativeConv tells whether the device's own convolution is the fast one: through XLA it is, on a CPU too (a step of the star, preset
+// small, on two cores: 1.35 times as fast as with convolutions made of a matrix product).
+func (d Device) NativeConv() bool { return d.Kind != "go" }
 
 // FindDevice chooses where to train. name is "auto" (a CUDA card if there is one, else the CPU), "cpu" (XLA's CPU plugin
 // where one is installed, else pure Go), "go" (pure Go), "cuda", "cuda:N" (card N), or "xla:FILE".

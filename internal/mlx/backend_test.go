@@ -224,7 +224,7 @@ func TestFindDevicePassesBrokenPlugins(t *testing.T) {
 	if d, err := FindDevice("cpu"); err != nil || d.Kind != "xla-cpu" || d.Path != path || d.Config != "xla:"+path {
 		t.Errorf("with a sound plugin: %+v, %v, want %s", d, err, path)
 	}
-	if d, err := FindDevice("xla:" + path); err != nil || d.Kind != "xla-cpu" || d.NativeConv() {
+	if d, err := FindDevice("xla:" + path); err != nil || d.Kind != "xla-cpu" || !d.NativeConv() {
 		t.Errorf("named: %+v, %v", d, err)
 	}
 	t.Chdir(second)
