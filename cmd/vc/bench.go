@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/starvc/vc/audio"
@@ -110,7 +111,12 @@ func runBench(ctx context.Context, e env, o benchOptions) error {
 	if err != nil {
 		return err
 	}
-	if !o.json {
+	return printMeasured(e, r, o.json)
+}
+
+// printMeasured prints a table for people, or JSON.
+func printMeasured(e env, r interface{ WriteTable(io.Writer) error }, asJSON bool) error {
+	if !asJSON {
 		return r.WriteTable(e.stdout)
 	}
 	enc := json.NewEncoder(e.stdout)

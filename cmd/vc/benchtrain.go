@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/starvc/vc/gan"
@@ -78,10 +77,5 @@ func runBenchTrain(ctx context.Context, e env, o benchTrainOptions) error {
 	if err != nil {
 		return err
 	}
-	if !o.json {
-		return p.WriteTable(e.stdout)
-	}
-	enc := json.NewEncoder(e.stdout)
-	enc.SetIndent("", "  ")
-	return enc.Encode(p)
+	return printMeasured(e, p, o.json)
 }

@@ -101,11 +101,11 @@ func describeFile(c *cli.Context, e env, path string) error {
 		if err != nil {
 			return err
 		}
-		if n, err := vocoder.LoadNet(path); err == nil {
-			return describeNet(e, path, info.Size(), n)
-		}
 		m, err := gan.Load(path)
 		if err != nil {
+			if n, netErr := vocoder.LoadNet(path); netErr == nil {
+				return describeNet(e, path, info.Size(), n)
+			}
 			return err
 		}
 		return describeModel(e, path, info.Size(), m)
@@ -149,11 +149,7 @@ func (t table) row(name, format string, a ...any) {
 func describeModel(e env, name string, size int64, m *gan.Model) error {
 	count := func(params []gan.Param) (n int) {
 		for _, p := range params {
-			k := 1
-			for _, d := range p.Shape {
-				k *= d
-			}
-			n += k
+			n += numbersOf(p.Shape)
 		}
 		return n
 	}
@@ -208,11 +204,16 @@ func vocoderText(m *gan.Model) (string, error) {
 
 func netWeights(c vocoder.NetConfig) (n int) {
 	for _, p := range c.Params() {
-		k := 1
-		for _, d := range p.Shape {
-			k *= d
-		}
-		n += k
+		n += numbersOf(p.Shape)
+	}
+	return n
+}
+
+// numbersOf is how many numbers a tensor of that shape holds.
+func numbersOf(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
 	}
 	return n
 }

@@ -73,6 +73,9 @@ type Config struct {
 	LogEvery      int     `json:"logEvery"` // steps between lines of metrics
 }
 
+// usualPreset is taken where none is named.
+const usualPreset = "medium"
+
 // DefaultConfig returns the settings of a preset: tiny, small, medium, live or hq.
 func DefaultConfig(preset string) (Config, error) {
 	g, err := gan.Preset(preset)

@@ -31,8 +31,12 @@ func generatorCost(c gan.Config, frames int) forward {
 
 // encoderCost and decoderCost are the blocks on one frame.
 func encoderCost(c gan.Config) forward {
+	return blockCost(c).times(float64(c.EncoderBlocks))
+}
+
+func blockCost(c gan.Config) forward {
 	w, h := float64(c.Width), float64(c.Hidden)
-	return forward{w*float64(c.Kernel) + 2*w*h, 5*w + 4*h}.times(float64(c.EncoderBlocks))
+	return forward{w*float64(c.Kernel) + 2*w*h, 5*w + 4*h}
 }
 
 func decoderCost(c gan.Config) forward {
@@ -41,8 +45,7 @@ func decoderCost(c gan.Config) forward {
 		h := w * float64(c.Hidden) / float64(c.Width)
 		return forward{9*w*w + 2*w*h, (9+5)*w + 4*h}.times(float64(c.DecoderBlocks * c.DecoderBands))
 	}
-	w, h := float64(c.Width), float64(c.Hidden)
-	return forward{w*float64(c.Kernel) + 2*w*h, 5*w + 4*h}.times(float64(c.DecoderBlocks))
+	return blockCost(c).times(float64(c.DecoderBlocks))
 }
 
 // decoderShare is the decoder's part of G's blocks.

@@ -2,6 +2,7 @@ package train
 
 import (
 	"math"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -50,6 +51,30 @@ type feed struct {
 	cfg      Config
 	speakers []corpus.SpeakerInfo
 	batch    *corpus.Batch
+}
+
+// starInputs are the tensors of a step of the star. What both of its graphs take is built once and goes to the device once.
+type starInputs struct {
+	discriminator, generator []*tensors.Tensor // in the order of engine.discriminator and engine.generator
+	all                      []*tensors.Tensor // each once
+}
+
+func (f feed) star(schedule *tensors.Tensor) starInputs {
+	b := f.batch
+	shift, gain := f.shifts()
+	x, ref, moved, y, target := f.x(), f.ref(), f.controls(b.Target), f.oneHot(b.Y), f.oneHot(b.Target)
+	z1, mask, taps := f.latent(b.Z1), f.mask(), f.taps()
+	in := starInputs{
+		discriminator: []*tensors.Tensor{x, ref, moved, y, target, z1, f.noise(), shift, gain, mask, taps, schedule},
+		generator:     []*tensors.Tensor{x, ref, f.ref2(), f.controls(b.Y), moved, y, target, z1, f.latent(b.Z2), shift, gain, mask, taps, schedule},
+	}
+	in.all = slices.Clone(in.discriminator)
+	for _, t := range in.generator {
+		if !slices.Contains(in.all, t) {
+			in.all = append(in.all, t)
+		}
+	}
+	return in
 }
 
 func (f feed) mels(values []float32, frames int) *tensors.Tensor {

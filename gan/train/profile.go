@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,8 @@ const (
 
 // RunProfile measures what one step of the star, D's and G's together with C and P, spends its time on. Each pass through a
 // network is compiled and timed as a graph of its own; so are the optimizer, the average, the building of the batch and its
-// way to the device. Recordings are made up, and nothing is written.
+// way to the device. Recordings are made up, and nothing is written. Errors come from settings or a device that cannot work, and
+// from ctx.
 func RunProfile(ctx context.Context, o ProfileOptions) (*Profile, error) {
 	cfg, err := o.config()
 	if err != nil {
@@ -51,11 +53,7 @@ func RunProfile(ctx context.Context, o ProfileOptions) (*Profile, error) {
 }
 
 func (o ProfileOptions) config() (Config, error) {
-	preset := o.Preset
-	if preset == "" {
-		preset = "medium"
-	}
-	cfg, err := DefaultConfig(preset)
+	cfg, err := DefaultConfig(cmp.Or(o.Preset, usualPreset))
 	if err != nil {
 		return Config{}, err
 	}
@@ -262,7 +260,7 @@ func (p *profiler) prepareTimers() {
 		began := time.Now()
 		inputs := e.starInputs(batch)
 		took := time.Since(began)
-		return took, release(inputs)
+		return took, e.free(inputs)
 	})
 	p.addTimed(timeUpload, func() (time.Duration, error) {
 		inputs := e.starInputs(batch)
@@ -273,7 +271,7 @@ func (p *profiler) prepareTimers() {
 			}
 		}
 		took := time.Since(began)
-		return took, release(inputs)
+		return took, e.free(inputs)
 	})
 	p.add(timeStep, func() error { return p.steps(batch, 1) })
 	p.add(timeRow, func() error { return p.steps(batch, rowSteps) })
@@ -295,25 +293,10 @@ func (p *profiler) steps(batch *corpus.Batch, n int) error {
 	return nil
 }
 
-// starInputs are the tensors of a step of the star, as engine.step makes them.
+// starInputs are all tensors of a step of the star.
 func (e *engine) starInputs(batch *corpus.Batch) []*tensors.Tensor {
 	f := feed{cfg: e.cfg, speakers: e.speakers, batch: batch}
-	shift, gain := f.shifts()
-	return []*tensors.Tensor{
-		shift, gain, f.schedule(e.cfg.schedule(batch.Step, e.encoderFromP)), f.x(), f.ref(), f.controls(batch.Target),
-		f.oneHot(batch.Y), f.oneHot(batch.Target), f.latent(batch.Z1), f.mask(), f.taps(), f.noise(), f.ref2(),
-		f.controls(batch.Y), f.latent(batch.Z2),
-	}
-}
-
-// release gives the memory of inputs back that no step was called with.
-func release(inputs []*tensors.Tensor) error {
-	for _, t := range inputs {
-		if err := t.FinalizeAll(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return f.star(f.schedule(e.cfg.schedule(batch.Step, e.encoderFromP))).all
 }
 
 // measure compiles everything, and then measures in rounds.

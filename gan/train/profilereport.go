@@ -148,7 +148,7 @@ func (p *profiler) sum() error {
 	for _, t := range inputs {
 		bytes += float64(4 * t.Size())
 	}
-	if err := release(inputs); err != nil {
+	if err := e.free(inputs); err != nil {
 		return err
 	}
 	term(feeding, p.byName[timeFeed].median(), r.work(0, bytes))

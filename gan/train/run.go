@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -156,10 +157,7 @@ func (r *runner) configure() error {
 				preset = m.Trained.Preset
 			}
 		}
-		if preset == "" {
-			preset = "medium"
-		}
-		cfg, err := DefaultConfig(preset)
+		cfg, err := DefaultConfig(cmp.Or(preset, usualPreset))
 		if err != nil {
 			return err
 		}

@@ -305,26 +305,13 @@ func (e *engine) step(batch *corpus.Batch) ([]results, error) {
 	if withSource {
 		suffix = " with source"
 	}
-	// What both steps take is built once and goes to the device once.
-	var inputs []*tensors.Tensor
-	own := func(t *tensors.Tensor) *tensors.Tensor {
-		inputs = append(inputs, t)
-		return t
-	}
-	shift, gain := f.shifts()
-	own(shift)
-	own(gain)
-	own(s)
-	x, ref, moved, y, target := own(f.x()), own(f.ref()), own(f.controls(batch.Target)), own(f.oneHot(batch.Y)), own(f.oneHot(batch.Target))
-	z1, mask, taps := own(f.latent(batch.Z1)), own(f.mask()), own(f.taps())
-	d, err := e.call("discriminator"+suffix, func(in []*Node) []*Node { return e.discriminator(in, withSource) },
-		x, ref, moved, y, target, z1, own(f.noise()), shift, gain, mask, taps, s)
+	in := f.star(s)
+	d, err := e.call("discriminator"+suffix, func(in []*Node) []*Node { return e.discriminator(in, withSource) }, in.discriminator...)
 	if err != nil {
-		return nil, errors.Join(err, e.free(inputs))
+		return nil, errors.Join(err, e.free(in.all))
 	}
-	g, err := e.call("generator"+suffix, func(in []*Node) []*Node { return e.generator(in, withSource) },
-		x, ref, own(f.ref2()), own(f.controls(batch.Y)), moved, y, target, z1, own(f.latent(batch.Z2)), shift, gain, mask, taps, s)
-	return []results{{discriminatorMetrics, d}, {generatorMetrics, g}}, errors.Join(err, e.free(inputs))
+	g, err := e.call("generator"+suffix, func(in []*Node) []*Node { return e.generator(in, withSource) }, in.generator...)
+	return []results{{discriminatorMetrics, d}, {generatorMetrics, g}}, errors.Join(err, e.free(in.all))
 }
 
 // score runs the validation graph on one held-out batch. The values are those of starValidMetrics, or of validMetrics
