@@ -23,7 +23,9 @@ type LossWeights struct {
 	SourceC     float64 `json:"sourceC"`   // C learns the source
 	Energy      float64 `json:"energy"`
 	Identity    float64 `json:"identity"` // the warm-up's reconstruction
-	R1          float64 `json:"r1"`       // gradient penalty of D
+	// StarIdentity goes on with it in the star: G makes x of x in x's own style, which holds the distortion down that D costs.
+	StarIdentity float64 `json:"starIdentity"`
+	R1           float64 `json:"r1"` // gradient penalty of D
 }
 
 // Config is everything that decides a run besides its recordings. Every number can be set by a JSON file or by

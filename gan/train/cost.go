@@ -123,6 +123,9 @@ func (c Config) starPasses(phones bool) []pass {
 		{step: "G", network: "G", what: "converts back (cycle)", items: b, frames: crop, weights: true, input: true},
 		{step: "G", network: "C", what: "names the converted", items: b, frames: crop, input: true},
 	}
+	if c.Loss.StarIdentity > 0 {
+		list = append(list, pass{step: "G", network: "G", decoder: true, what: "says the source in its own style", items: b, frames: crop, weights: true})
+	}
 	if phones {
 		list = append(list,
 			pass{step: "G", network: "P", what: "hears the source", items: b, frames: crop},

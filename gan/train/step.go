@@ -19,7 +19,7 @@ import (
 var (
 	warmUpMetrics        = []string{"ok", "norm_g", "norm_e", "identity", "content", "common", "mapped"}
 	discriminatorMetrics = []string{"ok_d", "norm_d", "adv_d", "r1", "source_c", "real", "fake"}
-	generatorMetrics     = []string{"ok", "norm_g", "norm_f", "norm_e", "adv_g", "style", "diversity", "cycle", "content", "source_g", "energy", "common"}
+	generatorMetrics     = []string{"ok", "norm_g", "norm_f", "norm_e", "adv_g", "style", "diversity", "cycle", "content", "source_g", "energy", "common", "identity"}
 	validMetrics         = []string{"valid_identity", "valid_cycle", "valid_style"}
 	starValidMetrics     = append(slices.Clip(validMetrics), "valid_colour", "valid_spread")
 )
@@ -211,12 +211,17 @@ func (e *engine) generator(in []*Node, withSource bool) []*Node {
 		contentLoss = ContentLoss(e.phone(x), e.phone(fake))
 		loss = Add(loss, MulScalar(contentLoss, w.Content))
 	}
+	identity := ScalarZero(g, dtypes.Float32)
+	if w.StarIdentity > 0 {
+		identity = IdentityLoss(x, net.decode(content, own, ownStyle))
+		loss = Add(loss, MulScalar(identity, w.StarIdentity))
+	}
 	rate := mlx.At(schedule, 0)
 	rates := generatorRates(rate, mlx.At(schedule, 2))
 	rates = append(rates, mlx.Rate{Prefix: "map.", Rate: mlx.At(schedule, 1)}, mlx.Rate{Prefix: "sty.", Rate: rate})
 	norms, ok := e.adam.Step(e.vars, loss, rates...)
 	mlx.UpdateEMA(e.vars, mlx.At(schedule, 6), "gen.", "map.", "sty.")
-	return mlx.Results(ok, norms[decoderPart], norms[len(generatorParts)], norms[len(generatorParts)+1], adversarial, styleLoss, diversity, cycle, contentLoss, source, energy, commonLoss)
+	return mlx.Results(ok, norms[decoderPart], norms[len(generatorParts)], norms[len(generatorParts)+1], adversarial, styleLoss, diversity, cycle, contentLoss, source, energy, commonLoss, identity)
 }
 
 // validate scores the averaged weights on held-out speech: x rebuilt in its own style, x through the cycle, how well the
