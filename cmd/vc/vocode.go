@@ -99,8 +99,6 @@ func (o vocodeOptions) validate(iterationsSet bool) error {
 		return fmt.Errorf("--png %s: pictures are PNG files: let the name end in .png", o.png)
 	case iterationsSet && o.iterations < 1:
 		return fmt.Errorf("--iterations is %d, want 1 or more", o.iterations)
-	case iterationsSet && o.vocoder == convert.Neural:
-		return errors.New("--iterations is for griffin-lim, rtisi and source-filter: the neural vocoder has none")
 	}
 	return convert.Options{Threads: o.threads, Vocoder: o.vocoder}.Validate()
 }
