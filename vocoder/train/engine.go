@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -9,10 +10,12 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/runlog"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -38,6 +41,9 @@ type engine struct {
 	vars    *mlx.Vars
 	adam    mlx.AdamW
 	steps   *mlx.Steps
+	cards   int // of the backend that share each batch, 0 for one
+
+	refuse func(graph string, batch int) error // for tests: what a device says that has no memory left
 }
 
 func newEngine(c Config, backend compute.Backend, native bool, vars *mlx.Vars) *engine {
@@ -175,63 +181,80 @@ func (e *engine) validStep(in []*Node) []*Node {
 // sing is the averaged network's sound. Inputs: input, harmonics, noise.
 func (e *engine) sing(in []*Node) []*Node { return []*Node{e.voice(in, mlx.GroupEMA, true)} }
 
-// run executes a graph by name and fetches what it gives.
-func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) ([]float32, error) {
-	t, err := e.steps.Call(name, build, inputs...)
-	if err != nil {
-		return nil, err
-	}
-	out := tensors.MustCopyFlatData[float32](t)
-	t.MustFinalizeAll()
-	return out, nil
+// share has all steps from now on shared by so many cards.
+func (e *engine) share(cards int) error {
+	e.cards = cards
+	return e.steps.Share(cards)
 }
 
-// tensorsOf uploads a batch: input, harmonics, noise, recording.
-func (e *engine) tensorsOf(b *batch) []*tensors.Tensor {
+// run executes a graph by name. What it gives stays on the device, and the inputs for another step.
+func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
+	if e.refuse != nil {
+		if err := e.refuse(name, e.cfg.Batch); err != nil {
+			return nil, fmt.Errorf("%s step: %w", name, err)
+		}
+	}
+	return e.steps.Call(name, build, inputs...)
+}
+
+// upload puts data on the device. It does not keep data, and may be called beside run. Several cards take their parts later.
+func (e *engine) upload(data []float32, dimensions ...int) (*tensors.Tensor, error) {
+	if e.cards > 1 {
+		return tensors.FromFlatDataAndDimensions(data, dimensions...), nil
+	}
+	return tensors.FromRaw(e.backend, 0, shapes.Make(dtypes.Float32, dimensions...), dtypes.UnsafeByteSliceFromAny(data))
+}
+
+// tensorsOf uploads a batch and its step's place in the schedule: input, harmonics, noise, recording, and the learning rate and
+// the decay of the averaged weights.
+func (e *engine) tensorsOf(b *batch) ([]*tensors.Tensor, error) {
 	n, frames, spectrum := e.cfg.Batch, e.cfg.CropFrames, 2*e.cfg.Net.Features.Bins()
-	return []*tensors.Tensor{
-		tensors.FromFlatDataAndDimensions(b.input, n, frames, e.cfg.Net.Inputs()),
-		tensors.FromFlatDataAndDimensions(b.harmonics, n, frames, spectrum),
-		tensors.FromFlatDataAndDimensions(b.noise, n, frames, spectrum),
-		tensors.FromFlatDataAndDimensions(b.sound, n, samples(e.cfg.Net.Features, frames)),
-	}
-}
-
-// step makes one step of training and returns its metrics.
-func (e *engine) step(b *batch) (metrics map[string]float32, err error) {
-	in := append(e.tensorsOf(b), tensors.FromFlatDataAndDimensions([]float32{float32(e.cfg.rate(b.step)), float32(e.cfg.emaDecay(b.step))}, 2))
-	metrics = map[string]float32{}
-	take := func(names []string, values []float32) {
-		for i, v := range values {
-			metrics[names[i]] = v
-		}
-	}
-	if b.step < e.cfg.SpectralSteps() {
-		out, err := e.run("spectral", e.spectralStep, in...)
+	var in []*tensors.Tensor
+	for _, part := range []struct {
+		data       []float32
+		dimensions []int
+	}{
+		{b.input, []int{n, frames, e.cfg.Net.Inputs()}},
+		{b.harmonics, []int{n, frames, spectrum}},
+		{b.noise, []int{n, frames, spectrum}},
+		{b.sound, []int{n, samples(e.cfg.Net.Features, frames)}},
+		{[]float32{float32(e.cfg.rate(b.step)), float32(e.cfg.emaDecay(b.step))}, []int{2}},
+	} {
+		t, err := e.upload(part.data, part.dimensions...)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(fmt.Errorf("batch of step %d: %w", b.step, err), e.steps.Free(in))
 		}
-		take(spectralMetrics, out)
-		return metrics, e.steps.Free(in)
+		in = append(in, t)
 	}
-	out, err := e.run("discriminators", e.discriminatorStep, in...)
-	if err != nil {
-		return nil, err
-	}
-	take(discriminatorMetrics, out)
-	if out, err = e.run("vocoder", e.generatorStep, in...); err != nil {
-		return nil, err
-	}
-	take(generatorMetrics, out)
-	return metrics, e.steps.Free(in)
+	return in, nil
 }
 
-// score runs the averaged network over one batch.
+// step makes one step of training from what tensorsOf gives of its batch, which it frees.
+func (e *engine) step(step int, in []*tensors.Tensor) ([]runlog.Results, error) {
+	if step < e.cfg.SpectralSteps() {
+		out, err := e.run("spectral", e.spectralStep, in...)
+		return []runlog.Results{{Names: spectralMetrics, Tensor: out}}, errors.Join(err, e.steps.Free(in))
+	}
+	d, err := e.run("discriminators", e.discriminatorStep, in...)
+	if err != nil {
+		return nil, errors.Join(err, e.steps.Free(in))
+	}
+	g, err := e.run("vocoder", e.generatorStep, in...)
+	return []runlog.Results{{Names: discriminatorMetrics, Tensor: d}, {Names: generatorMetrics, Tensor: g}}, errors.Join(err, e.steps.Free(in))
+}
+
+// score runs the averaged network over one batch; the values are those of validMetrics.
 func (e *engine) score(b *batch) ([]float32, error) {
-	in := e.tensorsOf(b)
-	out, err := e.run("validation", e.validStep, in...)
+	in, err := e.tensorsOf(b)
 	if err != nil {
 		return nil, err
 	}
-	return out, e.steps.Free(in)
+	out, err := e.run("validation", e.validStep, in[:validInputs]...)
+	if err := errors.Join(err, e.steps.Free(in)); err != nil {
+		return nil, err
+	}
+	return runlog.Results{Names: validMetrics, Tensor: out}.Fetch(), nil
 }
+
+// validInputs are all but the schedule, which validStep does without.
+const validInputs = 4

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -119,7 +118,7 @@ func (r *runner) run(ctx context.Context) error {
 		return err
 	}
 	r.engine = newEngine(c, backend, device.NativeConv(), vars)
-	if err := r.engine.steps.Share(device.Cards); err != nil {
+	if err := r.engine.share(device.Cards); err != nil {
 		return err
 	}
 	done, err := r.loop(ctx)
@@ -279,153 +278,4 @@ func (r *runner) export(steps int) error {
 	return audio.WriteAtomic(r.req.Output, func(w io.Writer) error {
 		return vocoder.WriteNet(w, c.Net, tensors, about, r.o.Half)
 	})
-}
-
-// validBatches is how many held-out batches a validation scores, at most.
-const validBatches = 4
-
-func (r *runner) validate(held *batcher) (map[string]float32, error) {
-	metrics := map[string]float32{}
-	for i := range validBatches {
-		values, err := r.engine.score(held.at(i))
-		if err != nil {
-			return nil, err
-		}
-		for j, v := range values {
-			metrics[validMetrics[j]] += v / validBatches
-		}
-	}
-	return metrics, nil
-}
-
-// maxSkipped is how many steps in a row may be skipped for values that are not finite.
-const maxSkipped = 10
-
-// loop makes the steps and returns how many are done in all. On cancellation it saves and returns without an error.
-func (r *runner) loop(ctx context.Context) (done int, err error) {
-	c := r.req.Config
-	log, err := runlog.OpenMetrics(filepath.Join(r.dir, "metrics.jsonl"), r.first)
-	if err != nil {
-		return r.first, err
-	}
-	defer func() { err = errors.Join(err, log.Close()) }()
-
-	batches, stop := prefetch(newBatcher(c, r.speech.train), r.first, c.Steps)
-	defer stop()
-	held := newBatcher(c, r.speech.valid)
-	r.say.Linef("the first step of each phase compiles its graph, which takes a minute or so")
-	pace := newPace(r.first)
-	skipped, waited := 0, time.Duration(0)
-	for step := r.first; step < c.Steps && ctx.Err() == nil; step++ {
-		if step == c.SpectralSteps() && step > 0 {
-			pace = newPace(step)
-		}
-		began := time.Now()
-		b := <-batches
-		waited += time.Since(began)
-		metrics, err := r.engine.step(b)
-		if err != nil {
-			return step, err
-		}
-		skipped++
-		if metrics["ok"] != 0 {
-			skipped = 0
-		}
-		if skipped > 0 {
-			r.say.Linef("warning: step %d was skipped: its loss or gradient was not finite", step+1)
-		}
-		if skipped >= maxSkipped {
-			return step, fmt.Errorf("%d steps in a row were not finite: lower the rate (--set learningRate=%g)", skipped, c.LearningRate/2)
-		}
-		made := step + 1
-		last := made == c.Steps
-		if held.us != nil && c.ValidEvery > 0 && (made%c.ValidEvery == 0 || last) {
-			scores, err := r.validate(held)
-			if err != nil {
-				return made, err
-			}
-			maps.Copy(metrics, scores)
-			r.say.Linef("step %d: on held-out speech: log-spectrum %.4f, convergence %.4f, log-mel %.4f", made, scores["valid_spectral"], scores["valid_convergence"], scores["valid_mel"])
-		}
-		if made%c.LogEvery == 0 || last {
-			metrics["wait_share"] = float32(waited.Seconds() / pace.lap().Seconds())
-			metrics["steps_per_second"] = float32(pace.perSecond(made))
-			waited = 0
-			r.say.Progress(fmt.Sprintf("vocoder %s step %d/%d  log-spectrum %.3f  log-mel %.3f%s  %.2f steps/s  %s left", runlog.Bar(made, c.Steps), made, c.Steps,
-				metrics["spectral"], metrics["mel"], second(metrics), pace.perSecond(made), pace.left(made, c.Steps)))
-		}
-		if err := log.Add([]runlog.Record{{Step: step, Rate: c.rate(step), Metrics: metrics}}); err != nil {
-			return made, err
-		}
-		if made%c.SnapshotEvery == 0 || last {
-			if err := r.snapshots().Save(r.engine.vars, made, c.KeepSnapshots); err != nil {
-				return made, err
-			}
-		}
-		done = made
-	}
-	done = max(done, r.first)
-	r.say.Finish()
-	if done < c.Steps {
-		return done, r.snapshots().Save(r.engine.vars, done, c.KeepSnapshots)
-	}
-	return done, nil
-}
-
-// second is what the adversarial phase adds to a line of progress.
-func second(m map[string]float32) string {
-	if _, ok := m["adv_d"]; !ok {
-		return ""
-	}
-	return fmt.Sprintf("  D %.3f  matching %.3f", m["adv_d"], m["matching"])
-}
-
-// prefetch draws batches ahead of their use.
-func prefetch(b *batcher, from, to int) (batches chan *batch, stop func()) {
-	batches = make(chan *batch, 3)
-	quit, finished := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(finished)
-		for step := from; step < to; step++ {
-			select {
-			case batches <- b.at(step):
-			case <-quit:
-				return
-			}
-		}
-	}()
-	return batches, func() { close(quit); <-finished }
-}
-
-// pace measures steps per second, without the first of a phase, which compiles.
-type pace struct {
-	first int
-	began time.Time
-	last  time.Time
-}
-
-func newPace(first int) *pace { return &pace{first: first, last: time.Now()} }
-
-// lap is the time from the call before, or from the beginning.
-func (p *pace) lap() time.Duration {
-	now := time.Now()
-	d := now.Sub(p.last)
-	p.last = now
-	return d
-}
-
-func (p *pace) perSecond(made int) float64 {
-	if p.began.IsZero() {
-		p.began, p.first = time.Now(), made
-		return 0
-	}
-	return float64(made-p.first) / time.Since(p.began).Seconds()
-}
-
-func (p *pace) left(made, all int) time.Duration {
-	v := p.perSecond(made)
-	if v == 0 {
-		return 0
-	}
-	return time.Duration(float64(all-made) / v * float64(time.Second)).Round(time.Second)
 }

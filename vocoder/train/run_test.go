@@ -47,8 +47,7 @@ func TestSteering(t *testing.T) {
 	c := microConfig(t)
 	cfg := c.Net.Features
 	u := sung(cfg, 40, 9)
-	s := newSteering(cfg, 1)
-	s.begin(u.sound, 0)
+	s := steering{pull: 1, phases: u.phases}
 	for f := 3; f < 37; f++ {
 		steer := s.at(f, float64(u.frames.F0[f]))
 		if steer == nil {
@@ -70,7 +69,7 @@ func TestSteering(t *testing.T) {
 func TestBatchesAreAFunctionOfTheStep(t *testing.T) {
 	c := microConfig(t)
 	us := []utterance{sung(c.Net.Features, 40, 1), sung(c.Net.Features, 60, 2), sung(c.Net.Features, 10, 3)}
-	a, b := newBatcher(c, us).at(5), newBatcher(c, us).at(5)
+	a, b := drawn(newBatcher(c, us), 5), drawn(newBatcher(c, us), 5)
 	for name, pair := range map[string][2][]float32{"input": {a.input, b.input}, "harmonics": {a.harmonics, b.harmonics}, "noise": {a.noise, b.noise}, "sound": {a.sound, b.sound}} {
 		for i := range pair[0] {
 			if pair[0][i] != pair[1][i] {
@@ -78,7 +77,7 @@ func TestBatchesAreAFunctionOfTheStep(t *testing.T) {
 			}
 		}
 	}
-	if other := newBatcher(c, us).at(6); other.sound[0] == a.sound[0] {
+	if other := drawn(newBatcher(c, us), 6); other.sound[0] == a.sound[0] {
 		t.Error("step 6 has step 5's crop")
 	}
 }
@@ -186,7 +185,9 @@ func losses(t *testing.T, run string) []float32 {
 	}
 	var out []float32
 	for _, m := range records {
-		out = append(out, m.Metrics["spectral"])
+		if v, ok := m.Metrics["spectral"]; ok {
+			out = append(out, v)
+		}
 	}
 	return out
 }

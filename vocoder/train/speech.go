@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
@@ -25,6 +26,7 @@ type utterance struct {
 	frames  features.Frames
 	made    []float32 // log-mel of a MelMaker, like frames.LogMel; nil without one
 	sound   []float32
+	phases  []float64 // of the fundamental at each frame's centre, in turns; NaN where there is none to speak of
 }
 
 // MelMaker gives the log-mel [frames*nMels] that a vocoder is to learn from beside a recording's own, such as a generator's
@@ -35,6 +37,7 @@ type MelMaker func(speaker string, f features.Frames) ([]float32, error)
 type speech struct {
 	speakers     []corpus.SpeakerInfo
 	train, valid []utterance
+	lint         *corpus.Report
 }
 
 // readSpeech reads all recordings and their features.
@@ -50,12 +53,12 @@ func readSpeech(ctx context.Context, o Options, c Config, say *reporter) (*speec
 	if cache, err := os.UserCacheDir(); err == nil {
 		options.CacheDir = filepath.Join(cache, "vc", "features")
 	}
-	set, _, err := corpus.Prepare(ctx, found, c.Net.Features, options)
+	set, report, err := corpus.Prepare(ctx, found, c.Net.Features, options)
 	say.Finish()
 	if err != nil {
 		return nil, err
 	}
-	s := &speech{speakers: set.Speakers}
+	s := &speech{speakers: set.Speakers, lint: report}
 	for _, part := range []struct {
 		to   *[]utterance
 		from []corpus.Utterance
@@ -116,7 +119,7 @@ func soundOf(u corpus.Utterance, set *corpus.Set, mels MelMaker, cfg features.Co
 	}
 	sound := make([]float32, u.Frames.Len()*cfg.Hop)
 	copy(sound, x[min(u.Start*cfg.Hop, len(x)):])
-	own := utterance{speaker: u.Speaker, path: u.Path, frames: u.Frames, sound: sound}
+	own := utterance{speaker: u.Speaker, path: u.Path, frames: u.Frames, sound: sound, phases: phases(cfg, sound, u.Frames.F0)}
 	if mels != nil {
 		if own.made, err = mels(set.Speakers[u.Speaker].Name, u.Frames); err != nil {
 			return utterance{}, fmt.Errorf("%s: %w", u.Path, err)
@@ -133,11 +136,12 @@ type batch struct {
 	sound            []float32 // [batch, samples]
 }
 
-// batcher draws batches, a pure function of the seed and the step.
+// batcher draws batches, a pure function of the seed and the step. It must not be used by two goroutines at once.
 type batcher struct {
-	cfg  Config
-	us   []utterance
-	ends []int // crops that fit into the utterances up to and with each
+	cfg     Config
+	us      []utterance
+	ends    []int // crops that fit into the utterances up to and with each
+	sources []*vocoder.NetSource
 }
 
 func newBatcher(c Config, us []utterance) *batcher {
@@ -149,72 +153,95 @@ func newBatcher(c Config, us []utterance) *batcher {
 			b.us, b.ends = append(b.us, u), append(b.ends, end)
 		}
 	}
+	for range min(runtime.GOMAXPROCS(0), c.Batch) {
+		source, err := vocoder.NewNetSource(c.Net.Features, 0)
+		if err != nil {
+			panic(err) // the configuration has been validated
+		}
+		b.sources = append(b.sources, source)
+	}
 	return b
 }
 
-func (b *batcher) at(step int) *batch {
-	c, cfg := b.cfg, b.cfg.Net.Features
+// crop is a stretch of an utterance that is to be learnt from.
+type crop struct {
+	u        *utterance
+	from     int     // frame
+	gain     float32 // change of its level, nepers
+	seed     uint64  // of the noise
+	made     bool    // take the MelMaker's log-mel
+	envelope bool    // and no more than the envelope of either
+}
+
+// crops draws those of a step.
+func (b *batcher) crops(step int) []crop {
+	c := b.cfg
 	r := rand.New(rand.NewPCG(c.Seed^0x766f636f646572, uint64(step)))
-	n, bins := c.CropFrames, cfg.Bins()
-	out := &batch{
-		step: step, input: make([]float32, c.Batch*n*c.Net.Inputs()), sound: make([]float32, c.Batch*samples(cfg, n)),
-		harmonics: make([]float32, c.Batch*n*2*bins), noise: make([]float32, c.Batch*n*2*bins),
-	}
-	type crop struct {
-		u        utterance
-		from     int
-		gain     float32
-		seed     uint64
-		made     bool // take the MelMaker's log-mel
-		envelope bool // and no more than the envelope of either
-		batchRow int
-	}
-	crops := make(chan crop, c.Batch)
-	for i := range c.Batch {
+	crops := make([]crop, c.Batch)
+	for i := range crops {
 		at := r.IntN(b.ends[len(b.ends)-1])
 		k := sort.SearchInts(b.ends, at+1)
-		u := b.us[k]
-		p := crop{u: u, from: b.ends[k] - 1 - at, gain: float32((2*r.Float64() - 1) * c.GainDB * math.Ln10 / 20), seed: r.Uint64(), batchRow: i}
+		u := &b.us[k]
+		p := crop{u: u, from: b.ends[k] - 1 - at, gain: float32((2*r.Float64() - 1) * c.GainDB * math.Ln10 / 20), seed: r.Uint64()}
 		p.made = u.made != nil && r.Float64() < c.MelsShare
 		p.envelope = r.Float64() < c.EnvelopeShare
-		crops <- p
+		crops[i] = p
 	}
-	close(crops)
+	return crops
+}
+
+// files are the recordings of a step.
+func (b *batcher) files(step int) []string {
+	var files []string
+	for _, p := range b.crops(step) {
+		files = append(files, p.u.path)
+	}
+	return files
+}
+
+func (b *batcher) newBatch() *batch {
+	c, cfg := b.cfg, b.cfg.Net.Features
+	rows, bins := c.Batch*c.CropFrames, cfg.Bins()
+	return &batch{
+		input: make([]float32, rows*c.Net.Inputs()), sound: make([]float32, c.Batch*samples(cfg, c.CropFrames)),
+		harmonics: make([]float32, rows*2*bins), noise: make([]float32, rows*2*bins),
+	}
+}
+
+// fill makes out, all of it, the batch of a step.
+func (b *batcher) fill(out *batch, step int) {
+	out.step = step
+	crops := b.crops(step)
 	var wait sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), c.Batch) {
+	var next atomic.Int64
+	for _, source := range b.sources {
 		wait.Add(1)
 		go func() {
 			defer wait.Done()
-			source, err := vocoder.NewNetSource(cfg, 0)
-			if err != nil {
-				panic(err) // the configuration has been validated
-			}
-			s := newSteering(cfg, c.Steer)
-			for p := range crops {
-				mels := p.u.frames.LogMel
-				if p.made {
-					mels = p.u.made
-				}
-				source.EnvelopeOnly(p.envelope)
-				b.crop(out, s, source, p.u, mels, p.from, p.gain, p.seed, p.batchRow)
+			for i := int(next.Add(1) - 1); i < len(crops); i = int(next.Add(1) - 1) {
+				b.crop(out, source, crops[i], i)
 			}
 		}()
 	}
 	wait.Wait()
-	return out
 }
 
-// crop fills row i with a stretch of u that is to be made of mels. Its level changes by gain nepers, in the sound and, exactly, in the log-mel.
-func (b *batcher) crop(out *batch, s *steering, source *vocoder.NetSource, u utterance, mels []float32, from int, gain float32, seed uint64, i int) {
-	c, cfg := b.cfg, b.cfg.Net.Features
+// crop fills row i with the stretch p. Its level changes by its gain in the sound and, exactly, in the log-mel.
+func (b *batcher) crop(out *batch, source *vocoder.NetSource, p crop, i int) {
+	c, cfg, u := b.cfg, b.cfg.Net.Features, p.u
 	n, inputs, bins := c.CropFrames, c.Net.Inputs(), cfg.Bins()
-	source.Restart(seed)
-	s.begin(u.sound, from)
+	source.Restart(p.seed)
+	source.EnvelopeOnly(p.envelope)
+	mels := u.frames.LogMel
+	if p.made {
+		mels = u.made
+	}
+	s := steering{pull: c.Steer, phases: u.phases[p.from:]}
 	mel := make([]float32, cfg.NMels)
-	floor, shift := cfg.NormalizeMel(0), gain/float32(cfg.MelScale)
+	floor, shift := cfg.NormalizeMel(0), p.gain/float32(cfg.MelScale)
 	for t := range n {
-		f0 := u.frames.F0[from+t]
-		for m, v := range mels[(from+t)*cfg.NMels : (from+t+1)*cfg.NMels] {
+		f0 := u.frames.F0[p.from+t]
+		for m, v := range mels[(p.from+t)*cfg.NMels : (p.from+t+1)*cfg.NMels] {
 			mel[m] = floor
 			if v > floor {
 				mel[m] = max(v+shift, floor)
@@ -229,67 +256,8 @@ func (b *batcher) crop(out *batch, s *steering, source *vocoder.NetSource, u utt
 	}
 	length := samples(cfg, n)
 	sound := out.sound[i*length : (i+1)*length]
-	amplitude := float32(math.Exp(float64(gain)))
-	for k, v := range u.sound[(from+1)*cfg.Hop:][:length] {
+	amplitude := float32(math.Exp(float64(p.gain)))
+	for k, v := range u.sound[(p.from+1)*cfg.Hop:][:length] {
 		sound[k] = amplitude * v
 	}
-}
-
-// steering follows the phase of a recording's fundamental, so that the pulses that the network is given in training stand where
-// the recording has its own, and it can learn how a voice shapes them. In conversion there is nothing to follow, and nothing to
-// be in step with.
-type steering struct {
-	cfg    features.Config
-	pull   float64 // 0 leaves the phase alone, 1 takes the recording's
-	window []float64
-
-	sound  []float32
-	from   int
-	voiced bool // the frame before
-}
-
-func newSteering(cfg features.Config, pull float64) *steering {
-	return &steering{cfg: cfg, pull: pull, window: features.NewSTFT(cfg).Window()}
-}
-
-func (s *steering) begin(sound []float32, from int) { s.sound, s.from, s.voiced = sound, from, false }
-
-// at is the steering of frame t of the crop, nil where there is nothing to follow.
-func (s *steering) at(t int, f0 float64) func(turn float64) float64 {
-	first := !s.voiced
-	s.voiced = f0 > 0
-	if f0 <= 0 || s.pull == 0 {
-		return nil
-	}
-	want, clear := s.phase((s.from+t)*s.cfg.Hop, f0)
-	if !clear {
-		return nil
-	}
-	pull := s.pull
-	if first {
-		pull = 1
-	}
-	return func(turn float64) float64 {
-		d := want - turn
-		return turn + pull*(d-math.Floor(d+0.5))
-	}
-}
-
-// phase is that of the fundamental around a sample, in turns, and whether there is one to speak of.
-func (s *steering) phase(centre int, f0 float64) (turns float64, clear bool) {
-	half := len(s.window) / 2
-	var re, im, power, weight float64
-	step := 2 * math.Pi * f0 / float64(s.cfg.SampleRate)
-	for i, w := range s.window {
-		k := centre - half + i
-		if k < 0 || k >= len(s.sound) {
-			continue
-		}
-		x := float64(s.sound[k]) * w
-		sin, cos := math.Sincos(step * float64(i-half))
-		re, im = re+x*cos, im-x*sin
-		power, weight = power+x*x, weight+w*w
-	}
-	amplitude := re*re + im*im
-	return math.Atan2(im, re) / (2 * math.Pi), amplitude > 1e-3*power*weight
 }

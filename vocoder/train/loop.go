@@ -1,0 +1,131 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/starvc/vc/internal/runlog"
+)
+
+// loop makes the steps and returns how many are done in all. On cancellation it saves and returns without an error.
+func (r *runner) loop(ctx context.Context) (done int, err error) {
+	c := r.req.Config
+	log, err := runlog.OpenMetrics(filepath.Join(r.dir, "metrics.jsonl"), r.first)
+	if err != nil {
+		return r.first, err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	batches := r.engine.load(newBatcher(c, r.speech.train), r.first, c.Steps)
+	defer func() { err = errors.Join(err, batches.close()) }()
+	held := newBatcher(c, r.speech.valid)
+	book := r.newBook(log)
+	r.say.Linef("the first step of each phase compiles its graph, which takes a minute or so")
+	step := r.first
+	for ; step < c.Steps && ctx.Err() == nil; step++ {
+		in, err := batches.next()
+		if err != nil {
+			return step, err
+		}
+		results, err := r.engine.step(step, in)
+		if err != nil {
+			return step, err
+		}
+		if err := book.Add(step, results); err != nil {
+			return step, err
+		}
+		made := step + 1
+		last := made == c.Steps
+		if held.us != nil && c.ValidEvery > 0 && (made%c.ValidEvery == 0 || last) {
+			if err := r.validate(held, book, made); err != nil {
+				return made, err
+			}
+		}
+		if last || made%c.SnapshotEvery == 0 {
+			if err := r.save(book, made); err != nil {
+				return made, err
+			}
+		}
+	}
+	r.say.Finish()
+	if step < c.Steps {
+		return step, r.save(book, step)
+	}
+	return step, nil
+}
+
+func (r *runner) save(book *runlog.Book, made int) error {
+	if err := book.Flush(); err != nil {
+		return err
+	}
+	return r.snapshots().Save(r.engine.vars, made, r.req.Config.KeepSnapshots)
+}
+
+func (r *runner) newBook(log *runlog.MetricsLog) *runlog.Book {
+	c := r.req.Config
+	draws := newBatcher(c, r.speech.train)
+	var blame runlog.Blame
+	var pace runlog.Pace
+	return &runlog.Book{
+		Log: log, Say: r.say, Every: c.LogEvery, First: r.first, Rate: c.rate,
+		Skipped: func(step int) string {
+			blame.Add(draws.files(step))
+			return ""
+		},
+		Remedy: func(step int) string {
+			name, rate := "learningRate", c.LearningRate
+			if step >= c.SpectralSteps() {
+				name, rate = "discRate", c.DiscRate
+			}
+			return fmt.Sprintf("lower the rate (--set %s=%g)%s", name, rate/2, blame.Often())
+		},
+		Show: func(m runlog.Record) { r.show(&pace, m) },
+	}
+}
+
+// show tells how the training goes after the step of m.
+func (r *runner) show(pace *runlog.Pace, m runlog.Record) {
+	c, made := r.req.Config, m.Step+1
+	phase, end := "spectra", min(c.SpectralSteps(), c.Steps)
+	if m.Step >= c.SpectralSteps() {
+		phase, end = "adversarial", c.Steps
+	}
+	perStep := pace.Mark(phase, made)
+	if perStep == 0 {
+		return
+	}
+	line := fmt.Sprintf("vocoder %s step %d/%d  log-spectrum %.3f  log-mel %.3f", runlog.Bar(made, c.Steps), made, c.Steps, m.Metrics["spectral"], m.Metrics["mel"])
+	if v, ok := m.Metrics["adv_d"]; ok {
+		line += fmt.Sprintf("  D %.3f  matching %.3f", v, m.Metrics["matching"])
+	}
+	where := "left"
+	if end < c.Steps {
+		where = "left of this phase" // what a step of the next one costs is not known yet
+	}
+	r.say.Progress(fmt.Sprintf("%s  %.2f steps/s  %v %s", line, 1/perStep, runlog.Left(end-made, perStep), where))
+}
+
+// validBatches is how many held-out batches a validation scores.
+const validBatches = 4
+
+// validate scores the averaged network after so many steps.
+func (r *runner) validate(held *batcher, book *runlog.Book, made int) error {
+	scores := map[string]float32{}
+	b := held.newBatch()
+	for i := range validBatches {
+		held.fill(b, i)
+		values, err := r.engine.score(b)
+		if err != nil {
+			return err
+		}
+		for j, v := range values {
+			scores[validMetrics[j]] += v / validBatches
+		}
+	}
+	if err := book.AddScores(made-1, scores); err != nil {
+		return err
+	}
+	r.say.Linef("step %d: on held-out speech: log-spectrum %.4f, convergence %.4f, log-mel %.4f", made, scores["valid_spectral"], scores["valid_convergence"], scores["valid_mel"])
+	return nil
+}
