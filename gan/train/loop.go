@@ -3,9 +3,11 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/runlog"
 )
 
 // maxSkipped is how many steps in a row may be skipped for values that are not finite.
@@ -38,9 +40,11 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 		board = nil // it has said so
 	}
 	defer board.close()
+	machine := runlog.WatchMachine(r.device)
+	defer machine.Close()
 	k := cfg.stepCost(len(r.set.Speakers), r.engine.phones, r.engine.native)
 	book := &bookkeeper{
-		cfg: cfg, log: log, board: board, say: r.say, first: r.first, began: time.Now(), starCost: k.star / k.warmUp,
+		cfg: cfg, log: log, board: board, machine: machine, say: r.say, first: r.first, began: time.Now(), starCost: k.star / k.warmUp,
 		redraw: batcher.At,
 	}
 	if r.device.Kind != "go" {
@@ -53,13 +57,18 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 	}
 	step := r.first
 	for ; step < cfg.Steps && ctx.Err() == nil; step++ {
+		began := time.Now()
 		batch, err := batches.Next()
 		if err != nil {
 			return step, err
 		}
+		machine.Waited(time.Since(began))
 		results, err := r.engine.step(batch)
 		if err != nil {
 			return step, err
+		}
+		if step == r.first || step == cfg.WarmUpSteps() || step == cfg.sourceStep() {
+			machine.Begin(step + 1) // it had a graph to compile
 		}
 		if err := book.add(step, results); err != nil {
 			return step, err
@@ -83,12 +92,23 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 		}
 	}
 	r.say.Finish()
+	if line := machine.Verdict(cfg.largerSteps()); line != "" {
+		r.say.Linef("%s", line)
+	}
 	if step < cfg.Steps {
 		if err := r.save(book, step); err != nil {
 			return step, saveRemedy(err)
 		}
 	}
 	return step, nil
+}
+
+// largerSteps says how to give a card more to do at once.
+func (c Config) largerSteps() string {
+	if c.BFloat16 {
+		return fmt.Sprintf("--batch %d", 2*c.Batch)
+	}
+	return fmt.Sprintf("--batch %d, for which --set bfloat16=true makes room", 2*c.Batch)
 }
 
 func (r *runner) save(book *bookkeeper, step int) error {

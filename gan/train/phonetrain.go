@@ -13,6 +13,7 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/runlog"
 )
 
 // TrainPhones trains a phone network as `vc train phones` does, scores it, and writes it. When ctx is cancelled the network
@@ -64,7 +65,7 @@ func (p *phoneTrainer) run(ctx context.Context) (err error) {
 	}
 	p.engine.backend, p.engine.native = backend, device.NativeConv()
 
-	done, err := p.loop(ctx)
+	done, err := p.loop(ctx, device)
 	if err != nil {
 		return err
 	}
@@ -173,7 +174,7 @@ func (p *phoneTrainer) introduce() {
 }
 
 // loop makes the steps and returns how many were made.
-func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
+func (p *phoneTrainer) loop(ctx context.Context, device mlx.Device) (done int, err error) {
 	c := p.cfg
 	batches := make(chan *phoneBatch, 2)
 	stop := make(chan struct{})
@@ -191,6 +192,8 @@ func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
 	}()
 	defer func() { close(stop); <-finished }()
 
+	machine := runlog.WatchMachine(device)
+	defer machine.Close()
 	p.say.Linef("first step: compiling takes a while")
 	began := time.Now()
 	var warm time.Time
@@ -207,7 +210,10 @@ func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
 	}
 	defer func() { err = errors.Join(err, flush()) }()
 	for step := 0; step < c.Steps && ctx.Err() == nil; step++ {
-		out, err := p.engine.learnPhones(c, <-batches, step)
+		asked := time.Now()
+		batch := <-batches
+		machine.Waited(time.Since(asked))
+		out, err := p.engine.learnPhones(c, batch, step)
 		if err != nil {
 			return step, err
 		}
@@ -228,16 +234,18 @@ func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
 		}
 		if step == 0 {
 			warm = time.Now()
+			machine.Begin(1)
 			p.say.Linef("first step done after %v", warm.Sub(began).Round(100*time.Millisecond))
 		}
 		if made := step + 1; made%c.LogEvery == 0 {
+			machine.Lap(made, m.Metrics)
 			if err := flush(); err != nil {
 				return made, err
 			}
 			perSecond := float64(step) / time.Since(warm).Seconds()
 			left := time.Duration(float64(c.Steps-made) / perSecond * float64(time.Second)).Round(time.Second)
-			p.say.Progress(fmt.Sprintf("phones %s step %d/%d  loss %.3f  frames right %.1f %%  %.2f steps/s  %s left", bar(made, c.Steps), made, c.Steps,
-				m.Metrics["loss"], 100*m.Metrics["accuracy"], perSecond, left))
+			p.say.Progress(fmt.Sprintf("phones %s step %d/%d  loss %.3f  frames right %.1f %%  %.2f steps/s%s  %s left", bar(made, c.Steps), made, c.Steps,
+				m.Metrics["loss"], 100*m.Metrics["accuracy"], perSecond, machine.Busy(), left))
 		}
 		if made := step + 1; c.ScoreEvery > 0 && made%c.ScoreEvery == 0 && made < c.Steps {
 			if err := p.score(made, c.GAN.StemFuture, false); err != nil {
@@ -247,6 +255,9 @@ func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
 		done = step + 1
 	}
 	p.say.Finish()
+	if line := machine.Verdict(fmt.Sprintf("--batch %d", 2*c.Batch)); line != "" {
+		p.say.Linef("%s", line)
+	}
 	return done, nil
 }
 

@@ -257,6 +257,9 @@ func TestTrainPhones(t *testing.T) {
 	if right := last.Metrics["frames_right_eve"]; len(records) != 60+3 || right < 0.6 {
 		t.Errorf("%d records, the last %+v", len(records), last)
 	}
+	if logged := records[9].Metrics; !(logged["steps_per_second"] > 0) || !(logged["wait_share"] >= 0) || records[8].Metrics["steps_per_second"] != 0 {
+		t.Errorf("the pace of the tenth step: %v, of the ninth %v", logged, records[8].Metrics)
+	}
 
 	cfg, err := DefaultConfig("tiny")
 	if err != nil {

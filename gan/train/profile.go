@@ -81,6 +81,24 @@ func profileConfig(ctx context.Context, o ProfileOptions, cfg Config) (*Profile,
 		return nil, err
 	}
 	defer backend.Finalize()
+	p, err := newProfiler(cfg, device, backend)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.measure(ctx, o); err != nil {
+		return nil, err
+	}
+	if device.Kind == "cuda" {
+		o.Say("watching the card")
+		if err := p.watchCard(ctx, device, cardLead, cardWatch); err != nil {
+			return nil, err
+		}
+	}
+	return p.report, p.sum()
+}
+
+// newProfiler makes the data and the weights of a profile; nothing is compiled yet.
+func newProfiler(cfg Config, device mlx.Device, backend compute.Backend) (*profiler, error) {
 	set := madeUpSet(cfg)
 	vars := mlx.NewVars()
 	if err := prepare(vars, cfg, len(set.Speakers)); err != nil {
@@ -97,17 +115,12 @@ func profileConfig(ctx context.Context, o ProfileOptions, cfg Config) (*Profile,
 			Speakers: len(set.Speakers), BFloat16: cfg.BFloat16, NativeConvolution: device.NativeConv(),
 		},
 	}
+	var err error
 	p.batcher, err = corpus.NewBatcher(set, corpus.BatchConfig{
 		Size: cfg.Batch, CropFrames: cfg.CropFrames, StyleFrames: cfg.StyleFrames, LatentDim: cfg.GAN.LatentDim,
 		MaxLookAhead: cfg.GAN.StemFuture,
 	}, cfg.Seed)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.measure(ctx, o); err != nil {
-		return nil, err
-	}
-	return p.report, p.sum()
+	return p, err
 }
 
 // madeUpSet is a set of recordings, four of four seconds for each speaker, of noise.
@@ -290,6 +303,30 @@ func (p *profiler) steps(batch *corpus.Batch, n int) error {
 	for _, r := range pending {
 		r.fetch()
 	}
+	return nil
+}
+
+// The card is watched for cardWatch, after cardLead in which nvidia-smi starts and its first line still looks back on other work.
+const cardLead, cardWatch = 3 * time.Second, 6 * time.Second
+
+// watchCard makes whole steps for a while and nothing else, and reports how busy the card is meanwhile: a line a second would not
+// tell them from the parts that are measured in turn with them.
+func (p *profiler) watchCard(ctx context.Context, device mlx.Device, lead, watch time.Duration) error {
+	use := mlx.WatchUse(device)
+	defer use.Close()
+	batch := p.batcher.At(p.cfg.sourceStep())
+	for _, d := range []time.Duration{lead, watch} {
+		use.Take()
+		for began := time.Now(); time.Since(began) < d; {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := p.steps(batch, rowSteps); err != nil {
+				return err
+			}
+		}
+	}
+	p.report.CardUse = use.Take().Busy
 	return nil
 }
 

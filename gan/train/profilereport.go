@@ -36,6 +36,9 @@ type Profile struct {
 	Terms      []Term  `json:"terms"`
 	Passes     []Way   `json:"passes"`     // of which the networks' terms are made
 	CallTimeMS float64 `json:"callTimeMs"` // of a graph that does nothing: taken off all other times
+
+	// CardUse is the share of the time in which the card is busy while nothing but whole steps is made, 0 to 1; 0 where it is not known.
+	CardUse float64 `json:"cardUse,omitempty"`
 }
 
 // Term is one part of the step.
@@ -199,6 +202,9 @@ func (r *Profile) WriteTable(w io.Writer) error {
 	row("the step makes %.4g GFLOPS, %.1f %% of the device's best", r.StepGFLOP/r.StepMS*1e3, 100*r.Utilised)
 	row("%d steps in a row, waited for at the end: %.2f ms each", rowSteps, r.RowMS)
 	row("building a batch, on a goroutine beside the step: %.2f ms, %.1f %% of a step", r.BatchMS, 100*r.BatchMS/r.StepMS)
+	if r.CardUse > 0 {
+		row("while nothing but whole steps was made, the card was busy %.0f %% of the time", 100*r.CardUse)
+	}
 	gap()
 
 	row("step\tnetwork\titems\tforward, ms\tbackward, ms\tfloors, ms: operations\tmemory\twhat it does")

@@ -19,12 +19,13 @@ func bar(done, total int) string { return runlog.Bar(done, total) }
 // bookkeeper collects the metrics of the steps, writes them down, and watches for trouble. Values stay on the device until
 // LogEvery steps are together, so that a fast card never waits for the host.
 type bookkeeper struct {
-	cfg   Config
-	log   *metricsLog
-	board *board // may be nil
-	say   *reporter
-	first int
-	began time.Time
+	cfg     Config
+	log     *metricsLog
+	board   *board // may be nil
+	machine *runlog.Machine
+	say     *reporter
+	first   int
+	began   time.Time
 
 	starCost float64                      // of a step of the star, in steps of the warm-up
 	redraw   func(step int) *corpus.Batch // what a step was given
@@ -48,11 +49,13 @@ type pendingStep struct {
 
 func (b *bookkeeper) add(step int, rs []results) error {
 	b.pending = append(b.pending, pendingStep{step, rs})
-	if (step+1)%b.cfg.LogEvery != 0 && step != b.first {
+	if !b.logs(step) {
 		return nil
 	}
 	return b.flush()
 }
+
+func (b *bookkeeper) logs(step int) bool { return (step+1)%b.cfg.LogEvery == 0 || step == b.first }
 
 // addValidation writes down the scores after a step; step is -1 before the first.
 func (b *bookkeeper) addValidation(step int, values []float32) error {
@@ -105,6 +108,9 @@ func (b *bookkeeper) flush() error {
 	if len(records) == 0 {
 		return nil
 	}
+	if last := records[len(records)-1]; b.logs(last.Step) {
+		b.machine.Lap(last.Step+1, last.Metrics)
+	}
 	b.board.scalars(records)
 	b.write(records)
 	if b.skippedRow >= maxSkipped {
@@ -154,5 +160,5 @@ func (b *bookkeeper) show(m record) {
 		all := left.Seconds() + float64(b.cfg.Steps-end)*pace*b.starCost
 		where = fmt.Sprintf("left of this phase, about %v in all", roughly(time.Duration(all*float64(time.Second))))
 	}
-	b.say.Progress(fmt.Sprintf("%s  %.2f steps/s  %v %s", line, 1/pace, left, where))
+	b.say.Progress(fmt.Sprintf("%s  %.2f steps/s%s  %v %s", line, 1/pace, b.machine.Busy(), left, where))
 }

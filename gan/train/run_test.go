@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -94,6 +96,15 @@ func read(t testing.TB, path string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// measured are the metrics that no two runs have alike.
+var measured = regexp.MustCompile(`,"(steps_per_second|wait_share|gpu_use|gpu_memory_gb|gpu_watts|rss_gb)":[^,}]*`)
+
+// readSteady reads a log of metrics without those that are measured.
+func readSteady(t testing.TB, path string) string {
+	t.Helper()
+	return measured.ReplaceAllString(read(t, path), "")
 }
 
 // files lists what lies below a folder.
@@ -191,9 +202,22 @@ func TestRun(t *testing.T) {
 		if m.Rate <= 0 {
 			t.Errorf("step %d: rate %g", m.Step, m.Rate)
 		}
+		// The machine is measured where the log is written, its pace from the second step of a phase on.
+		logged, paced := m.Step == 0 || m.Step%2 == 1, m.Step%2 == 1 && m.Step != 3
+		_, memory := m.Metrics["rss_gb"]
+		_, pace := m.Metrics["steps_per_second"]
+		_, wait := m.Metrics["wait_share"]
+		_, card := m.Metrics["gpu_use"]
+		if memory != (logged && runtime.GOOS == "linux") || pace != paced || wait != paced || card {
+			t.Errorf("step %d: measured %v", m.Step, m.Metrics)
+		}
 	}
 	if !slices.Equal(steps, []int{0, 1, 2, 3, 4, 5, 6, 7, 8}) || !slices.Equal(validated, []int{0, 3, 7, 8}) {
 		t.Errorf("lines for the steps %v, validations after %v", steps, validated)
+	}
+	events, err := filepath.Glob(run.path("events.out.tfevents.*"))
+	if err != nil || len(events) == 0 || !strings.Contains(read(t, events[0]), "steps_per_second") {
+		t.Errorf("TensorBoard is told nothing of the pace: %v, %v", events, err)
 	}
 	for _, want := range []string{"training on CPU, pure Go", "9 steps take about", "memory: about", "first step done", "held-out speech", "model: " + o.Output, "ann"} {
 		if !strings.Contains(said.String(), want) {
@@ -240,7 +264,7 @@ func TestResumeIsExact(t *testing.T) {
 	if err := Run(context.Background(), whole); err != nil {
 		t.Fatal(err)
 	}
-	wantMetrics := read(t, filepath.Join(whole.RunDir, "metrics.jsonl"))
+	wantMetrics := readSteady(t, filepath.Join(whole.RunDir, "metrics.jsonl"))
 	wantModel := read(t, filepath.Join(whole.RunDir, "model.safetensors"))
 
 	t.Run("stopped by the user", func(t *testing.T) {
@@ -272,7 +296,7 @@ func TestResumeIsExact(t *testing.T) {
 		if stops < 2 {
 			t.Errorf("stopped %d times only", stops)
 		}
-		if got := read(t, filepath.Join(o.RunDir, "metrics.jsonl")); got != wantMetrics {
+		if got := readSteady(t, filepath.Join(o.RunDir, "metrics.jsonl")); got != wantMetrics {
 			t.Errorf("metrics differ:\n%s\nuninterrupted:\n%s", got, wantMetrics)
 		}
 		if read(t, filepath.Join(o.RunDir, "model.safetensors")) != wantModel {
@@ -305,7 +329,7 @@ func TestResumeIsExact(t *testing.T) {
 		if !strings.Contains(said.String(), "warning: ") || !strings.Contains(said.String(), "step-00000006") || !strings.Contains(said.String(), "going on after step 3") {
 			t.Errorf("nothing is said of the broken snapshot:\n%s", said.String())
 		}
-		if got := read(t, log); got != wantMetrics {
+		if got := readSteady(t, log); got != wantMetrics {
 			t.Errorf("metrics differ:\n%s\nuninterrupted:\n%s", got, wantMetrics)
 		}
 		if read(t, run.path("model.safetensors")) != wantModel {
@@ -319,7 +343,7 @@ func TestResumeIsExact(t *testing.T) {
 		if err := Run(context.Background(), o); err != nil {
 			t.Fatal(err)
 		}
-		if read(t, filepath.Join(o.RunDir, "metrics.jsonl")) == wantMetrics {
+		if readSteady(t, filepath.Join(o.RunDir, "metrics.jsonl")) == wantMetrics {
 			t.Error("the seed changes nothing")
 		}
 	})

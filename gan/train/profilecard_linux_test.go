@@ -1,0 +1,47 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/starvc/vc/internal/mlx"
+)
+
+// With an nvidia-smi that is made up, a profile tells how busy the card is.
+func TestProfileWatchesTheCard(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte("#!/bin/sh\nwhile :; do echo '45, 1000, 300.00'; sleep 0.02; done\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("CUDA_VISIBLE_DEVICES", "")
+	device, err := mlx.FindDevice("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newProfiler(microConfig(t), device, openGo(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.watchCard(context.Background(), mlx.Device{Kind: "cuda"}, 100*time.Millisecond, 400*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if use := p.report.CardUse; use < 0.449 || use > 0.451 {
+		t.Errorf("the card is busy %g of the time", use)
+	}
+	p.report.StepMS = 1
+	var table bytes.Buffer
+	if err := p.report.WriteTable(&table); err != nil || !strings.Contains(table.String(), "the card was busy 45 % of the time") {
+		t.Errorf("%v:\n%s", err, table.String())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := p.watchCard(ctx, mlx.Device{Kind: "cuda"}, time.Minute, time.Minute); err == nil {
+		t.Error("it goes on when it is cancelled")
+	}
+}
