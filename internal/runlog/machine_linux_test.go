@@ -12,11 +12,11 @@ import (
 	"github.com/starvc/vc/internal/mlx"
 )
 
-// fakeSMI puts a program called nvidia-smi in front of all others that tells these lines, and stays until it is killed.
-func fakeSMI(t *testing.T, lines string) {
+// fakeSMI puts a program called nvidia-smi in front of all others that tells this line again and again.
+func fakeSMI(t *testing.T, line string) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte("#!/bin/sh\nprintf '"+lines+"'\nexec sleep 60\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte("#!/bin/sh\nwhile :; do echo '"+line+"'; sleep 0.02; done\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -24,7 +24,7 @@ func fakeSMI(t *testing.T, lines string) {
 }
 
 func TestMachine(t *testing.T) {
-	fakeSMI(t, `60, 2000, 200.00\n60, 2000, 200.00\n`)
+	fakeSMI(t, "60, 2000, 200.00")
 	m := WatchMachine(mlx.Device{Kind: "cuda"})
 	defer m.Close()
 	first := map[string]float32{}
@@ -41,7 +41,7 @@ func TestMachine(t *testing.T) {
 	time.Sleep(20 * time.Millisecond)
 	metrics := map[string]float32{"loss": 3}
 	for made, deadline := 11, time.Now().Add(20*time.Second); metrics["gpu_use"] == 0 && time.Now().Before(deadline); made += 10 {
-		time.Sleep(100 * time.Millisecond) // until both lines are there
+		time.Sleep(100 * time.Millisecond) // until there is a line
 		m.Lap(made, metrics)
 		if pace := metrics["steps_per_second"]; !(pace > 0 && pace <= 100) {
 			t.Errorf("10 steps in more than a tenth of a second: %g/s", pace)
@@ -84,7 +84,7 @@ func TestVerdicts(t *testing.T) {
 }
 
 func TestMachineWithoutCard(t *testing.T) {
-	fakeSMI(t, `90, 1000, 300.00\n`)
+	fakeSMI(t, "60, 2000, 200.00")
 	m := WatchMachine(mlx.Device{Kind: "xla-cpu"})
 	m.Begin(0)
 	metrics := map[string]float32{}
