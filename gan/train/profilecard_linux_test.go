@@ -28,7 +28,7 @@ func TestProfileWatchesTheCard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.watchCard(context.Background(), mlx.Device{Kind: "cuda"}, 100*time.Millisecond, 400*time.Millisecond); err != nil {
+	if err := p.watchCard(context.Background(), mlx.Device{Kind: "cuda"}, 100*time.Millisecond, 1500*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	if use := p.report.CardUse; use < 0.449 || use > 0.451 {
