@@ -47,6 +47,7 @@ func trainVocoderCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "mels-from", Usage: "learn half of the time from the mels that the voice `MODEL` rebuilds of each recording"},
 			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
+			&cli.BoolFlag{Name: "last", DisableDefaultText: true, Usage: "make the vocoder of the last step, not of the best snapshot by held-out speech"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
 			&cli.IntFlag{Name: "gpus", Value: 1, Usage: "share each batch between `N` cards of this host, from the one in --device on"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of all randomness"},
@@ -74,7 +75,7 @@ func trainVocoderOptions(e env, c *cli.Context) (train.Options, error) {
 	o := train.Options{
 		Speakers: c.String("speakers"), Preset: c.String("preset"), Set: c.StringSlice("set"), Steps: c.Int("steps"), Batch: c.Int("batch"),
 		Seed: c.Uint64("seed"), Init: c.String("init"), MelsFrom: c.String("mels-from"), Output: c.String("output"), Half: c.Bool("float16"),
-		RunDir: c.String("run"), Resume: c.Bool("resume"), Device: c.String("device"), GPUs: c.Int("gpus"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
+		RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"), Device: c.String("device"), GPUs: c.Int("gpus"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
 	}
 	switch {
 	case c.NArg() > 0:

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/runreport"
 )
 
 // loop makes the steps and returns how many are done in all. On cancellation it saves and returns without an error.
@@ -20,17 +22,26 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 	batches := r.engine.load(newBatcher(c, r.speech.train), r.first, c.Steps)
 	defer func() { err = errors.Join(err, batches.close()) }()
 	held := newBatcher(c, r.speech.valid)
-	book := r.newBook(log)
+	board := runlog.OpenBoard(r.dir, r.first, r.say)
+	defer board.Close()
+	machine := runlog.WatchMachine(r.device)
+	defer machine.Close()
+	book := r.newBook(log, board, machine)
 	r.say.Linef("the first step of each phase compiles its graph, which takes a minute or so")
 	step := r.first
 	for ; step < c.Steps && ctx.Err() == nil; step++ {
+		asked := time.Now()
 		in, err := batches.next()
 		if err != nil {
 			return step, err
 		}
+		machine.Waited(time.Since(asked))
 		results, err := r.engine.step(step, in)
 		if err != nil {
 			return step, err
+		}
+		if step == r.first || step == c.SpectralSteps() {
+			machine.Begin(step + 1) // it had a graph to compile
 		}
 		if err := book.Add(step, results); err != nil {
 			return step, err
@@ -42,15 +53,25 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 				return made, err
 			}
 		}
-		if last || made%c.SnapshotEvery == 0 {
+		switch {
+		case last:
 			if err := r.save(book, made); err != nil {
-				return made, err
+				return made, runlog.SaveRemedy(err)
+			}
+		case made%c.SnapshotEvery == 0, made == c.SpectralSteps(), r.unsaved.Due():
+			if err := r.save(book, made); err != nil {
+				r.unsaved.Note(r.say, made, err)
 			}
 		}
 	}
 	r.say.Finish()
+	if line := machine.Verdict(fmt.Sprintf("--batch %d", 2*c.Batch)); line != "" {
+		r.say.Linef("%s", line)
+	}
 	if step < c.Steps {
-		return step, r.save(book, step)
+		if err := r.save(book, step); err != nil {
+			return step, runlog.SaveRemedy(err)
+		}
 	}
 	return step, nil
 }
@@ -59,16 +80,20 @@ func (r *runner) save(book *runlog.Book, made int) error {
 	if err := book.Flush(); err != nil {
 		return err
 	}
-	return r.snapshots().Save(r.engine.vars, made, r.req.Config.KeepSnapshots)
+	if err := r.snapshots().Save(r.engine.vars, made, r.req.Config.KeepSnapshots); err != nil {
+		return err
+	}
+	r.unsaved.Saved()
+	return runreport.DrawCurves(r.dir, curves)
 }
 
-func (r *runner) newBook(log *runlog.MetricsLog) *runlog.Book {
+func (r *runner) newBook(log *runlog.MetricsLog, board *runlog.Board, machine *runlog.Machine) *runlog.Book {
 	c := r.req.Config
 	draws := newBatcher(c, r.speech.train)
 	var blame runlog.Blame
 	var pace runlog.Pace
 	return &runlog.Book{
-		Log: log, Say: r.say, Every: c.LogEvery, First: r.first, Rate: c.rate,
+		Log: log, Board: board, Say: r.say, Every: c.LogEvery, First: r.first, Rate: c.rate,
 		Skipped: func(step int) string {
 			blame.Add(draws.files(step))
 			return ""
@@ -80,12 +105,13 @@ func (r *runner) newBook(log *runlog.MetricsLog) *runlog.Book {
 			}
 			return fmt.Sprintf("lower the rate (--set %s=%g)%s", name, rate/2, blame.Often())
 		},
-		Show: func(m runlog.Record) { r.show(&pace, m) },
+		Measure: func(m runlog.Record) { machine.Lap(m.Step+1, m.Metrics) },
+		Show:    func(m runlog.Record) { r.show(&pace, m, machine.Busy()) },
 	}
 }
 
-// show tells how the training goes after the step of m.
-func (r *runner) show(pace *runlog.Pace, m runlog.Record) {
+// show tells how the training goes after the step of m; busy is what is said of the card.
+func (r *runner) show(pace *runlog.Pace, m runlog.Record, busy string) {
 	c, made := r.req.Config, m.Step+1
 	phase, end := "spectra", min(c.SpectralSteps(), c.Steps)
 	if m.Step >= c.SpectralSteps() {
@@ -103,7 +129,7 @@ func (r *runner) show(pace *runlog.Pace, m runlog.Record) {
 	if end < c.Steps {
 		where = "left of this phase" // what a step of the next one costs is not known yet
 	}
-	r.say.Progress(fmt.Sprintf("%s  %.2f steps/s  %v %s", line, 1/perStep, runlog.Left(end-made, perStep), where))
+	r.say.Progress(fmt.Sprintf("%s  %.2f steps/s%s  %v %s", line, 1/perStep, busy, runlog.Left(end-made, perStep), where))
 }
 
 // validBatches is how many held-out batches a validation scores.
@@ -127,5 +153,6 @@ func (r *runner) validate(held *batcher, book *runlog.Book, made int) error {
 		return err
 	}
 	r.say.Linef("step %d: on held-out speech: log-spectrum %.4f, convergence %.4f, log-mel %.4f", made, scores["valid_spectral"], scores["valid_convergence"], scores["valid_mel"])
+	r.keepBest(made, scores)
 	return nil
 }

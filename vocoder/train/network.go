@@ -55,7 +55,7 @@ func overlapAdd(cfg features.Config, spectra *Node) *Node {
 	batch, frames := d[0], d[1]
 	rows := (cfg.WinLength + cfg.Hop - 1) / cfg.Hop
 	flat := Reshape(spectra, batch*frames, d[2])
-	wave := Dot(flat, Const(g, synthesisMatrix(cfg, rows*cfg.Hop))).Product()
+	wave := Dot(flat, constant(g, synthesisMatrix(cfg, rows*cfg.Hop), rows*cfg.Hop)).Product()
 	wave = Reshape(wave, batch, frames, rows, cfg.Hop)
 	var sum *Node // [batch, frames+rows-1, hop]
 	for i := range rows {
@@ -74,16 +74,15 @@ func overlapAdd(cfg features.Config, spectra *Node) *Node {
 	return Mul(sound, BroadcastToDims(weight, batch, n))
 }
 
-// synthesisMatrix takes the real and imaginary parts of a spectrum to the windowed samples of its frame, [2*bins][width],
-// zeros behind the window. The first and last bin have no part in it: a constant offset is no part of a voice.
-func synthesisMatrix(cfg features.Config, width int) [][]float32 {
+// synthesisMatrix takes the real and imaginary parts of a spectrum to the windowed samples of its frame, [2*bins*width],
+// row-major, zeros behind the window. The first and last bin have no part in it: a constant offset is no part of a voice.
+func synthesisMatrix(cfg features.Config, width int) []float32 {
 	stft := features.NewSTFT(cfg)
 	bins := cfg.Bins()
-	m := make([][]float32, 2*bins)
+	m := make([]float32, 2*bins*width)
 	spec, frame := make([]complex128, bins), make([]float64, cfg.WinLength)
-	for i := range m {
-		m[i] = make([]float32, width)
-		k := i % bins
+	for i := range 2 * bins {
+		row, k := m[i*width:][:width], i%bins
 		if k == 0 || k == bins-1 {
 			continue
 		}
@@ -93,7 +92,7 @@ func synthesisMatrix(cfg features.Config, width int) [][]float32 {
 		}
 		stft.Inverse(frame, spec)
 		for j, v := range frame {
-			m[i][j] = float32(v * stft.Window()[j])
+			row[j] = float32(v * stft.Window()[j])
 		}
 		spec[k] = 0
 	}

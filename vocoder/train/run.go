@@ -11,10 +11,13 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gomlx/compute"
+
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/sanity"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -35,11 +38,14 @@ type Options struct {
 	Half    bool   // write float16
 	RunDir  string // empty for a new one under runs/
 	Resume  bool
+	Last    bool   // take the last weights for the vocoder, not those of the best snapshot
 	Device  string // see mlx.FindDevice
 	GPUs    int    // cards of one host that share each batch, from Device's on; 0 for one
 	Quiet   bool
 	Stderr  io.Writer
 	Version string // of the program
+
+	refuse func(graph string, batch int) error // for tests, see engine.refuse
 }
 
 // ErrStopped is what Run returns after it was told to stop and has saved.
@@ -66,13 +72,16 @@ type request struct {
 }
 
 type runner struct {
-	o      Options
-	say    *reporter
-	dir    string
-	req    request
-	speech *speech
-	engine *engine
-	first  int
+	o       Options
+	say     *reporter
+	dir     string
+	req     request
+	speech  *speech
+	device  mlx.Device
+	engine  *engine
+	first   int         // the first step to make
+	best    runlog.Best // of the snapshots
+	unsaved runlog.Unsaved
 }
 
 func (r *runner) snapshots() runlog.Snapshots {
@@ -91,7 +100,7 @@ func (r *runner) run(ctx context.Context) error {
 		return err
 	}
 	c := r.req.Config
-	if device, err = device.WithCards(r.o.GPUs, c.Batch); err != nil {
+	if r.device, err = device.WithCards(r.o.GPUs, c.Batch); err != nil {
 		return err
 	}
 	o := r.o
@@ -104,12 +113,12 @@ func (r *runner) run(ctx context.Context) error {
 		minutes += float64(len(u.sound)) / float64(c.Net.Features.SampleRate) / 60
 	}
 	r.say.Linef("%d speakers, %.1f minutes to train on; %.2f GMAC per second of audio", len(r.speech.speakers), minutes, c.Net.MACs()/1e9)
-	backend, err := device.Open()
+	backend, err := r.device.Open()
 	if err != nil {
 		return err
 	}
 	defer backend.Finalize()
-	r.say.Linef("training on %s", device)
+	r.say.Linef("training on %s", r.device)
 	vars, err := r.weights()
 	if err != nil {
 		return err
@@ -117,23 +126,95 @@ func (r *runner) run(ctx context.Context) error {
 	if err := r.begin(); err != nil {
 		return err
 	}
-	r.engine = newEngine(c, backend, device.NativeConv(), vars)
-	if err := r.engine.share(device.Cards); err != nil {
+	if err := r.equip(backend, vars); err != nil {
 		return err
 	}
 	done, err := r.loop(ctx)
+	for err != nil {
+		if err := r.smaller(err); err != nil {
+			return err
+		}
+		done, err = r.loop(ctx)
+	}
+	return r.finish(done)
+}
+
+// equip makes the engine for weights, once r.first says which step comes next.
+func (r *runner) equip(backend compute.Backend, vars *mlx.Vars) error {
+	r.engine = newEngine(r.req.Config, backend, r.device.NativeConv(), vars)
+	r.engine.refuse = r.o.refuse
+	r.best = r.snapshots().RecallBest(r.first, r.warn)
+	return r.engine.share(r.device.Cards)
+}
+
+func (r *runner) warn(format string, a ...any) { r.say.Linef("warning: "+format, a...) }
+
+// smaller makes ready to go on with half the batch after a device ran out of memory: from the newest snapshot, or from the
+// beginning. It returns the error that it was given where that is no way out.
+func (r *runner) smaller(cause error) error {
+	c := &r.req.Config
+	half, err := runlog.HalfBatch(r.device, c.Batch, cause, fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, c.minCrop())), r.say)
 	if err != nil {
 		return err
 	}
-	if err := r.export(done); err != nil {
+	c.Batch = half
+	r.engine.vars.Store().Finalize() // before the new ones go to the device
+	vars, step, err := r.snapshots().Load(r.warn)
+	if err != nil {
 		return err
 	}
+	if vars == nil {
+		vars, err = r.freshWeights()
+	} else {
+		err = prepare(vars, *c)
+	}
+	if err != nil {
+		return err
+	}
+	r.first = step
+	if err := r.equip(r.engine.backend, vars); err != nil {
+		return err
+	}
+	r.say.Linef("going on after step %d with a batch of %d", step, half)
+	return r.writeRequest()
+}
+
+// finish writes the vocoder and the report, and judges what was learnt.
+func (r *runner) finish(done int) error {
+	c, output := r.req.Config, r.req.Output
+	weights, steps, err := r.chosen(done)
+	if err != nil {
+		return err
+	}
+	write := func() error {
+		about := map[string]string{"steps": strconv.Itoa(steps), "preset": c.Preset, "program": r.o.Version}
+		return audio.WriteAtomic(output, func(w io.Writer) error { return vocoder.WriteNet(w, c.Net, weights, about, r.o.Half) })
+	}
 	if done < c.Steps {
-		r.say.Linef("stopped after step %d of %d; the vocoder so far is %s; go on with: vc train vocoder --run %s --resume", done, c.Steps, r.req.Output, r.dir)
+		if err := write(); err != nil {
+			return err
+		}
+		r.say.Linef("stopped after step %d of %d; the vocoder so far is %s; go on with: vc train vocoder --run %s --resume", done, c.Steps, output, r.dir)
 		return ErrStopped
 	}
-	r.say.Linef("vocoder: %s", r.req.Output)
-	return nil
+	net, err := vocoder.NetOf(c.Net, weights)
+	if err != nil {
+		return err
+	}
+	faults, samples, err := r.report(net, done)
+	if err != nil {
+		return errors.Join(err, write()) // hours of training are not lost for want of a picture
+	}
+	suspect := r.verdict(faults, samples)
+	if suspect != nil {
+		output = sanity.SuspectName(output)
+	}
+	if err := write(); err != nil {
+		return err
+	}
+	r.say.Linef("vocoder: %s", output)
+	r.say.Linef("run folder: %s (report.html, losses.png, samples/, metrics.jsonl; tensorboard --logdir shows it too)", r.dir)
+	return suspect
 }
 
 // configure settles the configuration and the run folder.
@@ -219,21 +300,26 @@ func (r *runner) configure() error {
 	return nil
 }
 
-// weights are those of the newest snapshot, of --init, or new.
+// weights are those of the newest snapshot, or a new run's.
 func (r *runner) weights() (*mlx.Vars, error) {
-	c := r.req.Config
 	if r.o.Resume {
-		vars, step, err := r.snapshots().Load(func(format string, a ...any) { r.say.Linef("warning: "+format, a...) })
+		vars, step, err := r.snapshots().Load(r.warn)
 		if err != nil {
 			return nil, err
 		}
 		if vars != nil {
 			r.first = step
 			r.say.Linef("going on after step %d", step)
-			return vars, prepare(vars, c)
+			return vars, prepare(vars, r.req.Config)
 		}
 		r.say.Linef("no snapshot yet: starting from the beginning")
 	}
+	return r.freshWeights()
+}
+
+// freshWeights are those that a run begins with: of --init, or new.
+func (r *runner) freshWeights() (*mlx.Vars, error) {
+	c := r.req.Config
 	vars := mlx.NewVars()
 	if r.req.Init != "" {
 		_, weights, err := vocoder.LoadWeights(r.req.Init)
@@ -249,10 +335,21 @@ func (r *runner) weights() (*mlx.Vars, error) {
 	return vars, prepare(vars, c)
 }
 
+// begin makes the run folder, or brings an old one's config.json up to date.
 func (r *runner) begin() error {
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
 		return fmt.Errorf("run folder: %w: name a folder that can be written with --run", err)
 	}
+	if err := r.writeRequest(); err != nil {
+		return err
+	}
+	return audio.WriteAtomic(filepath.Join(r.dir, "lint.txt"), func(w io.Writer) error {
+		_, err := r.speech.lint.WriteTo(w)
+		return err
+	})
+}
+
+func (r *runner) writeRequest() error {
 	b, err := json.MarshalIndent(r.req, "", "  ")
 	if err != nil {
 		return fmt.Errorf("run folder: %w", err)
@@ -260,22 +357,5 @@ func (r *runner) begin() error {
 	return audio.WriteAtomic(filepath.Join(r.dir, "config.json"), func(w io.Writer) error {
 		_, err := w.Write(append(b, '\n'))
 		return err
-	})
-}
-
-// export writes the averaged network.
-func (r *runner) export(steps int) error {
-	c := r.req.Config
-	tensors := map[string][]float32{}
-	for _, p := range c.Net.Params() {
-		data, _, err := r.engine.vars.Get(mlx.GroupEMA, p.Name)
-		if err != nil {
-			return err
-		}
-		tensors[p.Name] = data
-	}
-	about := map[string]string{"steps": strconv.Itoa(steps), "preset": c.Preset, "program": r.o.Version}
-	return audio.WriteAtomic(r.req.Output, func(w io.Writer) error {
-		return vocoder.WriteNet(w, c.Net, tensors, about, r.o.Half)
 	})
 }

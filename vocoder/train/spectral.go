@@ -4,6 +4,7 @@ import (
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/features"
 )
@@ -40,21 +41,30 @@ func magnitudes(x *Node, length, hop, points int, scale float64) *Node {
 	frames := framed(x, length, hop)
 	d := frames.Shape().Dimensions
 	bins := points/2 + 1
-	spec := Dot(Reshape(frames, d[0]*d[1], length), Const(x.Graph(), analysisMatrix(length, points, scale))).Product()
+	spec := Dot(Reshape(frames, d[0]*d[1], length), constant(x.Graph(), analysisMatrix(length, points, scale), 2*bins)).Product()
 	spec = Reshape(spec, d[0], d[1], 2, bins)
 	return Sqrt(AddScalar(ReduceSum(Square(spec), 2), magnitudeFloor))
 }
 
-// analysisMatrix is the windowed Fourier transform [length][2*bins].
-func analysisMatrix(length, points int, scale float64) [][]float32 {
+// constant is a matrix of a graph. GoMLX takes much longer over slices of rows.
+func constant(g *Graph, rows []float32, columns int) *Node {
+	return ConstTensor(g, tensors.FromFlatDataAndDimensions(rows, len(rows)/columns, columns))
+}
+
+// analysisMatrix is the windowed Fourier transform [length*2*bins], row-major.
+func analysisMatrix(length, points int, scale float64) []float32 {
 	bins := points/2 + 1
-	m := make([][]float32, length)
-	for i := range m {
-		m[i] = make([]float32, 2*bins)
+	m := make([]float32, length*2*bins)
+	sin, cos := make([]float64, points), make([]float64, points)
+	for i := range sin {
+		sin[i], cos[i] = math.Sincos(2 * math.Pi * float64(i) / float64(points))
+	}
+	for i := range length {
+		row := m[i*2*bins:][:2*bins]
 		w := scale * (0.5 - 0.5*math.Cos(2*math.Pi*float64(i)/float64(length)))
 		for k := range bins {
-			sin, cos := math.Sincos(2 * math.Pi * float64(i*k%points) / float64(points))
-			m[i][k], m[i][bins+k] = float32(w*cos), float32(-w*sin)
+			at := i * k % points
+			row[k], row[bins+k] = float32(w*cos[at]), float32(-w*sin[at])
 		}
 	}
 	return m
@@ -93,15 +103,14 @@ func logMel(cfg features.Config, x *Node) *Node {
 		panic(err)
 	}
 	bins := cfg.Bins()
-	weights := make([][]float32, bins) // [bins][mels]
-	for k := range weights {
-		weights[k] = make([]float32, cfg.NMels)
-		for m := range cfg.NMels {
-			weights[k][m] = float32(bank.Weights()[m*bins+k])
-		}
+	all := bank.Weights()                      // [mels*bins]
+	weights := make([]float32, bins*cfg.NMels) // [bins*mels]
+	for i := range weights {
+		k, m := i/cfg.NMels, i%cfg.NMels
+		weights[i] = float32(all[m*bins+k])
 	}
 	mags := magnitudes(x, cfg.WinLength, cfg.Hop, cfg.NFFT, 1)
 	d := mags.Shape().Dimensions
-	mel := Reshape(Dot(Reshape(mags, d[0]*d[1], bins), Const(x.Graph(), weights)).Product(), d[0], d[1], cfg.NMels)
+	mel := Reshape(Dot(Reshape(mags, d[0]*d[1], bins), constant(x.Graph(), weights, cfg.NMels)).Product(), d[0], d[1], cfg.NMels)
 	return MulScalar(AddScalar(Log(AddScalar(mel, cfg.LogFloor)), -cfg.MelMean), 1/cfg.MelScale)
 }

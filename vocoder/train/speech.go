@@ -55,6 +55,11 @@ func readSpeech(ctx context.Context, o Options, c Config, say *reporter) (*speec
 	}
 	set, report, err := corpus.Prepare(ctx, found, c.Net.Features, options)
 	say.Finish()
+	if report != nil && !o.Quiet {
+		if _, werr := report.WriteTo(say); werr != nil && err == nil {
+			err = werr
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
