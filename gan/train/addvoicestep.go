@@ -170,14 +170,14 @@ func (e *engine) voiceStep(batch *corpus.Batch) ([]results, error) {
 		if err != nil {
 			return nil, err
 		}
-		done = append(done, results{judgeMetrics, d})
+		done = append(done, results{Names: judgeMetrics, Tensor: d})
 	}
 	_, in, err := inputs()
 	if err != nil {
 		return nil, err
 	}
 	out, err := e.run(name, func(in []*Node) []*Node { return e.learnVoice(in, judged) }, in...)
-	return append(done, results{voiceMetrics, out}), err
+	return append(done, results{Names: voiceMetrics, Tensor: out}), err
 }
 
 // validateVoice scores the averaged weights: a crop rebuilt in its own style, rebuilt out of an old voice, and the style
@@ -202,7 +202,7 @@ func (e *engine) scoreVoice(batch *corpus.Batch) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	return results{validMetrics, out}.fetch(), nil
+	return results{Names: validMetrics, Tensor: out}.Fetch(), nil
 }
 
 // voiceCost is the operations of a step without D and of one with it, see stepCost: the old model's pass, three of G, whose

@@ -4,18 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/runlog"
 )
 
 // A device without memory left, as XLA says it: the batch is halved and the run goes on, from its newest snapshot or from
@@ -132,32 +130,6 @@ func TestSnapshotsThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestSaveRemedies(t *testing.T) {
-	for err, want := range map[error]string{
-		fmt.Errorf("snapshot: %w", &os.PathError{Op: "write", Path: "p", Err: syscall.ENOSPC}): "free some space",
-		fmt.Errorf("snapshot: %w", syscall.EROFS):                                              "make the folder writable",
-		fmt.Errorf("snapshot: %w", os.ErrPermission):                                           "make the folder writable",
-		errors.New("other"): "earlier snapshots are whole",
-	} {
-		if got := saveRemedy(err); !strings.Contains(got.Error(), want) || !errors.Is(got, err) {
-			t.Errorf("%v becomes %v", err, got)
-		}
-	}
-}
-
-func TestElection(t *testing.T) {
-	var b best
-	for step, score := range []float64{math.NaN(), 1, 0.8, 0.83, 0.9, 0.85, 0.83, 0.81, 2, math.NaN()} {
-		b, _ = b.elect(step, score)
-		if want := []int{0, 1, 2, 3, 3, 3, 6, 7, 7, 7}[step]; b.step != want {
-			t.Errorf("after %d: %d, want %d", step, b.step, want)
-		}
-	}
-	if b.score != 0.8 {
-		t.Errorf("the least score is %g", b.score)
-	}
-}
-
 // The best snapshot is elected in the second half of the last phase, and the model is made of it.
 func TestBestSnapshot(t *testing.T) {
 	o := microOptions(t, speech(t, "ann", "bob"))
@@ -170,23 +142,23 @@ func TestBestSnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := best{}
+	want := runlog.Best{}
 	for _, m := range records {
 		if _, ok := m.Metrics["valid_colour"]; !ok || m.Step+1 < 6 {
 			continue
 		}
 		score := float64(m.Metrics["valid_colour"]) + float64(m.Metrics["valid_spread"]) + float64(m.Metrics["valid_cycle"])
-		want, _ = want.elect(m.Step+1, score)
+		want, _ = want.Elect(m.Step+1, score)
 	}
-	vars, b, err := run.loadBest()
-	if err != nil || b.step != want.step || vars == nil {
+	vars, b, err := run.kept().LoadBest()
+	if err != nil || b.Step != want.Step || vars == nil {
 		t.Fatalf("best snapshot %+v, %v, want %+v", b, err, want)
 	}
 	if vars, _, err = mlx.ReadSnapshot(run.snapshotPath(6)); err != nil {
 		t.Fatal(err)
 	}
-	want.step = 6 // as if it had got worse afterwards
-	if err := run.saveBest(vars, want); err != nil {
+	want.Step = 6 // as if it had got worse afterwards
+	if err := run.kept().SaveBest(vars, want); err != nil {
 		t.Fatal(err)
 	}
 	if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}); err != nil {
@@ -194,8 +166,8 @@ func TestBestSnapshot(t *testing.T) {
 	}
 	path := filepath.Join(o.RunDir, "model.safetensors")
 	m, err := gan.Load(path)
-	if err != nil || m.Trained.Steps != want.step {
-		t.Errorf("the model is of step %d, %v, want %d", m.Trained.Steps, err, want.step)
+	if err != nil || m.Trained.Steps != want.Step {
+		t.Errorf("the model is of step %d, %v, want %d", m.Trained.Steps, err, want.Step)
 	}
 	data, _, err := vars.Get(mlx.GroupEMA, "gen.out.w")
 	if err != nil || !slices.Equal(data, m.Tensor("gen.out.w")) {
@@ -208,7 +180,7 @@ func TestBestSnapshot(t *testing.T) {
 		t.Errorf("with Last the model is of step %d, %v", m.Trained.Steps, err)
 	}
 	// A best snapshot that is broken costs nothing but itself.
-	if err := os.Truncate(run.bestPath(), 100); err != nil {
+	if err := os.Truncate(run.kept().BestPath(), 100); err != nil {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
@@ -220,7 +192,7 @@ func TestBestSnapshot(t *testing.T) {
 	}
 }
 
-func TestBlame(t *testing.T) {
+func TestWildRecordings(t *testing.T) {
 	batch := func(names ...string) *corpus.Batch {
 		b := &corpus.Batch{}
 		for _, n := range names {
@@ -230,18 +202,12 @@ func TestBlame(t *testing.T) {
 		}
 		return b
 	}
-	var b blame
-	for i := range 4 {
-		if got := b.add(batch(fmt.Sprintf("/x/%d.wav", i), fmt.Sprintf("/x/other%d.wav", i))); got != "" {
-			t.Errorf("sound values are blamed: %q", got)
-		}
+	if got := wild(batch("/x/1.wav", "/x/2.wav")); got != "" {
+		t.Errorf("sound values are blamed: %q", got)
 	}
-	if got := b.often(); !strings.Contains(got, "always.wav") || strings.Contains(got, "other") {
-		t.Errorf("often: %q", got)
-	}
-	wild := batch("/x/good.wav", "/x/bad.wav")
-	wild.X[2] = 1e9
-	if got := b.add(wild); !strings.Contains(got, "bad.wav") || strings.Contains(got, "good.wav") {
+	bad := batch("/x/good.wav", "/x/bad.wav")
+	bad.X[2] = 1e9
+	if got := wild(bad); !strings.Contains(got, "bad.wav") || strings.Contains(got, "good.wav") {
 		t.Errorf("blames %q", got)
 	}
 }

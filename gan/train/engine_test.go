@@ -128,7 +128,7 @@ func BenchmarkStep(b *testing.B) {
 					b.Fatal(err)
 				}
 				for _, r := range rs {
-					r.fetch() // waits for the device
+					r.Fetch() // waits for the device
 				}
 			}
 			step() // compiles

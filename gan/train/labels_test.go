@@ -20,8 +20,8 @@ func TestStyleLabels(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, r := range all {
-			for i, v := range r.fetch() {
-				switch name := r.names[i]; {
+			for i, v := range r.Fetch() {
+				switch name := r.Names[i]; {
 				case slices.Contains([]string{"ok", "ok_d"}, name) && v != 1:
 					t.Errorf("step %d: %s is %g", step, name, v)
 				case slices.Contains([]string{"style", "diversity", "common", "norm_e"}, name) && v != 0:

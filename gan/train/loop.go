@@ -8,10 +8,8 @@ import (
 
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/runreport"
 )
-
-// maxSkipped is how many steps in a row may be skipped for values that are not finite.
-const maxSkipped = 10
 
 // loop makes the steps and returns how many are done in all. On cancellation it saves and returns without an error.
 func (r *runner) loop(ctx context.Context) (done int, err error) {
@@ -35,18 +33,11 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 
 	batches := corpus.Prefetch(context.WithoutCancel(ctx), batcher, r.first, 4)
 	defer batches.Close()
-	board, err := openBoard(r.folder.dir, r.first, r.say)
-	if err != nil {
-		board = nil // it has said so
-	}
-	defer board.close()
+	board := runlog.OpenBoard(r.folder.dir, r.first, r.say)
+	defer board.Close()
 	machine := runlog.WatchMachine(r.device)
 	defer machine.Close()
-	k := cfg.stepCost(len(r.set.Speakers), r.engine.phones, r.engine.native)
-	book := &bookkeeper{
-		cfg: cfg, log: log, board: board, machine: machine, say: r.say, first: r.first, began: time.Now(), starCost: k.star / k.warmUp,
-		redraw: batcher.At,
-	}
+	book := r.newBook(log, board, machine, batcher)
 	if r.device.Kind != "go" {
 		r.say.Linef("the first step of each phase compiles its graph, which takes a minute or so")
 	}
@@ -70,7 +61,7 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 		if step == r.first || step == cfg.WarmUpSteps() || step == cfg.sourceStep() {
 			machine.Begin(step + 1) // it had a graph to compile
 		}
-		if err := book.add(step, results); err != nil {
+		if err := book.Add(step, results); err != nil {
 			return step, err
 		}
 		made := step + 1
@@ -83,11 +74,11 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 		switch {
 		case last:
 			if err := r.save(book, made); err != nil {
-				return made, saveRemedy(err)
+				return made, runlog.SaveRemedy(err)
 			}
-		case made%cfg.SnapshotEvery == 0, made == cfg.WarmUpSteps(), r.failedSave && time.Since(r.failedAt) > saveAgain:
+		case made%cfg.SnapshotEvery == 0, made == cfg.WarmUpSteps(), r.unsaved.Due():
 			if err := r.save(book, made); err != nil {
-				r.unsaved(made, err)
+				r.unsaved.Note(r.say, made, err)
 			}
 		}
 	}
@@ -97,7 +88,7 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 	}
 	if step < cfg.Steps {
 		if err := r.save(book, step); err != nil {
-			return step, saveRemedy(err)
+			return step, runlog.SaveRemedy(err)
 		}
 	}
 	return step, nil
@@ -111,21 +102,21 @@ func (c Config) largerSteps() string {
 	return fmt.Sprintf("--batch %d, for which --set bfloat16=true makes room", 2*c.Batch)
 }
 
-func (r *runner) save(book *bookkeeper, step int) error {
-	if err := book.flush(); err != nil {
+func (r *runner) save(book *runlog.Book, step int) error {
+	if err := book.Flush(); err != nil {
 		return err
 	}
 	if err := r.folder.save(r.engine.vars, step, r.req.Config.KeepSnapshots); err != nil {
 		return err
 	}
-	r.failedSave = false
-	return r.drawCurves()
+	r.unsaved.Saved()
+	return runreport.DrawCurves(r.folder.dir, curves)
 }
 
 // validBatches is how many held-out batches a validation scores, at most.
 const validBatches = 8
 
-func (r *runner) validate(batcher *corpus.Batcher, book *bookkeeper, step int) error {
+func (r *runner) validate(batcher *corpus.Batcher, book *runlog.Book, step int) error {
 	n := min(batcher.ValidBatches(), validBatches)
 	if n == 0 {
 		return nil
@@ -143,8 +134,14 @@ func (r *runner) validate(batcher *corpus.Batcher, book *bookkeeper, step int) e
 			sums[j] += v[j] / float32(n)
 		}
 	}
-	if err := book.addValidation(step, sums); err != nil {
+	scores := map[string]float32{}
+	for i, v := range sums {
+		scores[starValidMetrics[i]] = v
+	}
+	if err := book.AddScores(step, scores); err != nil {
 		return err
 	}
-	return r.keepBest(step+1, sums)
+	r.say.Linef("step %d: held-out speech: rebuilt %.3f, through the cycle %.3f, style read back %.3f", step+1, sums[0], sums[1], sums[2])
+	r.keepBest(step+1, sums)
+	return nil
 }

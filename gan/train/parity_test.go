@@ -212,7 +212,7 @@ func TestExport(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, r := range rs {
-			r.fetch()
+			r.Fetch()
 		}
 	}
 	m, err := e.export(set, 3, "test")

@@ -36,7 +36,7 @@ func (p *phoneTrainer) run(ctx context.Context) (err error) {
 	if err := p.configure(); err != nil {
 		return err
 	}
-	if err := checkWritable(p.o.Output); err != nil {
+	if err := runlog.CheckWritable(p.o.Output); err != nil {
 		return err
 	}
 	if p.speech, err = readPhoneSpeech(ctx, p.o, p.cfg, p.say); err != nil {
@@ -218,8 +218,8 @@ func (p *phoneTrainer) loop(ctx context.Context, device mlx.Device) (done int, e
 			return step, err
 		}
 		m := record{Step: step, Rate: c.rate(step), Metrics: map[string]float32{}}
-		for i, v := range out.fetch() {
-			m.Metrics[out.names[i]] = v
+		for i, v := range out.Fetch() {
+			m.Metrics[out.Names[i]] = v
 		}
 		pending = append(pending, m)
 		skipped++
@@ -229,7 +229,7 @@ func (p *phoneTrainer) loop(ctx context.Context, device mlx.Device) (done int, e
 		if skipped > 0 {
 			p.say.Linef("warning: step %d was skipped: its loss or gradient was not finite", step+1)
 		}
-		if skipped >= maxSkipped {
+		if skipped >= runlog.MaxSkipped {
 			return step, fmt.Errorf("%d steps in a row were not finite: lower the rate (--set learningRate=%g)", skipped, c.LearningRate/2)
 		}
 		if step == 0 {

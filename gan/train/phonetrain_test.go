@@ -95,9 +95,9 @@ func TestPhonesAreLearned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := out.fetch()
+		v := out.Fetch()
 		if v[0] != 1 || v[1] <= 0 {
-			t.Fatalf("step %d: %v %v", step, out.names, v)
+			t.Fatalf("step %d: %v %v", step, out.Names, v)
 		}
 		if step == 0 {
 			first = v[2]

@@ -66,7 +66,7 @@ func (e *engine) learnPhones(c PhoneConfig, batch *phoneBatch, step int) (result
 		tensors.FromFlatDataAndDimensions(batch.keep, c.Batch, c.GAN.Bottleneck),
 		phoneTaps(c, batch.lookAhead),
 		tensors.FromFlatDataAndDimensions([]float32{float32(c.rate(step)), float32(c.emaDecay(step))}, 2))
-	return results{phoneMetrics, out}, err
+	return results{Names: phoneMetrics, Tensor: out}, err
 }
 
 // Whole utterances are read in windows of one length, since every new shape is compiled anew, and so that a window's frames

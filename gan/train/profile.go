@@ -202,7 +202,7 @@ func (p *profiler) graph(name string, build func([]*Node) []*Node, inputs ...*te
 		if err != nil {
 			return 0, err
 		}
-		results{tensor: out}.fetch()
+		results{Tensor: out}.Fetch()
 		return time.Since(began), nil
 	}}
 }
@@ -301,7 +301,7 @@ func (p *profiler) steps(batch *corpus.Batch, n int) error {
 		pending = append(pending, rs...)
 	}
 	for _, r := range pending {
-		r.fetch()
+		r.Fetch()
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func TestWriteStarStep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, v := range named(t, results{half.names, out}) {
+		for name, v := range named(t, results{Names: half.names, Tensor: out}) {
 			losses[name] = v
 		}
 	}

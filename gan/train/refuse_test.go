@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/runlog"
 )
 
 // What cannot work is refused before hours of work, in words that name the way out, and nothing is lost.
@@ -181,12 +182,12 @@ func TestRunStopsWhenNothingIsFinite(t *testing.T) {
 	if errors.Is(err, ErrStopped) {
 		t.Error("it is called stopped")
 	}
-	if n := strings.Count(said.String(), "was skipped"); n != maxSkipped {
-		t.Errorf("%d warnings of skipped steps, want %d", n, maxSkipped)
+	if n := strings.Count(said.String(), "was skipped"); n != runlog.MaxSkipped {
+		t.Errorf("%d warnings of skipped steps, want %d", n, runlog.MaxSkipped)
 	}
 	records, err := readMetrics(filepath.Join(o.RunDir, "metrics.jsonl"))
-	if err != nil || len(records) != 2+maxSkipped {
-		t.Errorf("%d lines of metrics, %v, want %d", len(records), err, 2+maxSkipped)
+	if err != nil || len(records) != 2+runlog.MaxSkipped {
+		t.Errorf("%d lines of metrics, %v, want %d", len(records), err, 2+runlog.MaxSkipped)
 	}
 	vars, step, err := runFolder{o.RunDir}.load(func(format string, a ...any) { t.Errorf(format, a...) })
 	if err != nil || vars == nil || step < 2 {

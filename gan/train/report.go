@@ -1,14 +1,11 @@
 package train
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/starvc/vc/audio"
@@ -17,55 +14,21 @@ import (
 	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/plot"
+	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/runreport"
+	"github.com/starvc/vc/internal/sanity"
 )
 
-// curves are the charts of losses.png: a title, and the metrics in it.
-var curves = []struct {
-	title string
-	names []string
-}{
-	{"Rebuilding (L1, normalised log-mel)", []string{"identity", "cycle", "valid_identity", "valid_cycle"}},
-	{"Adversarial", []string{"adv_d", "adv_g"}},
-	{"Style (L1)", []string{"style", "mapped", "common", "valid_style"}},
-	{"Diversity (L1)", []string{"diversity"}},
-	{"Content and energy", []string{"content", "energy"}},
-	{"Source classifier (cross entropy)", []string{"source_c", "source_g"}},
-	{"Gradient norms", []string{"norm_g", "norm_e", "norm_f", "norm_d"}},
-	{"D's logits", []string{"real", "fake"}},
-}
-
-// drawCurves draws losses.png from metrics.jsonl.
-func (r *runner) drawCurves() error {
-	records, err := readMetrics(r.folder.path("metrics.jsonl"))
-	if err != nil {
-		return err
-	}
-	charts := make([]plot.Chart, len(curves))
-	for i, c := range curves {
-		charts[i] = plot.Chart{Title: c.title, XLabel: "step"}
-		for _, name := range c.names {
-			s := plot.Series{Name: name, Smooth: 0.95}
-			if strings.HasPrefix(name, "valid_") {
-				s.Smooth = 0
-			}
-			for _, m := range records {
-				// A term that is not in use yet is exactly 0 and no part of its curve.
-				if v, ok := m.Metrics[name]; ok && v != 0 {
-					s.X, s.Y = append(s.X, float64(m.Step)), append(s.Y, float64(v))
-				}
-			}
-			if len(s.X) > 0 {
-				charts[i].Series = append(charts[i].Series, s)
-			}
-		}
-	}
-	charts = slices.DeleteFunc(charts, func(c plot.Chart) bool { return len(c.Series) == 0 })
-	if len(charts) == 0 {
-		return nil
-	}
-	return audio.WriteAtomic(r.folder.path("losses.png"), func(w io.Writer) error {
-		return plot.Lines(w, charts, plot.LineOptions{Title: "Losses", Columns: 2})
-	})
+// curves are the charts of losses.png.
+var curves = []runreport.Curve{
+	{Title: "Rebuilding (L1, normalised log-mel)", Names: []string{"identity", "cycle", "valid_identity", "valid_cycle"}},
+	{Title: "Adversarial", Names: []string{"adv_d", "adv_g"}},
+	{Title: "Style (L1)", Names: []string{"style", "mapped", "common", "valid_style"}},
+	{Title: "Diversity (L1)", Names: []string{"diversity"}},
+	{Title: "Content and energy", Names: []string{"content", "energy"}},
+	{Title: "Source classifier (cross entropy)", Names: []string{"source_c", "source_g"}},
+	{Title: "Gradient norms", Names: []string{"norm_g", "norm_e", "norm_f", "norm_d"}},
+	{Title: "D's logits", Names: []string{"real", "fake"}},
 }
 
 // sampleCount is how many conversions a report shows.
@@ -83,68 +46,40 @@ func (r *runner) report(ctx context.Context, m *gan.Model, step int) (faults []s
 	if err != nil {
 		return nil, 0, err
 	}
-	var made []sample
-	for i, source := range r.sampleSources() {
+	board := runlog.OpenBoard(r.folder.dir, step+1, r.say)
+	defer board.Close()
+	var made []runreport.Sample
+	sources := runreport.Turns(sampleCount, len(r.set.Speakers), speakerOf, r.set.Valid, r.set.Train)
+	for i, source := range sources {
 		r.say.Count("converting samples", i, sampleCount)
 		target := (source.Speaker + 1) % len(m.Speakers)
-		s, err := r.sample(ctx, converter, m, dir, source, target)
+		from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
+		name := strings.TrimSuffix(filepath.Base(source.Path), filepath.Ext(source.Path))
+		s, err := r.sample(ctx, converter, m, source, target)
 		if err != nil {
-			return nil, 0, fmt.Errorf("sample %s to %s: %w", filepath.Base(source.Path), m.Speakers[target].Name, err)
+			return nil, 0, fmt.Errorf("sample %s to %s: %w", filepath.Base(source.Path), to, err)
 		}
+		s.Title = name + ": " + from + " to " + to
+		if len(s.Sounds) > 0 {
+			if err := s.Write(filepath.Join(dir, name+"-"+from+"-to-"+to)); err != nil {
+				return nil, 0, err
+			}
+		}
+		s.Show(board, step, "converted", from+" to "+to+"/"+name)
 		if s.Fault != "" {
-			faults = append(faults, fmt.Sprintf("%s to %s is %s", s.Name, s.To, s.Fault))
+			faults = append(faults, fmt.Sprintf("%s to %s is %s", name, to, s.Fault))
 		}
 		made = append(made, s)
 	}
 	r.say.Finish()
-	r.showSamples(m, made, step)
-	return faults, len(made), r.writePage(m, made, step)
+	return faults, len(made), r.page(m, made, step).Write(r.folder.dir)
 }
 
-// sampleSources takes recordings of different speakers in turn.
-func (r *runner) sampleSources() []corpus.Utterance {
-	var chosen []corpus.Utterance
-	for round := 0; round < sampleCount && len(chosen) < sampleCount; round++ {
-		for speaker := range r.set.Speakers {
-			if u, ok := nth(r.set.Valid, speaker, round); ok {
-				chosen = append(chosen, u)
-			} else if u, ok := nth(r.set.Train, speaker, round); ok {
-				chosen = append(chosen, u)
-			}
-			if len(chosen) == sampleCount {
-				break
-			}
-		}
-	}
-	return chosen
-}
-
-func nth(us []corpus.Utterance, speaker, n int) (corpus.Utterance, bool) {
-	for _, u := range us {
-		if u.Speaker == speaker {
-			if n == 0 {
-				return u, true
-			}
-			n--
-		}
-	}
-	return corpus.Utterance{}, false
-}
+func speakerOf(u corpus.Utterance) int { return u.Speaker }
 
 // sample is one conversion of a report.
-type sample struct {
-	Name, From, To string
-	Fault          string // what is wrong with it, see unlikeSpeech
-	WAV            []byte // of the conversion
-	Rate, Samples  int
-	SourceWAV      []byte
-	TargetWAV      []byte // a recording of the target, empty without one
-	Mels, Spectra  []byte // PNG
-}
-
-func (r *runner) sample(ctx context.Context, c *convert.Converter, m *gan.Model, dir string, source corpus.Utterance, target int) (sample, error) {
+func (r *runner) sample(ctx context.Context, c *convert.Converter, m *gan.Model, source corpus.Utterance, target int) (s runreport.Sample, err error) {
 	from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
-	s := sample{Name: strings.TrimSuffix(filepath.Base(source.Path), filepath.Ext(source.Path)), From: from, To: to}
 	clip, err := audio.ReadFile(source.Path)
 	if err != nil {
 		return s, err
@@ -157,68 +92,49 @@ func (r *runner) sample(ctx context.Context, c *convert.Converter, m *gan.Model,
 		s.Fault = err.Error()
 		return s, nil
 	}
-	s.Rate, s.Samples = result.Clip.Rate, len(result.Clip.Samples)
 	output, err := features.Extract(m.Features, result.Clip.Samples)
 	if err != nil {
 		return s, err
 	}
-	s.Fault = unlikeSpeech(m.Features, result.Source, output)
+	s.Fault = sanity.Fault(m.Features, result.Source, output)
 	panels := []plot.Mel{
 		plot.FromFrames("source: "+from, m.Features, result.Source),
 		plot.FromFrames("converted to "+to, m.Features, output),
 	}
-	spectra := plot.Chart{Title: "Long-term spectra", XLabel: "Hz", YLabel: "dB", Series: []plot.Series{
-		spectrum("source: "+from, clip), spectrum("converted to "+to, result.Clip),
-	}}
-	if own, ok := nth(r.set.Train, target, 0); ok {
+	if err := errors.Join(s.Add("converted to "+to, result.Clip), s.Add("source: "+from, clip)); err != nil {
+		return s, err
+	}
+	if own, ok := runreport.Nth(r.set.Train, speakerOf, target, 0); ok {
 		panels = append(panels, plot.FromFrames("a recording of "+to, m.Features, own.Frames))
 		recording, err := audio.ReadFile(own.Path)
 		if err != nil {
 			return s, err
 		}
-		spectra.Series = append(spectra.Series, spectrum("a recording of "+to, recording))
-		if s.TargetWAV, err = encodeWAV(shortened(recording)); err != nil {
+		if err := s.Add("a recording of "+to, recording); err != nil {
 			return s, err
 		}
 	}
-	var mels, curves bytes.Buffer
-	err = errors.Join(plot.Mels(&mels, panels, plot.MelOptions{}), plot.Lines(&curves, []plot.Chart{spectra}, plot.LineOptions{}))
-	if err != nil {
-		return s, err
-	}
-	s.Mels, s.Spectra = mels.Bytes(), curves.Bytes()
-	if s.WAV, err = encodeWAV(result.Clip); err != nil {
-		return s, err
-	}
-	if s.SourceWAV, err = encodeWAV(shortened(clip)); err != nil {
-		return s, err
-	}
-	name := filepath.Join(dir, s.Name+"-"+from+"-to-"+to)
-	for _, f := range []struct {
-		ending string
-		data   []byte
-	}{{".wav", s.WAV}, {"-spectra.png", s.Spectra}, {".png", s.Mels}} {
-		err := audio.WriteAtomic(name+f.ending, func(w io.Writer) error {
-			_, err := w.Write(f.data)
-			return err
-		})
-		if err != nil {
-			return s, err
-		}
-	}
-	return s, nil
+	return s, s.Draw(panels, "source, conversion and target")
 }
 
-// spectrum is the curve of a recording's long-term spectrum, up to the 8 kHz that matter in speech.
-func spectrum(name string, clip audio.Clip) plot.Series {
-	s := plot.Series{Name: name}
-	for _, p := range features.LongTermSpectrum(clip.Samples, clip.Rate) {
-		if p.Hz <= 8000 {
-			s.X, s.Y = append(s.X, p.Hz), append(s.Y, p.DB)
-		}
+// page is what report.html shows of the run.
+func (r *runner) page(m *gan.Model, samples []runreport.Sample, step int) runreport.Page {
+	c := r.req.Config
+	lint, _ := os.ReadFile(r.folder.path("lint.txt"))
+	p := runreport.Page{
+		Title: r.folder.name(), Program: r.o.Version, Device: r.device.String(), Preset: c.Preset, Steps: step, Of: c.Steps, Batch: c.Batch,
+		Samples: samples, Lint: string(lint),
+		Scores: runreport.Scores{
+			About: "L1 distances in normalised log-mel units, so less is better; the row in bold is the best snapshot, of which the model is made.",
+			Columns: []runreport.Score{
+				{Head: "rebuilt", Metric: "valid_identity"}, {Head: "cycle", Metric: "valid_cycle"}, {Head: "style", Metric: "valid_style"},
+				{Head: "colour", Metric: "valid_colour"}, {Head: "spread", Metric: "valid_spread"},
+			},
+			Best: r.best.Step,
+		},
 	}
-	return s
+	for _, s := range m.Speakers {
+		p.Voices = append(p.Voices, runreport.Voice{Name: s.Name, Seconds: s.Seconds})
+	}
+	return p
 }
-
-// silentDB is the level below which a converted recording is no conversion.
-const silentDB = -60

@@ -15,6 +15,8 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/sanity"
 )
 
 // Run trains a model as `vc train` does: it reads and checks the recordings, trains, validates, and writes a run folder and
@@ -37,10 +39,9 @@ type runner struct {
 	first  int        // the first step to make
 	base   *gan.Model // that a new run begins with
 
-	best       best    // of the snapshots
-	lastScore  float64 // of the last validation
-	failedSave bool    // the last snapshot could not be written
-	failedAt   time.Time
+	best      runlog.Best // of the snapshots
+	lastScore float64     // of the last validation
+	unsaved   runlog.Unsaved
 }
 
 func (r *runner) run(ctx context.Context) error {
@@ -51,7 +52,7 @@ func (r *runner) run(ctx context.Context) error {
 	if output == "" {
 		output = r.folder.path("model.safetensors")
 	}
-	if err := checkWritable(output); err != nil {
+	if err := runlog.CheckWritable(output); err != nil {
 		return err
 	}
 	device, err := mlx.FindDevice(r.o.Device)
@@ -85,7 +86,7 @@ func (r *runner) run(ctx context.Context) error {
 	r.engine = newEngine(r.req.Config, backend, device.NativeConv(), vars, r.set.Speakers, vars.Has(mlx.GroupWeights, "pho.stem.w"))
 	r.engine.encoderFromP = r.engine.phones && r.req.Init == ""
 	r.engine.cards, r.engine.refuse = device.Cards, r.o.refuse
-	r.recallBest()
+	r.best = r.folder.kept().RecallBest(r.first, r.warn)
 	r.foretell()
 
 	done, err := r.loop(ctx)
@@ -119,7 +120,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	suspect := r.verdict(faults, samples)
 	if suspect != nil {
-		output = suspectName(output)
+		output = sanity.SuspectName(output)
 	}
 	if err := model.Save(output); err != nil {
 		return err
@@ -231,25 +232,7 @@ func (r *runner) override() error {
 	return c.Validate()
 }
 
-// checkWritable finds out before hours of work whether the model can be written where it is wanted.
-func checkWritable(path string) error {
-	dir := filepath.Dir(path)
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("output %s is a folder: name a file with -o", path)
-	}
-	for exists := false; !exists; { // the run folder itself may not be there yet
-		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
-			break
-		}
-		dir = filepath.Dir(dir)
-	}
-	probe, err := os.CreateTemp(dir, ".vc-probe-*")
-	if err != nil {
-		return fmt.Errorf("output %s cannot be written: %w: name another place with -o", path, err)
-	}
-	probe.Close()
-	return os.Remove(probe.Name())
-}
+func (r *runner) warn(format string, a ...any) { r.say.Linef("warning: "+format, a...) }
 
 // prepareSpeech reads, checks and caches the recordings.
 func (r *runner) prepareSpeech(ctx context.Context) error {
@@ -328,7 +311,7 @@ func (r *runner) writeRequest() error {
 func (r *runner) weights() (*mlx.Vars, error) {
 	cfg := r.req.Config
 	if r.o.Resume {
-		vars, step, err := r.folder.load(func(format string, a ...any) { r.say.Linef("warning: "+format, a...) })
+		vars, step, err := r.folder.load(r.warn)
 		if err != nil {
 			return nil, err
 		}

@@ -3,172 +3,20 @@ package train
 import (
 	"errors"
 	"fmt"
-	"math"
-	"path/filepath"
 	"strings"
 
-	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/sanity"
 )
-
-// A trained model is handed over as done only if what it says is speech: it converts a few recordings, and they are
-// compared with their sources in what all speech has in common, whoever speaks.
 
 // ErrSuspect is what Run returns when the model that it made does not convert speech into speech. The model is there, under
 // a name with ".suspect" in it.
 var ErrSuspect = errors.New("the model does not convert speech into speech")
 
-// speechSigns are what is measured, over the frames that are within activeDB of the loudest.
-type speechSigns struct {
-	rmsDB    float64 // level of all frames, dB below full scale
-	rangeDB  float64 // standard deviation of the frame level, dB, over all frames above -70 dB
-	voiced   float64 // share of voiced frames, 0 to 1
-	entropy  float64 // of the mean power over the mel bands, 0 (one band) to 1 (all alike)
-	movement float64 // standard deviation over time of the bands' levels, each frame's mean taken off, dB
-}
-
-const (
-	activeDB       = 30.0
-	decibelsPerLog = 8.685889638065037 // of a natural logarithm of a magnitude
-	floorDB        = -70.0
-)
-
-// measureSpeech measures frames, all of them.
-func measureSpeech(cfg features.Config, f features.Frames) speechSigns {
-	s := speechSigns{rmsDB: math.Inf(-1)}
-	n, m := f.Len(), cfg.NMels
-	var power, loudest float64
-	loudest = math.Inf(-1)
-	for _, e := range f.LogEnergy {
-		power += math.Exp(2*float64(e)) / float64(n)
-		loudest = max(loudest, decibelsPerLog*float64(e))
-	}
-	s.rmsDB = 10 * math.Log10(power+1e-20)
-	var levels spread
-	bands := make([]spread, m)
-	mean := make([]float64, m)
-	row := make([]float64, m)
-	active, voiced := 0, 0
-	for t := range n {
-		level := decibelsPerLog * float64(f.LogEnergy[t])
-		if level > floorDB {
-			levels.add(level)
-		}
-		if level < max(loudest-activeDB, floorDB) {
-			continue
-		}
-		active++
-		if f.F0[t] > 0 {
-			voiced++
-		}
-		average := 0.0
-		for k, v := range f.Mel(t) {
-			magnitude := max(cfg.DenormalizeMel(v), 1e-5)
-			mean[k] += magnitude * magnitude
-			row[k] = decibelsPerLog * math.Log(magnitude)
-			average += row[k] / float64(m)
-		}
-		for k := range row {
-			bands[k].add(row[k] - average)
-		}
-	}
-	s.rangeDB = levels.deviation()
-	if active == 0 {
-		return s
-	}
-	s.voiced = float64(voiced) / float64(active)
-	total := 0.0
-	for k := range mean {
-		total += mean[k]
-		s.movement += bands[k].deviation() / float64(m)
-	}
-	for k := range mean {
-		if p := mean[k] / total; p > 0 {
-			s.entropy -= p * math.Log(p) / math.Log(float64(m))
-		}
-	}
-	return s
-}
-
-// spread is a running standard deviation.
-type spread struct{ n, sum, squares float64 }
-
-func (s *spread) add(v float64) { s.n, s.sum, s.squares = s.n+1, s.sum+v, s.squares+v*v }
-
-func (s *spread) deviation() float64 {
-	if s.n == 0 {
-		return 0
-	}
-	mean := s.sum / s.n
-	return math.Sqrt(max(0, s.squares/s.n-mean*mean))
-}
-
-// follows is the correlation of the two levels over the frames, -1 to 1, 1 where a source has no ups and downs to follow.
-func follows(source, output features.Frames) float64 {
-	n := min(source.Len(), output.Len())
-	var x, y spread
-	products := 0.0
-	for t := range n {
-		a := max(decibelsPerLog*float64(source.LogEnergy[t]), floorDB)
-		b := max(decibelsPerLog*float64(output.LogEnergy[t]), floorDB)
-		x.add(a)
-		y.add(b)
-		products += a * b
-	}
-	dx, dy := x.deviation(), y.deviation()
-	if dx < 3 {
-		return 1
-	}
-	if dy < 1e-3 {
-		return 0
-	}
-	return (products/x.n - x.sum/x.n*y.sum/y.n) / (dx * dy)
-}
-
-// unlikeSpeech compares a conversion with its source and says what is wrong with it, or nothing. Models of preset tiny after
-// 300 steps, on voices that they had not heard, gave an entropy within 0.07 of the source's and a correlation of 0.92 or
-// more; random weights gave an entropy that is less by 0.22 to 0.50, and a correlation of -0.5 to 0.6.
-func unlikeSpeech(cfg features.Config, source, output features.Frames) string {
-	from, to := measureSpeech(cfg, source), measureSpeech(cfg, output)
-	switch {
-	case to.rmsDB < silentDB || to.rmsDB < from.rmsDB-35:
-		return fmt.Sprintf("silence: %.0f dBFS, the source has %.0f", to.rmsDB, from.rmsDB)
-	case to.entropy < from.entropy-0.2:
-		return fmt.Sprintf("a beep or a hum: nearly all its sound is in a few bands (spectral entropy %.2f, the source has %.2f)", to.entropy, from.entropy)
-	case to.entropy > 0.97 && to.entropy > from.entropy+0.1:
-		return fmt.Sprintf("noise: its sound is spread evenly over all bands (spectral entropy %.2f, the source has %.2f)", to.entropy, from.entropy)
-	case from.movement > 4 && to.movement < from.movement/5:
-		return fmt.Sprintf("a drone: its spectrum hardly moves (%.1f dB, the source's moves by %.1f)", to.movement, from.movement)
-	case from.voiced > 0.2 && to.voiced < from.voiced/5:
-		return fmt.Sprintf("a whisper or noise: %.0f %% of it has a pitch, of the source %.0f %%", 100*to.voiced, 100*from.voiced)
-	}
-	if c := follows(source, output); c < 0.6 {
-		return fmt.Sprintf("not the source's words: its loudness does not follow the source's (correlation %.2f)", c)
-	}
-	return ""
-}
-
-// minJudgedSteps is the length of a run from which its model can be expected to speak.
-const minJudgedSteps = 200
-
 // verdict is the error of a run most of whose samples are not speech, or nil.
 func (r *runner) verdict(faults []string, samples int) error {
-	if len(faults) == 0 || 2*len(faults) < samples {
-		for _, f := range faults {
-			r.say.Linef("warning: one sample is not like speech: %s", f)
-		}
-		return nil
-	}
-	text := strings.Join(faults, "; ")
-	if r.req.Config.Steps < minJudgedSteps {
-		r.say.Linef("warning: the samples are not like speech, which %d steps cannot be expected to give: %s", r.req.Config.Steps, text)
+	if !sanity.Suspect(faults, samples, r.req.Config.Steps, r.warn) {
 		return nil
 	}
 	return fmt.Errorf("%w: %d of %d samples: %s: listen to %s, look at %s for where the losses went wrong, and begin again with a lower rate (--set learningRate=%g) or with more and cleaner recordings (lint.txt)",
-		ErrSuspect, len(faults), samples, text, r.folder.path("samples"), r.folder.path("losses.png"), r.req.Config.LearningRate/2)
-}
-
-// suspectName is where a model goes that is not fit for use: my.safetensors becomes my.suspect.safetensors.
-func suspectName(path string) string {
-	ext := filepath.Ext(path)
-	return strings.TrimSuffix(path, ext) + ".suspect" + ext
+		ErrSuspect, len(faults), samples, strings.Join(faults, "; "), r.folder.path("samples"), r.folder.path("losses.png"), r.req.Config.LearningRate/2)
 }

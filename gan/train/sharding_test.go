@@ -64,7 +64,7 @@ func TestStepsOverTwoDevices(t *testing.T) {
 			t.Fatal(err)
 		}
 		for k := range want {
-			compare(step, want[k].names, want[k].fetch(), got[k].fetch())
+			compare(step, want[k].Names, want[k].Fetch(), got[k].Fetch())
 		}
 	}
 	held := randomBatch(cfg, 3, 9)

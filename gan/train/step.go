@@ -12,6 +12,7 @@ import (
 
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/runlog"
 )
 
 // Metrics of the three kinds of step, in the order in which the graphs return them. "ok" is 1 for a step that was made
@@ -280,18 +281,8 @@ func (e *engine) free(inputs []*tensors.Tensor) error {
 	return e.steps.Free(inputs)
 }
 
-// results are the metrics of one step, still on the device.
-type results struct {
-	names  []string
-	tensor *tensors.Tensor
-}
-
-// fetch reads the values, [len(names)], and frees the tensor.
-func (r results) fetch() []float32 {
-	v := tensors.MustCopyFlatData[float32](r.tensor)
-	r.tensor.MustFinalizeAll()
-	return v
-}
+// results are the metrics of one graph of a step, still on the device.
+type results = runlog.Results
 
 // step makes one step of training: the warm-up's, or D's and then G's.
 func (e *engine) step(batch *corpus.Batch) ([]results, error) {
@@ -303,7 +294,7 @@ func (e *engine) step(batch *corpus.Batch) ([]results, error) {
 	if batch.Step < e.cfg.WarmUpSteps() {
 		warp, tilt := f.disturbance()
 		out, err := e.run("warm-up", e.warmUp, f.x(), f.same(), f.controls(batch.Y), f.oneHot(batch.Y), f.latent(batch.Z1), f.latent(batch.Z2), warp, tilt, f.taps(), s)
-		return []results{{warmUpMetrics, out}}, err
+		return []results{{Names: warmUpMetrics, Tensor: out}}, err
 	}
 	withSource := batch.Step >= e.cfg.sourceStep()
 	suffix := ""
@@ -316,7 +307,7 @@ func (e *engine) step(batch *corpus.Batch) ([]results, error) {
 		return nil, errors.Join(err, e.free(in.all))
 	}
 	g, err := e.call("generator"+suffix, func(in []*Node) []*Node { return e.generator(in, withSource) }, in.generator...)
-	return []results{{discriminatorMetrics, d}, {generatorMetrics, g}}, errors.Join(err, e.free(in.all))
+	return []results{{Names: discriminatorMetrics, Tensor: d}, {Names: generatorMetrics, Tensor: g}}, errors.Join(err, e.free(in.all))
 }
 
 // score runs the validation graph on one held-out batch. The values are those of starValidMetrics, or of validMetrics
@@ -331,5 +322,5 @@ func (e *engine) score(batch *corpus.Batch) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	return results{starValidMetrics, out}.fetch(), nil
+	return results{Names: starValidMetrics, Tensor: out}.Fetch(), nil
 }

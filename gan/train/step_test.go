@@ -67,18 +67,18 @@ func (e *engine) halfStep(t *testing.T, generator bool, batch *corpus.Batch) map
 	if err != nil {
 		t.Fatal(err)
 	}
-	return named(t, results{names, out})
+	return named(t, results{Names: names, Tensor: out})
 }
 
 func named(t *testing.T, rs ...results) map[string]float32 {
 	t.Helper()
 	m := map[string]float32{}
 	for _, r := range rs {
-		v := r.fetch()
-		if len(v) != len(r.names) {
-			t.Fatalf("%d metrics for the names %v", len(v), r.names)
+		v := r.Fetch()
+		if len(v) != len(r.Names) {
+			t.Fatalf("%d metrics for the names %v", len(v), r.Names)
 		}
-		for i, name := range r.names {
+		for i, name := range r.Names {
 			if v[i]-v[i] != 0 {
 				t.Errorf("%s is %g", name, v[i])
 			}
@@ -333,8 +333,8 @@ func TestBrokenBatchIsSkipped(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, r := range rs {
-			if v := r.fetch(); v[0] != 0 {
-				t.Errorf("step %d: %s is %g, want 0", step, r.names[0], v[0])
+			if v := r.Fetch(); v[0] != 0 {
+				t.Errorf("step %d: %s is %g, want 0", step, r.Names[0], v[0])
 			}
 		}
 		after := variables(t, e.vars)

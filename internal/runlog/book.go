@@ -45,8 +45,8 @@ type pendingStep struct {
 	results []Results
 }
 
-// maxSkipped is how many steps in a row may be skipped for values that are not finite.
-const maxSkipped = 10
+// MaxSkipped is how many steps in a row may be skipped for values that are not finite.
+const MaxSkipped = 10
 
 // Add takes what the graphs of a step gave.
 func (b *Book) Add(step int, rs []Results) error {
@@ -117,7 +117,7 @@ func (b *Book) Flush() error {
 	}
 	b.Board.Scalars(records)
 	b.write(records)
-	if b.row >= maxSkipped {
+	if b.row >= MaxSkipped {
 		return fmt.Errorf("%d steps in a row were not finite: %s", b.row, b.Remedy(last.Step))
 	}
 	if b.Show != nil {
