@@ -67,7 +67,7 @@ func convertCommand(e env) *cli.Command {
 			o := convertOptions{
 				inputs: c.Args().Slice(), voiceChoice: readVoiceFlags(c), model: c.String("model"), output: c.String("output"),
 				outDir: c.String("out-dir"), picture: c.String("picture"), threads: c.Int("threads"), quiet: c.Bool("quiet"),
-				vocoder: convert.Vocoder(c.String("vocoder")), pitch: c.Float64("pitch"), formant: c.Float64("formant"),
+				vocoder: convert.Vocoder(c.String("vocoder")), pitch: c.Float64("pitch"), formant: c.Float64("formant"), strength: c.Float64("strength"),
 			}
 			if err := o.validate(); err != nil {
 				return &usageError{"convert", fmt.Errorf("convert: %w", err)}
@@ -102,6 +102,7 @@ type convertOptions struct {
 	quiet          bool
 	vocoder        convert.Vocoder
 	pitch, formant float64 // semitones
+	strength       float64
 }
 
 func (o convertOptions) validate() error {
@@ -137,7 +138,7 @@ func (o convertOptions) validate() error {
 
 // conversion is what a converter on that many cores is asked for.
 func (o convertOptions) conversion(threads int) convert.Options {
-	return convert.Options{Threads: threads, Vocoder: o.vocoder, PitchSemitones: o.pitch, FormantSemitones: o.formant}
+	return convert.Options{Threads: threads, Vocoder: o.vocoder, PitchSemitones: o.pitch, FormantSemitones: o.formant, Strength: o.strength}
 }
 
 // badExtension reports whether a name has an extension that is none of those given. A device has none.

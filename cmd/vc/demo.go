@@ -62,7 +62,7 @@ func demoCommand(e env) *cli.Command {
 				voices: namedVoices(c.String("voices")),
 				conversion: convert.Options{
 					Threads: c.Int("threads"), Vocoder: convert.Vocoder(c.String("vocoder")),
-					PitchSemitones: c.Float64("pitch"), FormantSemitones: c.Float64("formant"),
+					PitchSemitones: c.Float64("pitch"), FormantSemitones: c.Float64("formant"), Strength: c.Float64("strength"),
 				},
 			}
 			if c.NArg() > 1 {

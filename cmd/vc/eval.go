@@ -65,12 +65,14 @@ func evalCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "export", Usage: "write conversions to `DIR`/source/target/utterance.wav, with manifest.tsv"},
 			&cli.IntFlag{Name: "random-check", Usage: "draw `N` styles for each voice, and see whether they are that voice and differ"},
 			vocoderFlag(),
+			strengthFlag(),
 			&cli.StringFlag{Name: "out", Value: "vc-eval", Usage: "with --parallel alone, write conversions, manifest and scores to `DIR`"},
 		},
 		Action: func(c *cli.Context) error {
 			o := evalOptions{
 				model: c.String("model"), parallel: c.String("parallel"), out: c.String("out"),
 				vocoder:  convert.Vocoder(c.String("vocoder")),
+				strength: c.Float64("strength"),
 				speakers: splitNames(c.String("speakers")), utterances: splitNames(c.String("utterances")),
 				suite: suiteOptions{
 					sources: c.String("sources"), targets: c.String("targets"), from: splitNames(c.String("from")),
@@ -120,13 +122,14 @@ func (o *evalOptions) settle(c *cli.Context) error {
 	if s.targets == "" {
 		s.targets = s.sources
 	}
-	return (convert.Options{Vocoder: o.vocoder}).Validate()
+	return (convert.Options{Vocoder: o.vocoder, Strength: o.strength}).Validate()
 }
 
 type evalOptions struct {
 	model, parallel, out string
 	speakers, utterances []string
 	vocoder              convert.Vocoder
+	strength             float64
 	suite                suiteOptions
 	full                 bool // what suite says is asked for
 }
@@ -155,7 +158,7 @@ func runEval(ctx context.Context, e env, o evalOptions) error {
 		}
 		voices[name] = convert.SpeakerVoice(m, i)
 	}
-	converter, err := convert.New(m, convert.Options{Vocoder: o.vocoder})
+	converter, err := convert.New(m, convert.Options{Vocoder: o.vocoder, Strength: o.strength})
 	if err != nil {
 		return err
 	}

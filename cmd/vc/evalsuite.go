@@ -44,7 +44,7 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 	if err != nil {
 		return err
 	}
-	converter, err := convert.New(m, convert.Options{Vocoder: o.vocoder, Threads: 1})
+	converter, err := convert.New(m, convert.Options{Vocoder: o.vocoder, Strength: o.strength, Threads: 1})
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (l *live) open(v convert.Voice, latency latencySetting, raw pipeFormat) (er
 	}
 	rate := l.in.format.rate
 	o := latency.options(l.model, rate)
-	o.PitchSemitones, o.FormantSemitones = l.set.pitch, l.set.formant
+	o.PitchSemitones, o.FormantSemitones, o.Strength = l.set.pitch, l.set.formant, l.set.strength
 	if l.stream, err = convert.NewStream(l.model, v, o); err != nil {
 		return err
 	}
@@ -202,6 +202,9 @@ func (l *live) apply(line string) {
 	}
 	if err == nil {
 		err = l.stream.SetFormant(next.formant)
+	}
+	if err == nil {
+		err = l.stream.SetStrength(next.strength)
 	}
 	if err != nil {
 		l.env.tell("control: %q: %v", line, err)

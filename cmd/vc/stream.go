@@ -64,7 +64,7 @@ func streamCommand(e env) *cli.Command {
 				latency: c.String("latency"), stats: c.Bool("stats"), control: c.String("control"), quiet: c.Bool("quiet"),
 				threads: c.Int("threads"),
 				set: settings{
-					voiceChoice: readVoiceFlags(c), pitch: c.Float64("pitch"), formant: c.Float64("formant"),
+					voiceChoice: readVoiceFlags(c), pitch: c.Float64("pitch"), formant: c.Float64("formant"), strength: c.Float64("strength"),
 					gainDB: c.Float64("gain"), gateDB: c.Float64("gate"), wet: c.Float64("dry-wet"),
 				},
 			}
@@ -95,6 +95,7 @@ type streamOptions struct {
 type settings struct {
 	voiceChoice
 	pitch, formant float64 // semitones
+	strength       float64
 	gainDB, gateDB float64
 	wet            float64
 	voiceChanged   bool
@@ -112,7 +113,7 @@ func (s settings) validate() error {
 	case !(s.gateDB <= 0):
 		return fmt.Errorf("--gate is %g dB, want 0 or less", s.gateDB)
 	}
-	return convert.Options{PitchSemitones: s.pitch, FormantSemitones: s.formant}.Validate()
+	return convert.Options{PitchSemitones: s.pitch, FormantSemitones: s.formant, Strength: s.strength}.Validate()
 }
 
 func (o streamOptions) validate() error {
@@ -231,9 +232,9 @@ func (s settings) with(line string) (settings, error) {
 		s.voiceChoice, s.voiceChanged = voiceChoice{mix: rest}, true
 		return s, nil
 	}
-	target := map[string]*float64{"pitch": &s.pitch, "formant": &s.formant, "gain": &s.gainDB, "gate": &s.gateDB, "dry-wet": &s.wet}[word]
+	target := map[string]*float64{"pitch": &s.pitch, "formant": &s.formant, "strength": &s.strength, "gain": &s.gainDB, "gate": &s.gateDB, "dry-wet": &s.wet}[word]
 	if target == nil {
-		return s, errors.New("not known, want to, mix, like, random, pitch, formant, gain, gate or dry-wet and a value")
+		return s, errors.New("not known, want to, mix, like, random, pitch, formant, strength, gain, gate or dry-wet and a value")
 	}
 	v, err := strconv.ParseFloat(rest, 64)
 	if err != nil {

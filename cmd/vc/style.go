@@ -48,7 +48,7 @@ func styleCommand(e env) *cli.Command {
 		}),
 		Action: func(c *cli.Context) error {
 			o := styleOptions{
-				voiceChoice: readVoiceFlags(c), pitch: c.Float64("pitch"), formant: c.Float64("formant"),
+				voiceChoice: readVoiceFlags(c), pitch: c.Float64("pitch"), formant: c.Float64("formant"), strength: c.Float64("strength"),
 				model: c.String("model"), output: c.String("output"), quiet: c.Bool("quiet"),
 				list: c.Bool("list"), files: c.Args().Slice(),
 			}
@@ -66,6 +66,7 @@ func styleCommand(e env) *cli.Command {
 type styleOptions struct {
 	voiceChoice
 	pitch, formant float64 // semitones
+	strength       float64
 	model, output  string
 	quiet, list    bool
 	files          []string
@@ -91,7 +92,7 @@ func (o styleOptions) validate() error {
 	case !isVoiceFile(o.output):
 		return fmt.Errorf("-o %s: let the name of a saved voice end in .voice, by which it is known", o.output)
 	}
-	return convert.Options{PitchSemitones: o.pitch, FormantSemitones: o.formant}.Validate()
+	return convert.Options{PitchSemitones: o.pitch, FormantSemitones: o.formant, Strength: o.strength}.Validate()
 }
 
 func runStyle(e env, o styleOptions) error {
@@ -109,12 +110,16 @@ func runStyle(e env, o styleOptions) error {
 	v.tellNotes(e, o.quiet)
 	v.LogF0.Mean += o.pitch * math.Ln2 / 12
 	v.Formant += o.formant
+	v.Voice = convert.Strengthen(m, v.Voice, o.strength)
 	origin := v.origin
 	if o.pitch != 0 {
 		origin += fmt.Sprintf(", pitch %+g", o.pitch)
 	}
 	if o.formant != 0 {
 		origin += fmt.Sprintf(", formant %+g", o.formant)
+	}
+	if o.strength != 0 {
+		origin += fmt.Sprintf(", strength %g", o.strength)
 	}
 	f, err := convert.NewVoiceFile(m, v.Voice, origin)
 	if err != nil {

@@ -42,8 +42,13 @@ func voiceFlags() []cli.Flag {
 func shiftFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.Float64Flag{Name: "pitch", DefaultText: "0", Usage: "shift the pitch by `N` semitones, up or down"},
+		strengthFlag(),
 		&cli.Float64Flag{Name: "formant", DefaultText: "0", Usage: "shift the formants by `N` semitones, -12 to 12: up sounds smaller, down larger, at the same pitch"},
 	}
+}
+
+func strengthFlag() cli.Flag {
+	return &cli.Float64Flag{Name: "strength", DefaultText: "1", Usage: "put the voice on `N` times as strongly, 0.1 to 2: above 1 nearer to the target, at the price of words"}
 }
 
 func readVoiceFlags(c *cli.Context) voiceChoice {

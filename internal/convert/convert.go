@@ -28,6 +28,7 @@ type Options struct {
 	Vocoder          Vocoder // "" means Neural where FindNet finds one, else SourceFilter
 	PitchSemitones   float64 // added to the target's pitch
 	FormantSemitones float64 // added to the target's formants, which move without the pitch
+	Strength         float64 // how strongly the voice is put on, see Strengthen; 0 means 1
 }
 
 func (o Options) withDefaults() Options {
@@ -46,6 +47,9 @@ func (o Options) Validate() error {
 		return fmt.Errorf("vocoder %q is not known, known are %q", o.Vocoder, Vocoders())
 	}
 	if err := checkPitch(o.PitchSemitones); err != nil {
+		return err
+	}
+	if err := checkStrength(o.Strength); err != nil {
 		return err
 	}
 	return checkFormant(o.FormantSemitones)
@@ -134,7 +138,7 @@ func (c *Converter) Convert(ctx context.Context, in audio.Clip, v Voice, progres
 		mapped[t] = pitch.Hz(hz)
 	}
 	gen := c.gen.Fork()
-	gen.SetStyle(v.Style)
+	gen.SetStyle(Strengthen(c.model, v, c.o.Strength).Style)
 	logMel, err := gen.Offline(ctx, source.LogMel, gan.AppendControls(nil, mapped, source.LogEnergy), c.o.Threads)
 	if err != nil {
 		return nil, err

@@ -18,7 +18,8 @@ type StreamOptions struct {
 	VocoderIterations     int     // of RTISI, per frame
 	PitchSemitones        float64 // added to the target's pitch
 	FormantSemitones      float64 // added to the target's formants
-	FadeFrames            int     // frames over which SetVoice and SetFormant move to another voice
+	Strength              float64 // how strongly the voice is put on, see Strengthen; 0 means 1
+	FadeFrames            int     // frames over which SetVoice, SetFormant and SetStrength move to another voice
 }
 
 // DefaultStreamOptions is for live use of m: sound at one rate in and out, a look-ahead of 20 ms.
@@ -43,9 +44,9 @@ type Stream struct {
 	pitch  gan.PitchMap
 	source gan.RunningLogF0
 
-	formant      *formantWarp
-	voiceFormant float64 // semitones, the voice's own share
-	sharp        *sharpener
+	voice   Voice
+	formant *formantWarp
+	sharp   *sharpener
 
 	quiet      float32   // normalised log-mel of silence
 	silent     []bool    // of the frames inside the generator, the oldest first
@@ -73,6 +74,9 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	if err := checkFormant(o.FormantSemitones); err != nil {
 		return nil, err
 	}
+	if err := checkStrength(o.Strength); err != nil {
+		return nil, err
+	}
 	if o.FadeFrames < 0 {
 		return nil, fmt.Errorf("stream: fade of %d frames, want 0 or more", o.FadeFrames)
 	}
@@ -98,8 +102,8 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	}
 	s.pitch.Semitones = o.PitchSemitones
 	s.pitch.Target = v.LogF0
-	s.gen.SetStyle(v.Style)
-	s.voiceFormant = v.Formant
+	s.voice = v
+	s.gen.SetStyle(Strengthen(m, v, o.Strength).Style)
 	s.formant = newFormantWarp(m.Features, v.Formant+o.FormantSemitones)
 	s.sharp = newSharpener(m.Features)
 
@@ -129,8 +133,8 @@ func (s *Stream) Latency() int {
 // SetVoice changes to another voice by cross-fading styles, without a click.
 func (s *Stream) SetVoice(v Voice) {
 	s.pitch.Target = v.LogF0
-	s.gen.FadeStyle(v.Style, s.o.FadeFrames)
-	s.voiceFormant = v.Formant
+	s.voice = v
+	s.gen.FadeStyle(Strengthen(s.model, v, s.o.Strength).Style, s.o.FadeFrames)
 	s.formant.moveTo(v.Formant+s.o.FormantSemitones, s.o.FadeFrames)
 }
 
@@ -160,7 +164,19 @@ func (s *Stream) SetFormant(semitones float64) error {
 	}
 	if semitones != s.o.FormantSemitones {
 		s.o.FormantSemitones = semitones
-		s.formant.moveTo(s.voiceFormant+semitones, s.o.FadeFrames)
+		s.formant.moveTo(s.voice.Formant+semitones, s.o.FadeFrames)
+	}
+	return nil
+}
+
+// SetStrength changes how strongly the voice is put on, as softly as SetVoice changes the voice.
+func (s *Stream) SetStrength(strength float64) error {
+	if err := checkStrength(strength); err != nil {
+		return err
+	}
+	if strength != s.o.Strength {
+		s.o.Strength = strength
+		s.gen.FadeStyle(Strengthen(s.model, s.voice, strength).Style, s.o.FadeFrames)
 	}
 	return nil
 }
@@ -232,10 +248,10 @@ func (s *Stream) run(dst []float32, last bool) []float32 {
 	}
 	s.y = s.y[:0]
 	s.logMel = s.gen.Process(s.logMel[:0], s.frames.LogMel, s.controls)
-	s.voice()
+	s.sound()
 	if last {
 		s.logMel = s.gen.Flush(s.logMel[:0])
-		s.voice()
+		s.sound()
 		s.y = s.vocoder.FlushTo(s.y, int(s.resampled))
 	}
 	have := len(dst)
@@ -247,8 +263,8 @@ func (s *Stream) run(dst []float32, last bool) []float32 {
 	return dst
 }
 
-// voice takes the generator's frames in s.logMel through the vocoder.
-func (s *Stream) voice() {
+// sound takes the generator's frames in s.logMel through the vocoder.
+func (s *Stream) sound() {
 	n := s.cfg.NMels
 	frames := len(s.logMel) / n
 	for t := range frames {

@@ -122,6 +122,33 @@ func TestStreamChangesVoice(t *testing.T) {
 	}
 }
 
+// A stream that was told its strength on the way ends as one that had it from the beginning.
+func TestStreamStrength(t *testing.T) {
+	x := vowel(16000, 16000)
+	plain, strong := stream(t, 16000, 16000, 2), stream(t, 16000, 16000, 2)
+	for range 2 {
+		if err := strong.SetStrength(1.4); err != nil {
+			t.Fatal(err)
+		}
+		if err := strong.SetStrength(3); err == nil {
+			t.Error("absurd strength: no error")
+		}
+	}
+	if slices.Equal(pieces(strong, x, 4000), pieces(plain, x, 4000)) {
+		t.Error("the strength does not count")
+	}
+	m := model(t)
+	o := plain.o
+	o.Strength = 1.4
+	whole, err := NewStream(m, SpeakerVoice(m, 1), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(pieces(strong, x, 4000), pieces(whole, x, 4000)) { // the fade is over
+		t.Error("told on the way or from the beginning: two voices")
+	}
+}
+
 func TestStreamRefusals(t *testing.T) {
 	m := model(t)
 	for name, change := range map[string]func(*StreamOptions){

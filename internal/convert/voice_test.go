@@ -179,3 +179,38 @@ func FuzzVoiceFile(f *testing.F) {
 		}
 	})
 }
+
+func TestStrengthen(t *testing.T) {
+	m := model(t)
+	v := SpeakerVoice(m, 1)
+	before := slices.Clone(v.Style)
+	for _, same := range []float64{0, 1} {
+		if got := Strengthen(m, v, same); !slices.Equal(got.Style, v.Style) {
+			t.Errorf("strength %g changes the style", same)
+		}
+	}
+	mean := func(strength float64) []float32 {
+		sum := make([]float32, len(v.Style))
+		for i := range m.Speakers {
+			for k, s := range Strengthen(m, SpeakerVoice(m, i), strength).Style {
+				sum[k] += s / float32(len(m.Speakers))
+			}
+		}
+		return sum
+	}
+	centre, strong := mean(1), Strengthen(m, v, 1.5)
+	if d := styleDistance(centre, mean(1.5)); d > 1e-4 {
+		t.Errorf("the mean of all voices moved by %g", d)
+	}
+	if ratio := styleDistance(strong.Style, centre) / styleDistance(v.Style, centre); math.Abs(ratio-1.5) > 1e-4 {
+		t.Errorf("the style lies %g times as far from the mean, want 1.5", ratio)
+	}
+	if strong.LogF0 != v.LogF0 || !slices.Equal(v.Style, before) {
+		t.Error("the pitch or the voice that was given has changed")
+	}
+	for _, wrong := range []float64{-1, 2.1, math.NaN()} {
+		if err := (Options{Strength: wrong}).Validate(); err == nil || !strings.Contains(err.Error(), "strength") {
+			t.Errorf("strength %g: error %v", wrong, err)
+		}
+	}
+}
