@@ -56,8 +56,11 @@ type Config struct {
 	EnergyMargin float64 `json:"energyMargin"` // natural log units
 	WarpRange    float64 `json:"warpRange"`    // largest relative warp of the source's mel axis in the warm-up
 	TiltRange    float64 `json:"tiltRange"`    // largest disturbance of its spectral slope, normalised log-mel units
-	FreezeShare  float64 `json:"freezeShare"`  // share of the warm-up in which an encoder taken from P stays as it is
-	EncoderShare float64 `json:"encoderShare"` // share of the rate that such an encoder gets after that
+	// BackTranslation is the share of the warm-up's items that come in not as they were spoken but as the averaged G says them
+	// in another voice of the batch, which teaches it to leave nothing of a source's voice.
+	BackTranslation float64 `json:"backTranslation"`
+	FreezeShare     float64 `json:"freezeShare"`  // share of the warm-up in which an encoder taken from P stays as it is
+	EncoderShare    float64 `json:"encoderShare"` // share of the rate that such an encoder gets after that
 
 	AddVoice AddVoice `json:"addVoice"` // of a run that begins with a model
 
@@ -154,6 +157,7 @@ func (c Config) Validate() error {
 		{"r1Sigma", c.R1Sigma, 1e-4, 10},
 		{"warpRange", c.WarpRange, 0, 0.5},
 		{"tiltRange", c.TiltRange, 0, 10},
+		{"backTranslation", c.BackTranslation, 0, 1},
 		{"freezeShare", c.FreezeShare, 0, 1},
 		{"encoderShare", c.EncoderShare, 0, 1},
 		{"addVoice.anchor", c.AddVoice.Anchor, 0, 1e6},

@@ -194,6 +194,9 @@ func (c Config) stepCost(speakers int, phones, native bool) cost {
 	b := 2 * float64(c.Batch) // two operations in a multiply-add
 	var k cost
 	k.warmUp = b * (3*g.macs + 3*style.macs + 3*p.macs)
+	if c.BackTranslation > 0 {
+		k.warmUp += b * g.macs
+	}
 	for _, p := range c.starPasses(phones) {
 		k.star += p.operations(p.cost(c.GAN, speakers, native))
 	}

@@ -2,6 +2,7 @@ package train
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
@@ -139,6 +140,21 @@ func (f feed) disturbance() (warp, tilt *tensors.Tensor) {
 	w, t := make([]float32, b*m*m), make([]float32, b*m)
 	disturb(w, t, b, m, f.cfg.WarpRange, f.cfg.TiltRange, f.cfg.Seed, f.batch.Step)
 	return tensors.FromFlatDataAndDimensions(w, b, m, m), tensors.FromFlatDataAndDimensions(t, b, m)
+}
+
+// translation is what back-translation takes: the controls with the pitch moved to the range of the item half a batch away, and
+// which items come in as that voice would say them, [batch, 1, 1] of ones and zeros.
+func (f feed) translation() []*tensors.Tensor {
+	n := f.cfg.Batch
+	to, chosen := make([]int32, n), make([]float32, n)
+	r := rand.New(rand.NewPCG(f.cfg.Seed^0x7472616e736c6174, uint64(f.batch.Step)))
+	for i := range n {
+		to[i] = f.batch.Y[(i+n/2)%n]
+		if r.Float64() < f.cfg.BackTranslation {
+			chosen[i] = 1
+		}
+	}
+	return []*tensors.Tensor{f.controls(to), tensors.FromFlatDataAndDimensions(chosen, n, 1, 1)}
 }
 
 // shifts are the discriminator's augmentation: a matrix per item and a gain.

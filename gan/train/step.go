@@ -73,15 +73,20 @@ func (e *engine) phone(x *Node) *Node {
 // warmUp is the step of the first phase: G rebuilds x from a disturbed copy of it, its own pitch and energy, and the style
 // of another recording of the same speaker. F learns to draw such styles too, so that the star does not begin with styles
 // that G has never seen.
-// Inputs: x, same, controls, y, z1, z2, warp, tilt, taps, schedule.
+// Inputs: x, same, controls, y, z1, z2, warp, tilt, taps, schedule; with back-translation the controls for the other voice and
+// which items are chosen.
 func (e *engine) warmUp(in []*Node) []*Node {
 	x, same, controls, y, z1, z2, warp, tilt, taps, schedule := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], in[9]
 	g := x.Graph()
 	net := e.over(g, mlx.GroupWeights, false)
-	disturbed := Add(Einsum("btm,bmn->btn", x, warp), BroadcastToShape(InsertAxes(tilt, 1), x.Shape()))
-
 	own, common := net.encodeStyle(same, y)
 	half := e.cfg.Batch / 2 // half of the items take the common head's style, so that unseen voices can be read
+	heard := x
+	if e.cfg.BackTranslation > 0 {
+		heard = e.backTranslated(x, own, in[10], in[11], taps)
+	}
+	disturbed := Add(Einsum("btm,bmn->btn", heard, warp), BroadcastToShape(InsertAxes(tilt, 1), x.Shape()))
+
 	style := Concatenate([]*Node{SliceAxis(own, 0, AxisRange(0, half)), SliceAxis(common, 0, AxisRange(half, e.cfg.Batch))}, 0)
 	rebuilt := net.generate(disturbed, controls, style, taps)
 
@@ -99,6 +104,17 @@ func (e *engine) warmUp(in []*Node) []*Node {
 	norms, ok := e.adam.Step(e.vars, loss, append(rates, mlx.Rate{Prefix: "sty.", Rate: rate}, mlx.Rate{Prefix: "map.", Rate: rate})...)
 	mlx.UpdateEMA(e.vars, mlx.At(schedule, 6), "gen.", "map.", "sty.")
 	return mlx.Results(ok, norms[decoderPart], norms[len(generatorParts)], identity, content, commonLoss, mapped)
+}
+
+// backTranslated is x with the chosen items [batch, 1, 1] as the averaged G says them in the style of the item half a batch
+// away, under controls with the pitch moved there. What G makes of such an item is then known, the recording itself, so that
+// it learns to take another voice off rather than to pass some of its own on (after Sennrich, Haddow and Birch, "Improving
+// neural machine translation models with monolingual data", 2016).
+func (e *engine) backTranslated(x, styles, moved, chosen, taps *Node) *Node {
+	half := e.cfg.Batch / 2
+	others := Concatenate([]*Node{SliceAxis(styles, 0, AxisRange(half, e.cfg.Batch)), SliceAxis(styles, 0, AxisRange(0, half))}, 0)
+	said := e.over(x.Graph(), mlx.GroupEMA, true).generate(x, moved, StopGradient(others), taps)
+	return Add(x, Mul(BroadcastToShape(chosen, x.Shape()), Sub(StopGradient(said), x)))
 }
 
 // generatorParts are the prefixes of G's weights. The first four are the encoder's: in the warm-up they can rest while the
@@ -293,7 +309,11 @@ func (e *engine) step(batch *corpus.Batch) ([]results, error) {
 	s := f.schedule(e.cfg.schedule(batch.Step, e.encoderFromP))
 	if batch.Step < e.cfg.WarmUpSteps() {
 		warp, tilt := f.disturbance()
-		out, err := e.run("warm-up", e.warmUp, f.x(), f.same(), f.controls(batch.Y), f.oneHot(batch.Y), f.latent(batch.Z1), f.latent(batch.Z2), warp, tilt, f.taps(), s)
+		in := []*tensors.Tensor{f.x(), f.same(), f.controls(batch.Y), f.oneHot(batch.Y), f.latent(batch.Z1), f.latent(batch.Z2), warp, tilt, f.taps(), s}
+		if e.cfg.BackTranslation > 0 {
+			in = append(in, f.translation()...)
+		}
+		out, err := e.run("warm-up", e.warmUp, in...)
 		return []results{{Names: warmUpMetrics, Tensor: out}}, err
 	}
 	withSource := batch.Step >= e.cfg.sourceStep()
