@@ -11,7 +11,9 @@ func TestBackTranslation(t *testing.T) {
 	identity := func(share float64) float32 {
 		cfg.BackTranslation = share
 		e := testEngine(t, cfg, "go", false, speakers)
-		results, err := e.step(randomBatch(cfg, speakers, 0))
+		batch := randomBatch(cfg, speakers, 0)
+		batch.Step = cfg.WarmUpSteps() - 1
+		results, err := e.step(batch)
 		if err != nil {
 			t.Fatal(err)
 		}

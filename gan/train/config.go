@@ -56,8 +56,8 @@ type Config struct {
 	EnergyMargin float64 `json:"energyMargin"` // natural log units
 	WarpRange    float64 `json:"warpRange"`    // largest relative warp of the source's mel axis in the warm-up
 	TiltRange    float64 `json:"tiltRange"`    // largest disturbance of its spectral slope, normalised log-mel units
-	// BackTranslation is the share of the warm-up's items that come in not as they were spoken but as the averaged G says them
-	// in another voice of the batch, which teaches it to leave nothing of a source's voice.
+	// BackTranslation is the share of the items that, in the second half of the warm-up, come in not as they were spoken but as the
+	// averaged G says them in another voice of the batch, which teaches it to leave nothing of a source's voice.
 	BackTranslation float64 `json:"backTranslation"`
 	FreezeShare     float64 `json:"freezeShare"`  // share of the warm-up in which an encoder taken from P stays as it is
 	EncoderShare    float64 `json:"encoderShare"` // share of the rate that such an encoder gets after that
@@ -121,6 +121,9 @@ func DefaultConfig(preset string) (Config, error) {
 
 // WarmUpSteps is the length of the warm-up phase.
 func (c Config) WarmUpSteps() int { return int(math.Round(float64(c.Steps) * c.WarmUpShare)) }
+
+// translates tells whether a step of the warm-up has back-translation: not before G can say something in another voice.
+func (c Config) translates(step int) bool { return c.BackTranslation > 0 && 2*step >= c.WarmUpSteps() }
 
 // sourceStep is the step at which the source classifier joins.
 func (c Config) sourceStep() int {

@@ -195,7 +195,7 @@ func (c Config) stepCost(speakers int, phones, native bool) cost {
 	var k cost
 	k.warmUp = b * (3*g.macs + 3*style.macs + 3*p.macs)
 	if c.BackTranslation > 0 {
-		k.warmUp += b * g.macs
+		k.warmUp += b * g.macs / 2 // a forward pass in every second step
 	}
 	for _, p := range c.starPasses(phones) {
 		k.star += p.operations(p.cost(c.GAN, speakers, native))

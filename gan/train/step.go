@@ -82,7 +82,7 @@ func (e *engine) warmUp(in []*Node) []*Node {
 	own, common := net.encodeStyle(same, y)
 	half := e.cfg.Batch / 2 // half of the items take the common head's style, so that unseen voices can be read
 	heard := x
-	if e.cfg.BackTranslation > 0 {
+	if len(in) > 10 {
 		heard = e.backTranslated(x, own, in[10], in[11], taps)
 	}
 	disturbed := Add(Einsum("btm,bmn->btn", heard, warp), BroadcastToShape(InsertAxes(tilt, 1), x.Shape()))
@@ -309,11 +309,11 @@ func (e *engine) step(batch *corpus.Batch) ([]results, error) {
 	s := f.schedule(e.cfg.schedule(batch.Step, e.encoderFromP))
 	if batch.Step < e.cfg.WarmUpSteps() {
 		warp, tilt := f.disturbance()
-		in := []*tensors.Tensor{f.x(), f.same(), f.controls(batch.Y), f.oneHot(batch.Y), f.latent(batch.Z1), f.latent(batch.Z2), warp, tilt, f.taps(), s}
-		if e.cfg.BackTranslation > 0 {
-			in = append(in, f.translation()...)
+		name, in := "warm-up", []*tensors.Tensor{f.x(), f.same(), f.controls(batch.Y), f.oneHot(batch.Y), f.latent(batch.Z1), f.latent(batch.Z2), warp, tilt, f.taps(), s}
+		if e.cfg.translates(batch.Step) {
+			name, in = "warm-up with back-translation", append(in, f.translation()...)
 		}
-		out, err := e.run("warm-up", e.warmUp, in...)
+		out, err := e.run(name, e.warmUp, in...)
 		return []results{{Names: warmUpMetrics, Tensor: out}}, err
 	}
 	withSource := batch.Step >= e.cfg.sourceStep()
