@@ -58,7 +58,7 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 		if err != nil {
 			return step, err
 		}
-		if step == r.first || step == cfg.WarmUpSteps() || step == cfg.sourceStep() {
+		if step == r.first || cfg.translates(step) != cfg.translates(step-1) || step == cfg.WarmUpSteps() || step == cfg.sourceStep() {
 			machine.Begin(step + 1) // it had a graph to compile
 		}
 		if err := book.Add(step, results); err != nil {
