@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -142,42 +143,28 @@ func (e *engine) voiceFeed(batch *corpus.Batch) (feed, []*tensors.Tensor, error)
 	}, nil
 }
 
-// voiceStep makes one step of a run that adds voices: G's alone at first, then D's and G's.
-func (e *engine) voiceStep(batch *corpus.Batch) ([]results, error) {
-	judged := batch.Step >= e.cfg.WarmUpSteps()
-	inputs := func() (feed, []*tensors.Tensor, error) {
-		f, in, err := e.voiceFeed(batch)
-		if err != nil {
-			return f, nil, err
-		}
-		warp, tilt := f.disturbance()
-		in = append(in, f.latent(batch.Z1), f.latent(batch.Z2), warp, tilt, f.taps(), f.schedule(e.cfg.schedule(batch.Step, false)))
-		if judged {
-			shift, gain := f.shifts()
-			in = append(in, shift, gain, f.mask())
-		}
-		return f, in, nil
-	}
-	var done []results
-	name := "new voice"
-	if judged {
-		name = "new voice, judged"
-		f, in, err := inputs()
-		if err != nil {
-			return nil, err
-		}
-		d, err := e.run("judge of the new voice", e.judgeVoice, append(in, f.noise())...)
-		if err != nil {
-			return nil, err
-		}
-		done = append(done, results{Names: judgeMetrics, Tensor: d})
-	}
-	_, in, err := inputs()
+// prepareVoiceStep builds the inputs of a step of a run that adds voices: G's alone at first, then D's and G's.
+func (e *engine) prepareVoiceStep(batch *corpus.Batch) (readyStep, error) {
+	f, in, err := e.voiceFeed(batch)
 	if err != nil {
-		return nil, err
+		return readyStep{}, err
 	}
-	out, err := e.run(name, func(in []*Node) []*Node { return e.learnVoice(in, judged) }, in...)
-	return append(done, results{Names: voiceMetrics, Tensor: out}), err
+	warp, tilt := f.disturbance()
+	in = append(in, f.latent(batch.Z1), f.latent(batch.Z2), warp, tilt, f.taps(), f.schedule(e.cfg.schedule(batch.Step, false)))
+	if batch.Step < e.cfg.WarmUpSteps() {
+		learn := func(in []*Node) []*Node { return e.learnVoice(in, false) }
+		return readyStep{graphs: []readyGraph{{"new voice", learn, voiceMetrics, in}}, inputs: in}, nil
+	}
+	shift, gain := f.shifts()
+	in = append(in, shift, gain, f.mask())
+	judge := append(slices.Clip(in), f.noise())
+	return readyStep{
+		graphs: []readyGraph{
+			{"judge of the new voice", e.judgeVoice, judgeMetrics, judge},
+			{"new voice, judged", func(in []*Node) []*Node { return e.learnVoice(in, true) }, voiceMetrics, in},
+		},
+		inputs: judge,
+	}, nil
 }
 
 // validateVoice scores the averaged weights: a crop rebuilt in its own style, rebuilt out of an old voice, and the style

@@ -33,6 +33,11 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 
 	batches := corpus.Prefetch(context.WithoutCancel(ctx), batcher, r.first, 4)
 	defer batches.Close()
+	ready, err := r.engine.load(batches.Next, r.first, cfg.Steps)
+	if err != nil {
+		return r.first, err
+	}
+	defer func() { err = errors.Join(err, ready.Close()) }() // before what gives it batches
 	board := runlog.OpenBoard(r.folder.dir, r.first, r.say)
 	defer board.Close()
 	machine := runlog.WatchMachine(r.device)
@@ -49,12 +54,12 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 	step := r.first
 	for ; step < cfg.Steps && ctx.Err() == nil; step++ {
 		began := time.Now()
-		batch, err := batches.Next()
+		next, err := ready.Next()
 		if err != nil {
 			return step, err
 		}
 		machine.Waited(time.Since(began))
-		results, err := r.engine.step(batch)
+		results, err := r.engine.make(next)
 		if err != nil {
 			return step, err
 		}

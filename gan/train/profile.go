@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/runlog"
 )
 
 // ProfileOptions are the flags of `vc bench train`.
@@ -290,11 +292,29 @@ func (p *profiler) prepareTimers() {
 	p.add(timeRow, func() error { return p.steps(batch, rowSteps) })
 }
 
-// steps makes some whole steps and waits for the last.
-func (p *profiler) steps(batch *corpus.Batch, n int) error {
+// steps makes some whole steps, as a run does: the inputs of all but the first can be made beside the step before.
+func (p *profiler) steps(batch *corpus.Batch, n int) (err error) {
+	ready, err := p.load(batch, n)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ready.Close()) }()
+	return p.row(ready, n)
+}
+
+func (p *profiler) load(batch *corpus.Batch, n int) (*runlog.Ahead[readyStep], error) {
+	return p.engine.load(func() (*corpus.Batch, error) { return batch, nil }, 0, n)
+}
+
+// row makes some steps and waits for the last.
+func (p *profiler) row(ready *runlog.Ahead[readyStep], n int) error {
 	var pending []results
 	for range n {
-		rs, err := p.engine.step(batch)
+		next, err := ready.Next()
+		if err != nil {
+			return err
+		}
+		rs, err := p.engine.make(next)
 		if err != nil {
 			return err
 		}
@@ -311,17 +331,21 @@ const cardLead, cardWatch = 3 * time.Second, 6 * time.Second
 
 // watchCard makes whole steps for a while and nothing else, and reports how busy the card is meanwhile: a line a second would not
 // tell them from the parts that are measured in turn with them.
-func (p *profiler) watchCard(ctx context.Context, device mlx.Device, lead, watch time.Duration) error {
+func (p *profiler) watchCard(ctx context.Context, device mlx.Device, lead, watch time.Duration) (err error) {
 	use := mlx.WatchUse(device)
 	defer use.Close()
-	batch := p.batcher.At(p.cfg.sourceStep())
+	ready, err := p.load(p.batcher.At(p.cfg.sourceStep()), math.MaxInt)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ready.Close()) }()
 	for _, d := range []time.Duration{lead, watch} {
 		use.Take()
 		for began := time.Now(); time.Since(began) < d; {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := p.steps(batch, rowSteps); err != nil {
+			if err := p.row(ready, rowSteps); err != nil {
 				return err
 			}
 		}

@@ -271,6 +271,19 @@ func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensor
 	return out, errors.Join(err, e.free(inputs))
 }
 
+// open makes the steps, once; for what is done beside them it has to be called before.
+func (e *engine) open() error {
+	if e.steps != nil {
+		return nil
+	}
+	steps := mlx.NewSteps(e.backend, e.vars)
+	if err := steps.Share(e.cards); err != nil {
+		return err
+	}
+	e.steps = steps
+	return nil
+}
+
 // call executes a step by name, compiling it first if need be. A panic of the graph builder becomes an error. The inputs
 // stay, on the device too, for another step.
 func (e *engine) call(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
@@ -279,12 +292,8 @@ func (e *engine) call(name string, build func([]*Node) []*Node, inputs ...*tenso
 			return nil, fmt.Errorf("%s step: %w", name, err)
 		}
 	}
-	if e.steps == nil {
-		steps := mlx.NewSteps(e.backend, e.vars)
-		if err := steps.Share(e.cards); err != nil {
-			return nil, err
-		}
-		e.steps = steps
+	if err := e.open(); err != nil {
+		return nil, err
 	}
 	return e.steps.Call(name, build, inputs...)
 }
@@ -300,34 +309,16 @@ func (e *engine) free(inputs []*tensors.Tensor) error {
 // results are the metrics of one graph of a step, still on the device.
 type results = runlog.Results
 
-// step makes one step of training: the warm-up's, or D's and then G's.
+// step makes one step of training on the spot. A run makes ready beside the step before, see load.
 func (e *engine) step(batch *corpus.Batch) ([]results, error) {
-	if e.cfg.AddVoice.On {
-		return e.voiceStep(batch)
+	if err := e.open(); err != nil {
+		return nil, err
 	}
-	f := feed{cfg: e.cfg, speakers: e.speakers, batch: batch}
-	s := f.schedule(e.cfg.schedule(batch.Step, e.encoderFromP))
-	if batch.Step < e.cfg.WarmUpSteps() {
-		warp, tilt := f.disturbance()
-		name, in := "warm-up", []*tensors.Tensor{f.x(), f.same(), f.controls(batch.Y), f.oneHot(batch.Y), f.latent(batch.Z1), f.latent(batch.Z2), warp, tilt, f.taps(), s}
-		if e.cfg.translates(batch.Step) {
-			name, in = "warm-up with back-translation", append(in, f.translation()...)
-		}
-		out, err := e.run(name, e.warmUp, in...)
-		return []results{{Names: warmUpMetrics, Tensor: out}}, err
-	}
-	withSource := batch.Step >= e.cfg.sourceStep()
-	suffix := ""
-	if withSource {
-		suffix = " with source"
-	}
-	in := f.star(s)
-	d, err := e.call("discriminator"+suffix, func(in []*Node) []*Node { return e.discriminator(in, withSource) }, in.discriminator...)
+	in, err := e.ready(batch)
 	if err != nil {
-		return nil, errors.Join(err, e.free(in.all))
+		return nil, err
 	}
-	g, err := e.call("generator"+suffix, func(in []*Node) []*Node { return e.generator(in, withSource) }, in.generator...)
-	return []results{{Names: discriminatorMetrics, Tensor: d}, {Names: generatorMetrics, Tensor: g}}, errors.Join(err, e.free(in.all))
+	return e.make(in)
 }
 
 // score runs the validation graph on one held-out batch. The values are those of starValidMetrics, or of validMetrics

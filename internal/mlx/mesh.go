@@ -1,6 +1,8 @@
 package mlx
 
 import (
+	"sync"
+
 	"github.com/gomlx/compute/distributed"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/core/tensors/dtensor"
@@ -12,7 +14,9 @@ import (
 type mesh struct {
 	devices     *distributed.DeviceMesh
 	part, whole *distributed.ShardingSpec
-	shards      map[*tensors.Tensor]*dtensor.Tensor // of the inputs that are not freed yet
+
+	mu     sync.Mutex                          // of shards: inputs are uploaded beside a call
+	shards map[*tensors.Tensor]*dtensor.Tensor // of the inputs that are not freed yet
 }
 
 func newMesh(devices int) (*mesh, error) {
@@ -51,21 +55,29 @@ func (m *mesh) configure(exec *model.Exec, inputs []*tensors.Tensor) error {
 
 // shard is t as the devices take it, made once.
 func (m *mesh) shard(t *tensors.Tensor) (*dtensor.Tensor, error) {
-	if d := m.shards[t]; d != nil {
+	m.mu.Lock()
+	d := m.shards[t]
+	m.mu.Unlock()
+	if d != nil {
 		return d, nil
 	}
 	d, err := dtensor.ShardTensor(m.spec(t), t)
 	if err != nil {
 		return nil, err
 	}
+	m.mu.Lock()
 	m.shards[t] = d
+	m.mu.Unlock()
 	return d, nil
 }
 
 func (m *mesh) free(ts []*tensors.Tensor) error {
 	for _, t := range ts {
-		if d := m.shards[t]; d != nil {
-			delete(m.shards, t)
+		m.mu.Lock()
+		d := m.shards[t]
+		delete(m.shards, t)
+		m.mu.Unlock()
+		if d != nil {
 			if err := d.Finalize(); err != nil {
 				return err
 			}

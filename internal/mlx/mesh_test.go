@@ -64,6 +64,11 @@ func TestShare(t *testing.T) {
 			inputs := []*tensors.Tensor{
 				tensors.FromFlatDataAndDimensions(x, batch, frames, in), tensors.FromFlatDataAndDimensions([]float32{float32(step), 0.1}, 2),
 			}
+			if step%2 == 0 { // ahead, or by the call
+				if err := steps.Upload(inputs); err != nil {
+					t.Fatal(err)
+				}
+			}
 			var got []float32
 			for _, graph := range []struct {
 				name string

@@ -78,6 +78,27 @@ func (s *Steps) Call(name string, build func([]*graph.Node) []*graph.Node, input
 	return outs[0], free(outs[1:]) // the other devices' copies
 }
 
+// Upload puts inputs for a later Call on the device, or on each device its part of them, so that Call need not. It may be called
+// beside Call and Free, for other tensors. After an error too the caller frees all of them.
+func (s *Steps) Upload(inputs []*tensors.Tensor) error {
+	for i, t := range inputs {
+		parts := []*tensors.Tensor{t}
+		if s.mesh != nil {
+			shards, err := s.mesh.shard(t)
+			if err != nil {
+				return fmt.Errorf("upload: input %d: %w", i, err)
+			}
+			parts = shards.Shards()
+		}
+		for device, part := range parts {
+			if err := part.MaterializeOnDevice(s.backend, true, compute.DeviceNum(device)); err != nil {
+				return fmt.Errorf("upload: input %d: %w", i, err)
+			}
+		}
+	}
+	return nil
+}
+
 // Free gives the memory of Call's inputs back, here and on the devices.
 func (s *Steps) Free(ts []*tensors.Tensor) error {
 	if s.mesh != nil {

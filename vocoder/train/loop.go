@@ -20,7 +20,7 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	batches := r.engine.load(newBatcher(c, r.speech.train), r.first, c.Steps)
-	defer func() { err = errors.Join(err, batches.close()) }()
+	defer func() { err = errors.Join(err, batches.Close()) }()
 	held := newBatcher(c, r.speech.valid)
 	board := runlog.OpenBoard(r.dir, r.first, r.say)
 	defer board.Close()
@@ -31,7 +31,7 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 	step := r.first
 	for ; step < c.Steps && ctx.Err() == nil; step++ {
 		asked := time.Now()
-		in, err := batches.next()
+		in, err := batches.Next()
 		if err != nil {
 			return step, err
 		}

@@ -8,7 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/runlog"
 )
 
 // TestStepsOverTwoDevices makes steps of both phases on one device and, with the same weights and batches, on two, which share
@@ -69,17 +72,17 @@ func TestStepsOverTwoDevices(t *testing.T) {
 		}
 	}
 	before := weightsOf(t, engines[0].vars)
-	var loaders []*loader
+	var loaders []*runlog.Ahead[[]*tensors.Tensor]
 	for _, e := range engines {
 		l := e.load(newBatcher(c, us), 0, c.Steps)
-		defer l.close()
+		defer l.Close()
 		loaders = append(loaders, l)
 	}
 	for step := range c.Steps {
 		var names [][]string
 		var values [][][]float32
 		for i, e := range engines {
-			in, err := loaders[i].next()
+			in, err := loaders[i].Next()
 			if err != nil {
 				t.Fatal(err)
 			}
