@@ -309,18 +309,6 @@ func (e *engine) free(inputs []*tensors.Tensor) error {
 // results are the metrics of one graph of a step, still on the device.
 type results = runlog.Results
 
-// step makes one step of training on the spot. A run makes ready beside the step before, see load.
-func (e *engine) step(batch *corpus.Batch) ([]results, error) {
-	if err := e.open(); err != nil {
-		return nil, err
-	}
-	in, err := e.ready(batch)
-	if err != nil {
-		return nil, err
-	}
-	return e.make(in)
-}
-
 // score runs the validation graph on one held-out batch. The values are those of starValidMetrics, or of validMetrics
 // alone.
 func (e *engine) score(batch *corpus.Batch) ([]float32, error) {
