@@ -369,6 +369,11 @@ func matches(vars *mlx.Vars, cfg Config, speakers int) error {
 	if err := prepare(want, cfg, speakers); err != nil {
 		return err
 	}
+	return holds(vars, want)
+}
+
+// holds checks that a snapshot has the variables that are wanted, in the right shapes.
+func holds(vars, want *mlx.Vars) error {
 	for _, group := range []string{mlx.GroupWeights, mlx.GroupEMA, mlx.GroupMoment2, mlx.GroupCount} {
 		for _, name := range want.Names(group, "") {
 			if !vars.Has(group, name) {

@@ -1,15 +1,12 @@
 package train
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
-	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
@@ -94,30 +91,11 @@ func (q request) withWholePaths() (request, error) {
 	return q, nil
 }
 
-func (r runFolder) writeRequest(q request) error {
-	b, err := json.MarshalIndent(q, "", "  ")
-	if err != nil {
-		return fmt.Errorf("run folder: %w", err)
-	}
-	return audio.WriteAtomic(r.path("config.json"), func(w io.Writer) error {
-		_, err := w.Write(append(b, '\n'))
-		return err
-	})
-}
+func (r runFolder) writeRequest(q any) error { return runlog.WriteRequest(r.dir, q) }
 
-func (r runFolder) readRequest() (request, error) {
-	var q request
-	b, err := os.ReadFile(r.path("config.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return q, fmt.Errorf("run folder %s holds no run (no config.json): check --run, or leave --resume out", r.dir)
-	}
-	if err != nil {
-		return q, fmt.Errorf("run folder: %w", err)
-	}
-	if err := json.Unmarshal(b, &q); err != nil {
-		return q, fmt.Errorf("run folder: %s: %w", r.path("config.json"), err)
-	}
-	return q, nil
+func (r runFolder) readRequest() (q request, err error) {
+	err = runlog.ReadRequest(r.dir, "vc train", &q)
+	return q, err
 }
 
 func (r runFolder) kept() runlog.Snapshots { return runlog.Snapshots{Dir: r.path("snapshots")} }

@@ -12,20 +12,26 @@ import (
 	"github.com/starvc/vc/internal/mlx"
 )
 
-// closeEnough is the factor by which a score may be above the least one. The score is a rough guide, and within so much of it
-// a longer training is the better guess; it is there to catch a run that goes wrong.
+// closeEnough is the factor by which a rough score may be above the least one. Within so much of it a longer training is the
+// better guess; it is there to catch a run that goes wrong.
 const closeEnough = 1.05
 
-// Best is the best snapshot so far: the last one whose score came near enough to the least. Step 0 is none.
+// Best is the best snapshot so far: the last one whose score is the least, or came near enough to it. Step 0 is none.
 type Best struct {
 	Step  int     // steps done
 	Score float64 // the least of all
 }
 
-// Elect is the best after a snapshot of some score more, and whether it is that one.
-func (b Best) Elect(step int, score float64) (Best, bool) {
+// Elect is the best after a snapshot of some score more, and whether it is that one. The score is a rough guide: a little above
+// the least will do.
+func (b Best) Elect(step int, score float64) (Best, bool) { return b.elect(step, score, closeEnough) }
+
+// ElectLeast is Elect for a score that is itself what a run is for: nothing above the least will do.
+func (b Best) ElectLeast(step int, score float64) (Best, bool) { return b.elect(step, score, 1) }
+
+func (b Best) elect(step int, score, within float64) (Best, bool) {
 	switch {
-	case math.IsNaN(score), b.Step > 0 && score > closeEnough*b.Score:
+	case math.IsNaN(score), b.Step > 0 && score > within*b.Score:
 		return b, false
 	case b.Step > 0:
 		score = min(score, b.Score)

@@ -24,15 +24,20 @@ func TestSaveRemedies(t *testing.T) {
 }
 
 func TestElection(t *testing.T) {
-	var b Best
-	for step, score := range []float64{math.NaN(), 1, 0.8, 0.83, 0.9, 0.85, 0.83, 0.81, 2, math.NaN()} {
+	var b, least Best
+	for step, score := range []float64{math.NaN(), 1, 0.8, 0.83, 0.9, 0.85, 0.83, 0.81, 0.8, 2, math.NaN()} {
 		b, _ = b.Elect(step, score)
-		if want := []int{0, 1, 2, 3, 3, 3, 6, 7, 7, 7}[step]; b.Step != want {
+		if want := []int{0, 1, 2, 3, 3, 3, 6, 7, 8, 8, 8}[step]; b.Step != want {
 			t.Errorf("after %d: %d, want %d", step, b.Step, want)
 		}
+		var elected bool
+		least, elected = least.ElectLeast(step, score)
+		if want := []int{0, 1, 2, 2, 2, 2, 2, 2, 8, 8, 8}[step]; least.Step != want || elected != (want == step && step > 0) {
+			t.Errorf("after %d the least: %d, %v, want %d", step, least.Step, elected, want)
+		}
 	}
-	if b.Score != 0.8 {
-		t.Errorf("the least score is %g", b.Score)
+	if b.Score != 0.8 || least.Score != 0.8 {
+		t.Errorf("the least score is %g, %g", b.Score, least.Score)
 	}
 }
 

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -224,12 +223,8 @@ func (r *runner) configure() error {
 		if r.dir == "" {
 			return errors.New("--resume: which run? name its folder with --run")
 		}
-		b, err := os.ReadFile(filepath.Join(r.dir, "config.json"))
-		if err != nil {
-			return fmt.Errorf("run folder %s holds no run: %w: check --run, or leave --resume out", r.dir, err)
-		}
-		if err := json.Unmarshal(b, &r.req); err != nil {
-			return fmt.Errorf("run folder %s: config.json: %w", r.dir, err)
+		if err := runlog.ReadRequest(r.dir, "vc train vocoder", &r.req); err != nil {
+			return err
 		}
 		if r.o.Steps > 0 {
 			r.req.Config.Steps = r.o.Steps
@@ -349,13 +344,4 @@ func (r *runner) begin() error {
 	})
 }
 
-func (r *runner) writeRequest() error {
-	b, err := json.MarshalIndent(r.req, "", "  ")
-	if err != nil {
-		return fmt.Errorf("run folder: %w", err)
-	}
-	return audio.WriteAtomic(filepath.Join(r.dir, "config.json"), func(w io.Writer) error {
-		_, err := w.Write(append(b, '\n'))
-		return err
-	})
-}
+func (r *runner) writeRequest() error { return runlog.WriteRequest(r.dir, r.req) }
