@@ -10,7 +10,7 @@ import (
 // beginning. It returns the error that it was given where that is no way out.
 func (r *runner) smaller(cause error) error {
 	cfg := &r.req.Config
-	half, err := runlog.HalfBatch(r.device, cfg.Batch, cause, fmt.Sprintf("--set cropFrames=%d", cfg.CropFrames/2), r.say)
+	half, err := runlog.HalfBatch(r.device, cfg.Batch, r.device.BatchUnit(true), cause, fmt.Sprintf("--set cropFrames=%d", cfg.CropFrames/2), r.say)
 	if err != nil {
 		return err
 	}

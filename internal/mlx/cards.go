@@ -19,7 +19,7 @@ func (h host) withCards(d Device, n, batch int) (Device, error) {
 	}
 	d.Cards = n
 	if batch%n != 0 {
-		unit := d.BatchUnit()
+		unit := d.BatchUnit(true) // which suits every training
 		return d, fmt.Errorf("--gpus %d: it does not divide the batch of %d: give --batch %d", n, batch, (batch/unit+1)*unit)
 	}
 	if d.Kind == "cuda" {
@@ -34,10 +34,10 @@ func (h host) withCards(d Device, n, batch int) (Device, error) {
 	return d, nil
 }
 
-// BatchUnit is what a batch is to be a multiple of: even, and divided by the number of cards.
-func (d Device) BatchUnit() int {
+// BatchUnit is what a batch is to be a multiple of: divided by the number of cards, and even where its halves differ.
+func (d Device) BatchUnit(even bool) int {
 	n := max(1, d.Cards)
-	if n%2 != 0 {
+	if even && n%2 != 0 {
 		n *= 2
 	}
 	return n

@@ -43,13 +43,12 @@ func SaveRemedy(err error) error {
 }
 
 // HalfBatch is half a batch, as the device can share it, to go on with after its memory was too small for the whole, which is
-// told. It is the error that it was given where that is of another kind, or no batch is small enough; smaller names a remedy
-// beside a smaller preset, such as "--set cropFrames=32".
-func HalfBatch(device mlx.Device, batch int, cause error, smaller string, say *Reporter) (int, error) {
+// told. It is a multiple of unit, see mlx.Device.BatchUnit. It is the error that it was given where that is of another kind, or no
+// batch is small enough; smaller names a remedy beside a smaller preset, such as "--set cropFrames=32".
+func HalfBatch(device mlx.Device, batch, unit int, cause error, smaller string, say *Reporter) (int, error) {
 	if !mlx.OutOfMemory(cause) {
 		return 0, cause
 	}
-	unit := device.BatchUnit()
 	half := batch / 2 / unit * unit
 	if half == 0 {
 		return 0, fmt.Errorf("%w: the memory is too small even for a batch of %d: take a smaller preset, or %s", cause, batch, smaller)

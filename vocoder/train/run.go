@@ -152,7 +152,7 @@ func (r *runner) warn(format string, a ...any) { r.say.Linef("warning: "+format,
 // beginning. It returns the error that it was given where that is no way out.
 func (r *runner) smaller(cause error) error {
 	c := &r.req.Config
-	half, err := runlog.HalfBatch(r.device, c.Batch, cause, fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, c.minCrop())), r.say)
+	half, err := runlog.HalfBatch(r.device, c.Batch, r.device.BatchUnit(false), cause, fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, c.minCrop())), r.say)
 	if err != nil {
 		return err
 	}
