@@ -16,12 +16,18 @@ DIR of --labels holds a table for each speaker, SPEAKER.tsv, in it or in a folde
 end_s and phone, where utt is a recording's file name without extension. Phones are ARPAbet without stress, and SIL.
 Speakers without a table are left out.
 
+As it learns, the network is scored on speech that it does not learn from. The one with the fewest phone errors is written, for
+after it a small corpus is learnt by heart.
+
 EXAMPLES
 
    vc train phones --speakers recordings --labels phones --preset live -o phones.safetensors
 
    an honest score, on voices that it never heard:
-      vc train phones --speakers recordings --labels phones --hold-out ann,bob --run runs/phones -o phones.safetensors`
+      vc train phones --speakers recordings --labels phones --hold-out ann,bob --run runs/phones -o phones.safetensors
+
+   Ctrl-C saves. Go on later, as if never stopped:
+      vc train phones --run runs/phones --resume`
 
 func trainPhonesCommand(e env) *cli.Command {
 	return &cli.Command{
@@ -32,13 +38,15 @@ func trainPhonesCommand(e env) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "speakers", Usage: "`DIR` with a folder per speaker, or NAME=DIR,NAME=DIR"},
 			&cli.StringFlag{Name: "labels", Usage: "`DIR` with the phone times, SPEAKER.tsv"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "phones.safetensors", Usage: "write the network to `FILE`"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the network to `FILE` (default: phones.safetensors)"},
 			&cli.StringFlag{Name: "preset", Usage: "`SIZE` of the model that it is for: tiny, small, medium, live or hq; default medium"},
 			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
 			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
 			&cli.StringFlag{Name: "hold-out", Usage: "`NAMES` of speakers to score and not to train on, joined by commas (default: none)"},
-			&cli.StringFlag{Name: "run", Usage: "new folder `DIR` for the configuration and a line of metrics per step (default: none)"},
-			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, cuda or cuda:N"},
+			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
+			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
+			&cli.BoolFlag{Name: "last", DisableDefaultText: true, Usage: "take the network of the last step, not of the best snapshot by held-out speech"},
+			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of all randomness"},
 			&cli.BoolFlag{Name: "float16", DisableDefaultText: true, Usage: "write 16-bit weights, half the size"},
 			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` replaces one setting, such as warpRange=0.3; may be given again"},
@@ -64,7 +72,7 @@ func trainPhonesOptions(e env, c *cli.Context) (train.PhoneOptions, error) {
 	o := train.PhoneOptions{
 		Speakers: c.String("speakers"), Labels: c.String("labels"), Preset: c.String("preset"), Set: c.StringSlice("set"),
 		Steps: c.Int("steps"), Batch: c.Int("batch"), Seed: c.Uint64("seed"), Output: c.String("output"), Half: c.Bool("float16"),
-		RunDir: c.String("run"), Device: c.String("device"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
+		RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"), Device: c.String("device"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
 	}
 	for name := range strings.SplitSeq(c.String("hold-out"), ",") {
 		if name = strings.TrimSpace(name); name != "" {
@@ -74,9 +82,11 @@ func trainPhonesOptions(e env, c *cli.Context) (train.PhoneOptions, error) {
 	switch {
 	case c.NArg() > 0:
 		return fail("%q is not a flag; folders are named with --speakers and --labels", c.Args().First())
-	case o.Speakers == "":
+	case o.Resume && o.RunDir == "":
+		return fail("--resume: which run? name its folder with --run")
+	case o.Speakers == "" && !o.Resume:
 		return fail("--speakers is missing: a folder that holds one folder of recordings per speaker")
-	case o.Labels == "":
+	case o.Labels == "" && !o.Resume:
 		return fail("--labels is missing: a folder with a table of phone times per speaker")
 	}
 	for _, n := range []struct {

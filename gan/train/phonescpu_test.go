@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/starvc/vc/internal/corpus"
-	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/phones"
 )
 
@@ -16,22 +15,9 @@ func TestPhonesOnCPU(t *testing.T) {
 	t.Parallel()
 	c := smallPhones(t)
 	c.GAN.EncoderBlocks = 2
-	device, err := mlx.FindDevice("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	backend, err := device.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer backend.Finalize()
-	e, err := newPhoneEngine(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.backend = backend
+	e := phoneEngine(t, c)
 	path := filepath.Join(t.TempDir(), "phones.safetensors")
-	if err := e.savePhones(PhoneOptions{Output: path, Version: "test"}, c, 7); err != nil {
+	if err := e.savePhones(phoneRequest{Config: c, Output: path}, 7, "test"); err != nil {
 		t.Fatal(err)
 	}
 	n, err := phones.Load(path)

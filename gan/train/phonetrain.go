@@ -1,167 +1,153 @@
 package train
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/starvc/vc/audio"
+	"github.com/gomlx/compute"
+
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/runlog"
 )
 
-// TrainPhones trains a phone network as `vc train phones` does, scores it, and writes it. When ctx is cancelled the network
-// is written as it is then, and ErrStopped returned.
+// TrainPhones trains a phone network as `vc train phones` does: it makes a run folder, scores the network on held-out speech as
+// it learns, and writes that of the best snapshot, see phoneTrainer.keepBest. When ctx is cancelled the run is saved, the network
+// written as it is then, and ErrStopped returned.
 func TrainPhones(ctx context.Context, o PhoneOptions) error {
-	t := &phoneTrainer{o: o, say: newReporter(o.Stderr, o.Quiet)}
-	return t.run(ctx)
+	p := &phoneTrainer{o: o, say: newReporter(o.Stderr, o.Quiet)}
+	return p.run(ctx)
 }
 
+// phoneTrainer is one call of TrainPhones.
 type phoneTrainer struct {
-	o      PhoneOptions
-	cfg    PhoneConfig
-	say    *reporter
-	speech *phoneSpeech
-	engine *engine
-	log    *metricsLog // nil without a run folder
+	o       PhoneOptions
+	say     *reporter
+	folder  runFolder
+	req     phoneRequest
+	speech  *phoneSpeech
+	device  mlx.Device
+	engine  *engine
+	first   int         // the first step to make
+	best    runlog.Best // of the snapshots
+	unsaved runlog.Unsaved
 }
 
-func (p *phoneTrainer) run(ctx context.Context) (err error) {
+func (p *phoneTrainer) run(ctx context.Context) error {
 	if err := p.configure(); err != nil {
 		return err
 	}
-	if err := runlog.CheckWritable(p.o.Output); err != nil {
+	if err := runlog.CheckWritable(p.req.Output); err != nil {
 		return err
 	}
-	if p.speech, err = readPhoneSpeech(ctx, p.o, p.cfg, p.say); err != nil {
+	var err error
+	if p.device, err = mlx.FindDevice(p.o.Device); err != nil {
 		return err
 	}
-	if p.o.RunDir != "" {
-		if err := p.openRun(); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, p.log.Close()) }()
+	if p.speech, err = readPhoneSpeech(ctx, p.req, p.say); err != nil {
+		return err
 	}
 	p.introduce()
-
-	device, err := mlx.FindDevice(p.o.Device)
-	if err != nil {
-		return err
-	}
-	backend, err := device.Open()
+	backend, err := p.device.Open()
 	if err != nil {
 		return err
 	}
 	defer backend.Finalize()
-	p.say.Linef("training on %s", device)
-	if p.engine, err = newPhoneEngine(p.cfg); err != nil {
-		return err
-	}
-	p.engine.backend, p.engine.native = backend, device.NativeConv()
-
-	done, err := p.loop(ctx, device)
+	p.say.Linef("training on %s", p.device)
+	vars, err := p.weights(p.o.Resume)
 	if err != nil {
 		return err
 	}
-	if err := p.finish(done); err != nil {
+	switch {
+	case !p.o.Resume:
+		if err := p.folder.create(); err != nil {
+			return err
+		}
+	case p.first == 0:
+		p.say.Linef("no snapshot yet: starting from the beginning")
+	default:
+		p.say.Linef("going on after step %d", p.first)
+	}
+	if err := p.folder.writeRequest(p.req); err != nil {
 		return err
 	}
-	if done < p.cfg.Steps {
-		p.say.Linef("stopped after step %d of %d; the network so far is %s", done, p.cfg.Steps, p.o.Output)
-		return ErrStopped
+	p.equip(backend, vars)
+
+	done, err := p.loop(ctx)
+	for err != nil {
+		if err := p.smaller(err); err != nil {
+			return err
+		}
+		done, err = p.loop(ctx)
 	}
-	p.say.Linef("phone network: %s (use it with `vc train --phones %s --preset %s`)", p.o.Output, p.o.Output, p.cfg.Preset)
-	return nil
+	return p.finish(done)
 }
 
+func (p *phoneTrainer) warn(format string, a ...any) { p.say.Linef("warning: "+format, a...) }
+
+// configure settles what is asked for, from the run folder of an old run or from the preset, and then from the flags.
 func (p *phoneTrainer) configure() error {
-	preset := p.o.Preset
-	if preset == "" {
-		preset = "medium"
-	}
-	cfg, err := DefaultPhoneConfig(preset)
-	if err != nil {
-		return err
-	}
-	for _, f := range []struct {
-		value int
-		to    *int
-	}{{p.o.Steps, &cfg.Steps}, {p.o.Batch, &cfg.Batch}} {
-		if f.value > 0 {
-			*f.to = f.value
+	o, q := p.o, &p.req
+	if o.Resume {
+		p.folder = runFolder{o.RunDir}
+		if err := runlog.ReadRequest(o.RunDir, "vc train phones", q); err != nil {
+			return err
 		}
-	}
-	if p.o.Seed > 0 {
-		cfg.Seed = p.o.Seed
-	}
-	for _, s := range p.o.Set {
-		if err := cfg.applySet(s); err != nil {
+		if len(o.HoldOut) > 0 && !slices.Equal(o.HoldOut, q.HoldOut) {
+			return fmt.Errorf("--hold-out: the run began with %s held out, and has learnt from the others: leave --hold-out out, or begin a new run",
+				cmp.Or(strings.Join(q.HoldOut, ","), "no one"))
+		}
+	} else {
+		cfg, err := DefaultPhoneConfig(cmp.Or(o.Preset, usualPreset))
+		if err != nil {
+			return err
+		}
+		if o.Seed > 0 {
+			cfg.Seed = o.Seed
+		}
+		*q = phoneRequest{Config: cfg, HoldOut: o.HoldOut, Output: "phones.safetensors"}
+		p.folder = runFolder{cmp.Or(o.RunDir, filepath.Join("runs", "phones-"+time.Now().Format("20060102-150405")))}
+		if err := p.folder.vacant(); err != nil {
 			return err
 		}
 	}
-	p.cfg = cfg
-	return cfg.Validate()
+	q.Speakers = corpus.AbsoluteSpec(cmp.Or(o.Speakers, q.Speakers))
+	for _, path := range []struct {
+		given string
+		to    *string
+	}{{o.Labels, &q.Labels}, {o.Output, &q.Output}} {
+		whole, err := filepath.Abs(cmp.Or(path.given, *path.to))
+		if err != nil {
+			return fmt.Errorf("run folder: %w", err)
+		}
+		*path.to = whole
+	}
+	q.Half = q.Half || o.Half
+	q.Config.Steps = cmp.Or(o.Steps, q.Config.Steps)
+	q.Config.Batch = cmp.Or(o.Batch, q.Config.Batch)
+	for _, s := range o.Set {
+		if err := q.Config.applySet(s); err != nil {
+			return err
+		}
+	}
+	return q.Config.Validate()
 }
 
-// newPhoneEngine holds a new phone network's weights and the optimizer's state; it has no backend yet.
-func newPhoneEngine(cfg PhoneConfig) (*engine, error) {
-	vars := mlx.NewVars()
-	if err := initialise(vars, PhoneParams(cfg.GAN, corpus.PhoneCount), cfg.Seed); err != nil {
-		return nil, err
-	}
-	e := newEngine(Config{GAN: cfg.GAN, Features: cfg.Features}, nil, false, vars, nil, true)
-	e.adam = mlx.AdamW{Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8, WeightDecay: cfg.WeightDecay, Clip: cfg.Clip}
-	if err := e.adam.Prepare(vars, phonePrefix); err != nil {
-		return nil, err
-	}
-	return e, mlx.PrepareEMA(vars, phonePrefix)
-}
-
-// openRun makes the run folder: config.json and metrics.jsonl.
-func (p *phoneTrainer) openRun() error {
-	entries, err := os.ReadDir(p.o.RunDir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("run folder: %w", err)
-	}
-	if len(entries) > 0 {
-		return fmt.Errorf("run folder %s is not empty: name another with --run", p.o.RunDir)
-	}
-	if err := os.MkdirAll(p.o.RunDir, 0o755); err != nil {
-		return fmt.Errorf("run folder: %w: name a folder that can be written with --run", err)
-	}
-	b, err := json.MarshalIndent(struct {
-		Config   PhoneConfig `json:"config"`
-		Speakers string      `json:"speakers"`
-		Labels   string      `json:"labels"`
-		HoldOut  []string    `json:"holdOut,omitempty"`
-	}{p.cfg, p.o.Speakers, p.o.Labels, p.o.HoldOut}, "", "  ")
-	if err != nil {
-		return fmt.Errorf("run folder: %w", err)
-	}
-	err = audio.WriteAtomic(filepath.Join(p.o.RunDir, "config.json"), func(w io.Writer) error {
-		_, err := w.Write(append(b, '\n'))
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	p.log, err = runFolder{p.o.RunDir}.openMetrics(0)
-	return err
-}
-
+// introduce tells what the network learns from and is scored on.
 func (p *phoneTrainer) introduce() {
+	f := p.req.Config.Features
 	minutes := func(us []labelled) float64 {
 		frames := 0
 		for _, u := range us {
 			frames += u.frames.Len()
 		}
-		return float64(frames) * float64(p.cfg.Features.Hop) / float64(p.cfg.Features.SampleRate) / 60
+		return float64(frames) * float64(f.Hop) / float64(f.SampleRate) / 60
 	}
 	s := p.speech
 	if s.seen() {
@@ -169,143 +155,73 @@ func (p *phoneTrainer) introduce() {
 			len(s.speakers), minutes(s.train), minutes(s.score))
 		return
 	}
-	p.say.Linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of %d other speakers",
-		len(s.speakers)-len(p.o.HoldOut), minutes(s.train), minutes(s.score), len(p.o.HoldOut))
+	held := len(p.req.HoldOut)
+	p.say.Linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of %d other speakers", len(s.speakers)-held, minutes(s.train), minutes(s.score), held)
 }
 
-// loop makes the steps and returns how many were made.
-func (p *phoneTrainer) loop(ctx context.Context, device mlx.Device) (done int, err error) {
-	c := p.cfg
-	batches := make(chan *phoneBatch, 2)
-	stop := make(chan struct{})
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		batcher := newPhoneBatcher(c, p.speech.train)
-		for step := range c.Steps {
-			select {
-			case batches <- batcher.at(step):
-			case <-stop:
-				return
-			}
-		}
-	}()
-	defer func() { close(stop); <-finished }()
-
-	machine := runlog.WatchMachine(device)
-	defer machine.Close()
-	p.say.Linef("first step: compiling takes a while")
-	began := time.Now()
-	var warm time.Time
-	skipped := 0 // in a row
-	var pending []record
-	flush := func() error {
-		if p.log == nil {
-			pending = pending[:0]
-			return nil
-		}
-		err := p.log.Add(pending)
-		pending = pending[:0]
-		return err
+// weights are those of the newest snapshot, if it is asked for and there, or new ones. It settles the first step.
+func (p *phoneTrainer) weights(saved bool) (*mlx.Vars, error) {
+	p.first = 0
+	fresh := mlx.NewVars()
+	if err := preparePhones(fresh, p.req.Config); err != nil || !saved {
+		return fresh, err
 	}
-	defer func() { err = errors.Join(err, flush()) }()
-	for step := 0; step < c.Steps && ctx.Err() == nil; step++ {
-		asked := time.Now()
-		batch := <-batches
-		machine.Waited(time.Since(asked))
-		out, err := p.engine.learnPhones(c, batch, step)
-		if err != nil {
-			return step, err
-		}
-		m := record{Step: step, Rate: c.rate(step), Metrics: map[string]float32{}}
-		for i, v := range out.Fetch() {
-			m.Metrics[out.Names[i]] = v
-		}
-		pending = append(pending, m)
-		skipped++
-		if m.Metrics["ok"] != 0 {
-			skipped = 0
-		}
-		if skipped > 0 {
-			p.say.Linef("warning: step %d was skipped: its loss or gradient was not finite", step+1)
-		}
-		if skipped >= runlog.MaxSkipped {
-			return step, fmt.Errorf("%d steps in a row were not finite: lower the rate (--set learningRate=%g)", skipped, c.LearningRate/2)
-		}
-		if step == 0 {
-			warm = time.Now()
-			machine.Begin(1)
-			p.say.Linef("first step done after %v", warm.Sub(began).Round(100*time.Millisecond))
-		}
-		if made := step + 1; made%c.LogEvery == 0 {
-			machine.Lap(made, m.Metrics)
-			if err := flush(); err != nil {
-				return made, err
-			}
-			perSecond := float64(step) / time.Since(warm).Seconds()
-			left := time.Duration(float64(c.Steps-made) / perSecond * float64(time.Second)).Round(time.Second)
-			p.say.Progress(fmt.Sprintf("phones %s step %d/%d  loss %.3f  frames right %.1f %%  %.2f steps/s%s  %s left", bar(made, c.Steps), made, c.Steps,
-				m.Metrics["loss"], 100*m.Metrics["accuracy"], perSecond, machine.Busy(), left))
-		}
-		if made := step + 1; c.ScoreEvery > 0 && made%c.ScoreEvery == 0 && made < c.Steps {
-			if err := p.score(made, c.GAN.StemFuture, false); err != nil {
-				return made, err
-			}
-		}
-		done = step + 1
+	vars, step, err := p.folder.load(p.warn)
+	if err != nil || vars == nil {
+		return fresh, err
 	}
-	p.say.Finish()
-	if line := machine.Verdict(fmt.Sprintf("--batch %d", 2*c.Batch)); line != "" {
-		p.say.Linef("%s", line)
-	}
-	return done, nil
+	p.first = step
+	return vars, holds(vars, fresh)
 }
 
-// score scores the averaged network after a number of steps and tells and writes the result: one line, or a table.
-func (p *phoneTrainer) score(made, lookAhead int, table bool) error {
-	scores, err := p.engine.scorePhones(p.cfg, p.speech, lookAhead)
+// equip makes the engine for weights, once p.first says which step comes next.
+func (p *phoneTrainer) equip(backend compute.Backend, vars *mlx.Vars) {
+	p.engine = newPhoneEngine(p.req.Config, backend, p.device.NativeConv(), vars)
+	p.engine.refuse = p.o.refuse
+	p.best = p.folder.kept().RecallBest(p.first, p.warn)
+}
+
+// smaller makes ready to go on with half the batch after a device ran out of memory: from the newest snapshot, or from the
+// beginning. It returns the error that it was given where that is no way out.
+func (p *phoneTrainer) smaller(cause error) error {
+	c := &p.req.Config
+	half, err := runlog.HalfBatch(p.device, c.Batch, p.device.BatchUnit(false), cause, fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, minPhoneCrop)), p.say)
 	if err != nil {
 		return err
 	}
-	groups := groupScores(p.speech.speakers, scores)
-	all := groups[len(groups)-1].score
-	who := "other speakers"
-	if p.speech.seen() {
-		who = "speakers seen in training"
+	c.Batch = half
+	p.engine.vars.Store().Finalize() // before the new ones go to the device
+	vars, err := p.weights(true)
+	if err != nil {
+		return err
 	}
-	p.say.Linef("step %d: on %s, %d frames ahead: frames right %.1f %%, phone errors %.1f %%", made, who, lookAhead, 100*all.Accuracy(), 100*all.ErrorRate())
-	if table && !p.o.Quiet && p.o.Stderr != nil {
-		p.say.Finish()
-		if err := writeScores(p.o.Stderr, "speaker", groups); err != nil {
-			return err
-		}
-	}
-	if p.log == nil {
-		return nil
-	}
-	m := record{Step: made - 1, Rate: p.cfg.rate(made - 1), Metrics: map[string]float32{"look_ahead": float32(lookAhead)}}
-	for _, g := range groups {
-		m.Metrics["frames_right_"+g.name] = float32(g.score.Accuracy())
-		m.Metrics["phone_errors_"+g.name] = float32(g.score.ErrorRate())
-	}
-	return p.log.Add([]record{m})
+	p.equip(p.engine.backend, vars)
+	p.say.Linef("going on after step %d with a batch of %d", p.first, half)
+	return p.folder.writeRequest(p.req)
 }
 
-// finish brings the hidden layer to scale, writes the network, and scores it with and without look-ahead.
-func (p *phoneTrainer) finish(made int) error {
-	if err := p.engine.scaleHidden(p.cfg, p.speech.train); err != nil {
+// finish brings the hidden layer to scale, writes the network, and tells how good it is.
+func (p *phoneTrainer) finish(done int) error {
+	c, output := p.req.Config, p.req.Output
+	e, step, why := p.chosen(done)
+	if err := e.scaleHidden(c, p.speech.train); err != nil {
 		return err
 	}
-	if err := p.engine.savePhones(p.o, p.cfg, made); err != nil {
+	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	if err := e.savePhones(p.req, step, p.o.Version); err != nil {
 		return err
 	}
-	for _, lookAhead := range []int{0, p.cfg.GAN.StemFuture} {
-		if err := p.score(made, lookAhead, true); err != nil {
-			return err
-		}
-		if p.cfg.GAN.StemFuture == 0 {
-			break
-		}
+	if done < c.Steps {
+		p.say.Linef("stopped after step %d of %d and saved: go on with `vc train phones --run %s --resume`", done, c.Steps, p.folder.dir)
+		p.say.Linef("the network so far is %s", output)
+		return ErrStopped
 	}
+	if err := p.report(e, step); err != nil {
+		return err
+	}
+	p.say.Linef("run folder: %s (scores.txt, losses.png, metrics.jsonl; tensorboard --logdir shows it too)", p.folder.dir)
+	p.say.Linef("phone network: %s, of step %d of %d, %s (use it with `vc train --phones %s --preset %s`)", output, step, done, why, output, c.Preset)
 	return nil
 }

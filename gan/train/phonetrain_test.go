@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,19 +63,11 @@ func chart(c PhoneConfig, frames, phones int, seed uint64) labelled {
 
 func phoneEngine(t testing.TB, c PhoneConfig) *engine {
 	t.Helper()
-	e, err := newPhoneEngine(c)
-	if err != nil {
+	vars := mlx.NewVars()
+	if err := preparePhones(vars, c); err != nil {
 		t.Fatal(err)
 	}
-	d, err := mlx.FindDevice("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e.backend, err = d.Open(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(e.backend.Finalize)
-	return e
+	return newPhoneEngine(c, openGo(t), false, vars)
 }
 
 func TestPhonesAreLearned(t *testing.T) {
@@ -91,13 +84,13 @@ func TestPhonesAreLearned(t *testing.T) {
 	batcher := newPhoneBatcher(c, speech.train)
 	var first, last float32
 	for step := range c.Steps {
-		out, err := e.learnPhones(c, batcher.at(step), step)
+		out, err := e.learnPhones(c, phoneInputs(c, batcher.at(step), step))
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := out.Fetch()
+		v := out[0].Fetch()
 		if v[0] != 1 || v[1] <= 0 {
-			t.Fatalf("step %d: %v %v", step, out.Names, v)
+			t.Fatalf("step %d: %v %v", step, out[0].Names, v)
 		}
 		if step == 0 {
 			first = v[2]
@@ -244,7 +237,7 @@ func TestTrainPhones(t *testing.T) {
 	if err := TrainPhones(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"not used: mute", "step 30: on other speakers", "  eve  ", "  all  ", "phone network: "} {
+	for _, want := range []string{"not used: mute", "step 30: on other speakers", "  eve  ", "  all  ", "phone network: ", "phones.safetensors, of step "} {
 		if !strings.Contains(told.String(), want) {
 			t.Errorf("%q is missing in:\n%s", want, &told)
 		}
@@ -254,7 +247,7 @@ func TestTrainPhones(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := records[len(records)-1]
-	if right := last.Metrics["frames_right_eve"]; len(records) != 60+3 || right < 0.6 {
+	if right := last.Metrics["valid_frames_right_eve"]; len(records) != 60+2 || right < 0.6 || right != last.Metrics["valid_frames_right"] {
 		t.Errorf("%d records, the last %+v", len(records), last)
 	}
 	if logged := records[9].Metrics; !(logged["steps_per_second"] > 0) || !(logged["wait_share"] >= 0) || records[8].Metrics["steps_per_second"] != 0 {
@@ -286,7 +279,8 @@ func TestTrainPhones(t *testing.T) {
 		t.Errorf("other features: %v", err)
 	}
 
-	t.Run("float16, stopped, no one held out", func(t *testing.T) {
+	t.Run("float16, stopped, no one held out, a run folder of its own", func(t *testing.T) {
+		t.Chdir(t.TempDir())
 		ctx, cancel := context.WithCancel(context.Background())
 		o := o
 		o.HoldOut, o.Half, o.RunDir, o.Output = nil, true, "", filepath.Join(out, "half.safetensors")
@@ -300,6 +294,10 @@ func TestTrainPhones(t *testing.T) {
 		}
 		if err := loadPhones(mlx.NewVars(), cfg, o.Output, false); err != nil {
 			t.Error(err)
+		}
+		runs, err := filepath.Glob(filepath.Join("runs", "phones-*"))
+		if err != nil || len(runs) != 1 || !slices.Equal((runFolder{runs[0]}).snapshots(), []int{1}) || !strings.Contains(told.String(), "--run "+runs[0]+" --resume") {
+			t.Errorf("run folders %v, %v, told:\n%s", runs, err, told.String())
 		}
 	})
 	for name, c := range map[string]struct {

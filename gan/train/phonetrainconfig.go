@@ -21,13 +21,27 @@ type PhoneOptions struct {
 	Batch    int
 	Seed     uint64
 
-	Output  string // the phone network
+	Output  string // the phone network; empty for phones.safetensors in the present folder
 	Half    bool   // write float16
-	RunDir  string // folder for metrics; empty for none
+	RunDir  string // empty for a new one under runs/
+	Resume  bool   // go on with the run in RunDir
+	Last    bool   // take the last weights, not those of the best snapshot
 	Device  string // see mlx.FindDevice
 	Quiet   bool
 	Stderr  io.Writer
 	Version string // of the program
+
+	refuse func(graph string, batch int) error // for tests, see engine
+}
+
+// phoneRequest is what config.json of a run folder holds.
+type phoneRequest struct {
+	Config   PhoneConfig `json:"config"`
+	Speakers string      `json:"speakers"`
+	Labels   string      `json:"labels"`
+	HoldOut  []string    `json:"holdOut,omitempty"`
+	Output   string      `json:"output"`
+	Half     bool        `json:"float16,omitempty"`
 }
 
 // PhoneConfig is everything that decides the training of a phone network besides its recordings.
@@ -60,6 +74,8 @@ type PhoneConfig struct {
 	Seed          uint64  `json:"seed"`
 	ScoreEvery    int     `json:"scoreEvery"`    // steps between scores, 0 never before the end
 	ScoreFraction float64 `json:"scoreFraction"` // of each speaker's utterances, scored where no speaker is held out
+	SnapshotEvery int     `json:"snapshotEvery"`
+	KeepSnapshots int     `json:"keepSnapshots"`
 	LogEvery      int     `json:"logEvery"`
 }
 
@@ -75,7 +91,7 @@ func DefaultPhoneConfig(preset string) (PhoneConfig, error) {
 		Smoothing: 0.05, Dropout: 0.1,
 		WarpRange: 0.25, SpeedRange: 0.15, TiltRange: 0.7, GainDB: 10, NoiseShare: 0.6, MinSNRDB: 3, MaxSNRDB: 40,
 		MaskShare: 0.3, MaskBands: 8,
-		Seed: 1, ScoreEvery: 1000, ScoreFraction: 0.05, LogEvery: 10,
+		Seed: 1, ScoreEvery: 500, ScoreFraction: 0.05, SnapshotEvery: 500, KeepSnapshots: 3, LogEvery: 10,
 	}
 	switch preset {
 	case "medium":
@@ -84,10 +100,13 @@ func DefaultPhoneConfig(preset string) (PhoneConfig, error) {
 		c.Steps, c.Batch, c.LearningRate, c.RampSteps, c.EMA, c.Dropout = 3000, 24, 2e-3, 100, 0.997, 0.05
 	case "tiny":
 		c.Steps, c.Batch, c.LearningRate, c.RampSteps, c.EMA, c.Dropout = 600, 16, 3e-3, 30, 0.99, 0
-		c.ScoreEvery = 200
+		c.ScoreEvery, c.SnapshotEvery = 200, 200
 	}
 	return c, nil
 }
+
+// minPhoneCrop is the shortest crop, in frames.
+const minPhoneCrop = 16
 
 // Validate names the first field that cannot work.
 func (c PhoneConfig) Validate() error {
@@ -103,7 +122,7 @@ func (c PhoneConfig) Validate() error {
 	return checkRanges("phone config", []bound{
 		{"steps", float64(c.Steps), 1, 1e8},
 		{"batch", float64(c.Batch), 1, 4096},
-		{"cropFrames", float64(c.CropFrames), 16, 1 << 14},
+		{"cropFrames", float64(c.CropFrames), minPhoneCrop, 1 << 14},
 		{"learningRate", c.LearningRate, 0, 1},
 		{"rampSteps", float64(c.RampSteps), 0, 1e8},
 		{"weightDecay", c.WeightDecay, 0, 1},
@@ -122,6 +141,8 @@ func (c PhoneConfig) Validate() error {
 		{"maskBands", float64(c.MaskBands), 1, float64(c.GAN.NMels)},
 		{"scoreEvery", float64(c.ScoreEvery), 0, 1e8},
 		{"scoreFraction", c.ScoreFraction, 0.001, 0.5},
+		{"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},
+		{"keepSnapshots", float64(c.KeepSnapshots), 1, 1000},
 		{"logEvery", float64(c.LogEvery), 1, 1e8},
 	})
 }

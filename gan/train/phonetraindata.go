@@ -17,6 +17,7 @@ import (
 
 // labelled is an utterance with a phone for each frame.
 type labelled struct {
+	path    string
 	speaker int // index into phoneSpeech.speakers
 	frames  features.Frames
 	phones  []uint8 // per frame, corpus.NoPhone where unknown
@@ -42,8 +43,9 @@ func (s *phoneSpeech) seen() bool {
 }
 
 // readPhoneSpeech reads the recordings that have labels. Without a held-out speaker a fraction of the utterances is scored.
-func readPhoneSpeech(ctx context.Context, o PhoneOptions, cfg PhoneConfig, say *reporter) (*phoneSpeech, error) {
-	all, err := corpus.Scan(o.Speakers)
+func readPhoneSpeech(ctx context.Context, q phoneRequest, say *reporter) (*phoneSpeech, error) {
+	cfg := q.Config
+	all, err := corpus.Scan(q.Speakers)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +54,7 @@ func readPhoneSpeech(ctx context.Context, o PhoneOptions, cfg PhoneConfig, say *
 	var labels []*corpus.PhoneLabels
 	missing := 0
 	for _, s := range all {
-		l, err := corpus.FindPhoneLabels(o.Labels, s.Name)
+		l, err := corpus.FindPhoneLabels(q.Labels, s.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +74,7 @@ func readPhoneSpeech(ctx context.Context, o PhoneOptions, cfg PhoneConfig, say *
 				l.Path, s.Name, anyKey(l.Utterances), filepath.Base(s.Files[0]))
 		}
 		speakers, labels = append(speakers, own), append(labels, l)
-		speech.speakers = append(speech.speakers, phoneSpeaker{s.Name, l.Part, slices.Contains(o.HoldOut, s.Name)})
+		speech.speakers = append(speech.speakers, phoneSpeaker{s.Name, l.Part, slices.Contains(q.HoldOut, s.Name)})
 	}
 	if len(speech.unlabelled) > 0 {
 		say.Linef("no labels, not used: %s", strings.Join(speech.unlabelled, ", "))
@@ -81,9 +83,9 @@ func readPhoneSpeech(ctx context.Context, o PhoneOptions, cfg PhoneConfig, say *
 		say.Linef("no labels, not used: %d recordings of speakers who have some", missing)
 	}
 	if len(speakers) == 0 {
-		return nil, fmt.Errorf("phone labels: none of %d speakers has labels: %s must hold a file SPEAKER.tsv, such as %s.tsv", len(all), o.Labels, all[0].Name)
+		return nil, fmt.Errorf("phone labels: none of %d speakers has labels: %s must hold a file SPEAKER.tsv, such as %s.tsv", len(all), q.Labels, all[0].Name)
 	}
-	for _, name := range o.HoldOut {
+	for _, name := range q.HoldOut {
 		if !slices.ContainsFunc(speech.speakers, func(p phoneSpeaker) bool { return p.Name == name }) {
 			return nil, fmt.Errorf("--hold-out: %q is no speaker with labels", name)
 		}
@@ -93,7 +95,7 @@ func readPhoneSpeech(ctx context.Context, o PhoneOptions, cfg PhoneConfig, say *
 		ValidFraction: cfg.ScoreFraction,
 		Progress:      func(done, total int) { say.Count("reading recordings", done, total) },
 	}
-	if len(o.HoldOut) > 0 {
+	if len(q.HoldOut) > 0 {
 		options.ValidFraction = -1
 	}
 	if cache, err := os.UserCacheDir(); err == nil {
@@ -106,7 +108,7 @@ func readPhoneSpeech(ctx context.Context, o PhoneOptions, cfg PhoneConfig, say *
 	}
 	take := func(u corpus.Utterance) labelled {
 		segments := labels[u.Speaker].Utterances[corpus.UtteranceName(u.Path)]
-		l := labelled{speaker: u.Speaker, frames: u.Frames, phones: corpus.FramePhones(segments, cfg.Features, u)}
+		l := labelled{path: u.Path, speaker: u.Speaker, frames: u.Frames, phones: corpus.FramePhones(segments, cfg.Features, u)}
 		for _, s := range segments {
 			if s.Phone != corpus.Silence {
 				l.spoken = append(l.spoken, s.Phone)
@@ -143,6 +145,7 @@ type phoneBatch struct {
 	target    []float32 // [batch, cropFrames, phones], one-hot; zero where there is no label
 	keep      []float32 // [batch, bottleneck] what the hidden layer is multiplied by
 	lookAhead int
+	files     []string // [batch] where the crops are from
 }
 
 // phoneBatcher draws batches, a pure function of the seed and the step.
@@ -179,6 +182,7 @@ func (b *phoneBatcher) at(step int) *phoneBatch {
 	}
 	for i := range c.Batch {
 		u := b.us[sort.SearchInts(b.ends, 1+r.IntN(b.ends[len(b.ends)-1]))]
+		batch.files = append(batch.files, u.path)
 		b.crop(r, u, batch.x[i*n*m:(i+1)*n*m], batch.target[i*n*corpus.PhoneCount:(i+1)*n*corpus.PhoneCount])
 	}
 	return batch

@@ -1,12 +1,17 @@
 package train
 
 import (
+	"errors"
+	"fmt"
+
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/runlog"
 )
 
 // Metrics of a step of the phone network, in the order in which its graph returns them.
@@ -14,6 +19,28 @@ var phoneMetrics = []string{"ok", "norm", "loss", "accuracy"}
 
 // phonePrefix is where all weights of the phone network stand.
 const phonePrefix = "pho."
+
+// preparePhones creates every variable that is missing: weights, the optimizer's state and the moving average.
+func preparePhones(vars *mlx.Vars, c PhoneConfig) error {
+	if err := initialise(vars, PhoneParams(c.GAN, corpus.PhoneCount), c.Seed); err != nil {
+		return err
+	}
+	if err := phoneOptimizer(c).Prepare(vars, phonePrefix); err != nil {
+		return err
+	}
+	return mlx.PrepareEMA(vars, phonePrefix)
+}
+
+func phoneOptimizer(c PhoneConfig) mlx.AdamW {
+	return mlx.AdamW{Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8, WeightDecay: c.WeightDecay, Clip: c.Clip}
+}
+
+// newPhoneEngine runs a phone network over prepared variables.
+func newPhoneEngine(c PhoneConfig, backend compute.Backend, native bool, vars *mlx.Vars) *engine {
+	e := newEngine(Config{GAN: c.GAN, Features: c.Features, Batch: c.Batch}, backend, native, vars, nil, true)
+	e.adam = phoneOptimizer(c)
+	return e
+}
 
 // phoneStep is one step: cross entropy per labelled frame (Szegedy et al. 2016 for the smoothed target).
 // Inputs: x [batch, frames, nMels], target [batch, frames, phones], keep [batch, bottleneck], taps, schedule (rate, EMA decay).
@@ -58,15 +85,36 @@ func phoneTaps(c PhoneConfig, lookAhead int) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(v, len(v))
 }
 
-// learnPhones makes one step.
-func (e *engine) learnPhones(c PhoneConfig, batch *phoneBatch, step int) (results, error) {
-	out, err := e.run("phone", func(in []*Node) []*Node { return e.phoneStep(in, c.Smoothing) },
+// phoneInputs builds what a step takes, in the order of phoneStep.
+func phoneInputs(c PhoneConfig, batch *phoneBatch, step int) []*tensors.Tensor {
+	return []*tensors.Tensor{
 		tensors.FromFlatDataAndDimensions(batch.x, c.Batch, c.CropFrames, c.GAN.NMels),
 		tensors.FromFlatDataAndDimensions(batch.target, c.Batch, c.CropFrames, corpus.PhoneCount),
 		tensors.FromFlatDataAndDimensions(batch.keep, c.Batch, c.GAN.Bottleneck),
 		phoneTaps(c, batch.lookAhead),
-		tensors.FromFlatDataAndDimensions([]float32{float32(c.rate(step)), float32(c.emaDecay(step))}, 2))
-	return results{Names: phoneMetrics, Tensor: out}, err
+		tensors.FromFlatDataAndDimensions([]float32{float32(c.rate(step)), float32(c.emaDecay(step))}, 2),
+	}
+}
+
+// loadPhoneSteps draws the batches of the steps in [from, to) and puts what the steps take on the device, while earlier ones are
+// made. The batcher is no longer the caller's, who closes the result.
+func (e *engine) loadPhoneSteps(c PhoneConfig, b *phoneBatcher, from, to int) (*runlog.Ahead[[]*tensors.Tensor], error) {
+	if err := e.open(); err != nil {
+		return nil, err
+	}
+	return runlog.StartAhead(from, to, func(step int) ([]*tensors.Tensor, error) {
+		in := phoneInputs(c, b.at(step), step)
+		if err := e.steps.Upload(in); err != nil {
+			return nil, errors.Join(fmt.Errorf("step %d: %w", step, err), e.free(in))
+		}
+		return in, nil
+	}, e.free), nil
+}
+
+// learnPhones makes one step, and frees its inputs.
+func (e *engine) learnPhones(c PhoneConfig, in []*tensors.Tensor) ([]results, error) {
+	out, err := e.run("phone", func(in []*Node) []*Node { return e.phoneStep(in, c.Smoothing) }, in...)
+	return []results{{Names: phoneMetrics, Tensor: out}}, err
 }
 
 // Whole utterances are read in windows of one length, since every new shape is compiled anew, and so that a window's frames

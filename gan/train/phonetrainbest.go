@@ -1,0 +1,112 @@
+package train
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/runlog"
+)
+
+// validate scores the averaged network after so many steps on held-out speech, at the look-ahead that the voice model trains
+// with, and keeps it if it is the best.
+func (p *phoneTrainer) validate(book *runlog.Book, made int) error {
+	if len(p.speech.score) == 0 {
+		return nil
+	}
+	lookAhead := p.req.Config.GAN.StemFuture
+	groups, err := p.score(p.engine, lookAhead)
+	if err != nil {
+		return err
+	}
+	all := groups[len(groups)-1].score
+	metrics := map[string]float32{"valid_frames_right": float32(all.Accuracy()), "valid_phone_errors": float32(all.ErrorRate())}
+	for _, g := range groups[:len(groups)-1] {
+		metrics["valid_frames_right_"+g.name] = float32(g.score.Accuracy())
+		metrics["valid_phone_errors_"+g.name] = float32(g.score.ErrorRate())
+	}
+	if err := book.AddScores(made-1, metrics); err != nil {
+		return err
+	}
+	p.say.Linef("step %d: on %s, %d frames ahead: frames right %.1f %%, phone errors %.1f %%", made, p.scoredOn(), lookAhead, 100*all.Accuracy(), 100*all.ErrorRate())
+	p.keepBest(made, all.ErrorRate())
+	return nil
+}
+
+// score scores an averaged network: per speaker, per part, and, the last, in all.
+func (p *phoneTrainer) score(e *engine, lookAhead int) ([]scoreGroup, error) {
+	scores, err := e.scorePhones(p.req.Config, p.speech, lookAhead)
+	return groupScores(p.speech.speakers, scores), err
+}
+
+func (p *phoneTrainer) scoredOn() string {
+	if p.speech.seen() {
+		return "speakers seen in training"
+	}
+	return "other speakers"
+}
+
+// keepBest saves the network if it has the fewest phone errors so far, at the look-ahead that it is used with. Phone errors and
+// not frames right: they are about the words, which the network is for, while a frame is also wrong when a phone begins a frame
+// later than the label says, and that hardly changes once the network learns its speakers by heart. The least counts, without the
+// margin that the scores of voices get: it is no guess at what is wanted. The best one's own score flatters it a little, having
+// chosen it.
+func (p *phoneTrainer) keepBest(made int, errorRate float64) {
+	b, elected := p.best.ElectLeast(made, errorRate)
+	if !elected {
+		return
+	}
+	if err := p.folder.kept().SaveBest(p.engine.vars, b); err != nil {
+		p.unsaved.Note(p.say, made, err)
+		return
+	}
+	p.best = b
+}
+
+// chosen is what the phone network is made of, after how many steps, and why: the best snapshot of a finished run, else the
+// weights as they are.
+func (p *phoneTrainer) chosen(done int) (e *engine, step int, why string) {
+	switch {
+	case p.o.Last || done < p.req.Config.Steps:
+		return p.engine, done, "the last"
+	case p.best.Step == 0:
+		return p.engine, done, "the last, for none was scored"
+	case p.best.Step == done:
+		return p.engine, done, "the last and the best by phone errors on held-out speech"
+	}
+	vars, b, err := p.folder.kept().LoadBest()
+	if err != nil || vars == nil {
+		p.warn("the best snapshot cannot be read (%v): the phone network is that of the last step", err)
+		return p.engine, done, "the last"
+	}
+	p.say.Linef("the phone network is that of step %d, which had the fewest phone errors on held-out speech (%.1f %%); `--resume --last` takes the last step's instead",
+		b.Step, 100*b.Score)
+	best := newPhoneEngine(p.req.Config, p.engine.backend, p.engine.native, vars)
+	return best, b.Step, "the best by phone errors on held-out speech"
+}
+
+// report scores the network that is handed over with and without look-ahead, tells it, and writes scores.txt.
+func (p *phoneTrainer) report(e *engine, step int) error {
+	var text strings.Builder
+	for _, lookAhead := range slices.Compact([]int{0, p.req.Config.GAN.StemFuture}) {
+		groups, err := p.score(e, lookAhead)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&text, "step %d, on %s, %d frames ahead\n", step, p.scoredOn(), lookAhead)
+		if err := writeScores(&text, "speaker", groups); err != nil {
+			return err
+		}
+	}
+	if !p.o.Quiet {
+		if _, err := p.say.Write([]byte(text.String())); err != nil {
+			return err
+		}
+	}
+	return audio.WriteAtomic(p.folder.path("scores.txt"), func(w io.Writer) error {
+		_, err := io.WriteString(w, text.String())
+		return err
+	})
+}
