@@ -197,8 +197,8 @@ func (e *engine) scoreVoice(batch *corpus.Batch) ([]float32, error) {
 func (c Config) voiceCost(g, body, style forward) (alone, judged float64) {
 	b := 2 * float64(c.Batch)
 	decoder := decoderShare(c.GAN)
-	alone = b * (g.macs + 3*g.macs*(1+2*decoder) + style.macs)
-	return alone, alone + b*(2*body.macs+2*g.macs+style.macs+9*body.macs)
+	alone = b * (g.MACs + 3*g.MACs*(1+2*decoder) + style.MACs)
+	return alone, alone + b*(2*body.MACs+2*g.MACs+style.MACs+9*body.MACs)
 }
 
 // oldStyles are the stored styles of the model that the run began with, [old speakers*styleDim].

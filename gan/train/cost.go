@@ -2,56 +2,46 @@ package train
 
 import (
 	"fmt"
-	"math"
-	"runtime"
 	"time"
 
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/estimate"
 )
 
-// What a step costs, counted from the configuration: multiplications for its time, numbers kept for its memory. Either is
-// good to a factor of two, which is what a person needs who decides whether to wait, and for where.
+// What a step costs, counted from the configuration: multiplications for its time, numbers kept for its memory.
 
-// forward is one pass of one item through a network.
-type forward struct {
-	macs float64 // multiply-adds
-	kept float64 // numbers that the backward pass needs
-}
-
-func (f forward) plus(g forward) forward { return forward{f.macs + g.macs, f.kept + g.kept} }
-
-func (f forward) times(n float64) forward { return forward{f.macs * n, f.kept * n} }
+type forward = estimate.Forward
 
 // generatorCost is G on so many frames.
 func generatorCost(c gan.Config, frames int) forward {
 	w := float64(c.Width)
-	ends := forward{w*float64(c.NMels*(c.StemTaps()+1)) + 2*w*float64(c.Bottleneck), 3 * w}
-	return ends.plus(encoderCost(c)).plus(decoderCost(c)).times(float64(frames))
+	ends := forward{MACs: w*float64(c.NMels*(c.StemTaps()+1)) + 2*w*float64(c.Bottleneck), Kept: 3 * w}
+	return ends.Plus(encoderCost(c)).Plus(decoderCost(c)).Times(float64(frames))
 }
 
 // encoderCost and decoderCost are the blocks on one frame.
 func encoderCost(c gan.Config) forward {
-	return blockCost(c).times(float64(c.EncoderBlocks))
+	return blockCost(c).Times(float64(c.EncoderBlocks))
 }
 
 func blockCost(c gan.Config) forward {
 	w, h := float64(c.Width), float64(c.Hidden)
-	return forward{w*float64(c.Kernel) + 2*w*h, 5*w + 4*h}
+	return forward{MACs: w*float64(c.Kernel) + 2*w*h, Kept: 5*w + 4*h}
 }
 
 func decoderCost(c gan.Config) forward {
 	if c.DecoderBands > 0 {
 		w := float64(c.DecoderChannels)
 		h := w * float64(c.Hidden) / float64(c.Width)
-		return forward{9*w*w + 2*w*h, (9+5)*w + 4*h}.times(float64(c.DecoderBlocks * c.DecoderBands))
+		return forward{MACs: 9*w*w + 2*w*h, Kept: (9+5)*w + 4*h}.Times(float64(c.DecoderBlocks * c.DecoderBands))
 	}
-	return blockCost(c).times(float64(c.DecoderBlocks))
+	return blockCost(c).Times(float64(c.DecoderBlocks))
 }
 
 // decoderShare is the decoder's part of G's blocks.
 func decoderShare(c gan.Config) float64 {
-	d := decoderCost(c).macs
-	return d / (encoderCost(c).macs + d)
+	d := decoderCost(c).MACs
+	return d / (encoderCost(c).MACs + d)
 }
 
 // bodyCost is E, D or C on so many frames. Where the convolution is made of a matrix product its nine shifted copies are
@@ -63,12 +53,12 @@ func bodyCost(c gan.Config, frames int, native bool) forward {
 	}
 	var f forward
 	at := float64(frames * c.NMels)
-	f = f.plus(forward{at * 9 * float64(c.BodyWidths[0]), at * (copies + float64(c.BodyWidths[0]))})
+	f = f.Plus(forward{MACs: at * 9 * float64(c.BodyWidths[0]), Kept: at * (copies + float64(c.BodyWidths[0]))})
 	for i := range c.BodyBlocks() {
 		in, out := float64(c.BodyWidths[i]), float64(c.BodyWidths[i+1])
-		f = f.plus(forward{at * 9 * in * in, at * in * (copies + 3)})
+		f = f.Plus(forward{MACs: at * 9 * in * in, Kept: at * in * (copies + 3)})
 		at /= 4
-		f = f.plus(forward{at * (9*in*out + in*out), at * (in*(copies+3) + 3*out)})
+		f = f.Plus(forward{MACs: at * (9*in*out + in*out), Kept: at * (in*(copies+3) + 3*out)})
 	}
 	return f
 }
@@ -77,13 +67,13 @@ func bodyCost(c gan.Config, frames int, native bool) forward {
 func mapCost(c gan.Config, speakers int) forward {
 	w, heads := float64(c.MapWidth), float64(speakers*c.StyleDim)
 	shared := float64(c.LatentDim)*w + float64(c.MapLayers-1)*w*w
-	return forward{macs: shared + heads*w, kept: float64(c.MapLayers)*w + heads}
+	return forward{MACs: shared + heads*w, Kept: float64(c.MapLayers)*w + heads}
 }
 
 // augmentCost is what D's augmentation does to one mel.
 func augmentCost(c gan.Config, frames int) forward {
 	at := float64(frames * c.NMels)
-	return forward{macs: at * float64(c.NMels), kept: 2 * at}
+	return forward{MACs: at * float64(c.NMels), Kept: 2 * at}
 }
 
 // pass is one way through one network in a step of the star: forward, and back where a gradient is asked for.
@@ -141,11 +131,11 @@ func (p pass) cost(c gan.Config, speakers int, native bool) forward {
 	g := generatorCost(c, p.frames)
 	switch {
 	case p.decoder:
-		return g.times(decoderShare(c))
+		return g.Times(decoderShare(c))
 	case p.network == "G":
 		return g
 	case p.network == "P":
-		return g.times(1 - decoderShare(c))
+		return g.Times(1 - decoderShare(c))
 	case p.network == "F":
 		return mapCost(c, speakers)
 	case p.network == augmentation:
@@ -154,26 +144,9 @@ func (p pass) cost(c gan.Config, speakers int, native bool) forward {
 	return bodyCost(c, p.frames, native)
 }
 
-// operations are those of a pass, forward and back: two in a multiply-add, and as many again for each kind of gradient. A
-// gradient of weights takes that of every layer's input as well.
-func (p pass) operations(f forward) float64 {
-	times := 1.0
-	switch {
-	case p.weights:
-		times = 3
-	case p.input:
-		times = 2
-	}
-	return 2 * p.items * times * f.macs
-}
-
-// moved is how many numbers a pass writes to memory and reads from it: each that is kept once either way, going back it
-// once more, and its gradient either way.
-func (p pass) moved(f forward) float64 {
-	if p.weights || p.input {
-		return 5 * p.items * f.kept
-	}
-	return 2 * p.items * f.kept
+// with is the pass with the cost of one item's way forward.
+func (p pass) with(f forward) estimate.Pass {
+	return estimate.Pass{Forward: f, Items: p.items, Weights: p.weights, Input: p.input}
 }
 
 // cost is what the two kinds of step do: floating-point operations, and bytes in use at the height of it.
@@ -186,28 +159,28 @@ type cost struct {
 // gradient on does as much again as forward.
 func (c Config) stepCost(speakers int, phones, native bool) cost {
 	g := generatorCost(c.GAN, c.CropFrames)
-	p := g.times(1 - decoderShare(c.GAN))
+	p := g.Times(1 - decoderShare(c.GAN))
 	if !phones {
 		p = forward{}
 	}
 	body, style := bodyCost(c.GAN, c.CropFrames, native), bodyCost(c.GAN, c.StyleFrames, native)
 	b := 2 * float64(c.Batch) // two operations in a multiply-add
 	var k cost
-	k.warmUp = b * (3*g.macs + 3*style.macs + 3*p.macs)
+	k.warmUp = b * (3*g.MACs + 3*style.MACs + 3*p.MACs)
 	if c.BackTranslation > 0 {
-		k.warmUp += b * g.macs / 2 // a forward pass in every second step
+		k.warmUp += b * g.MACs / 2 // a forward pass in every second step
 	}
 	for _, p := range c.starPasses(phones) {
-		k.star += p.operations(p.cost(c.GAN, speakers, native))
+		k.star += p.with(p.cost(c.GAN, speakers, native)).Operations()
 	}
 	if c.AddVoice.On {
 		k.warmUp, k.star = c.voiceCost(g, body, style)
 	}
 
-	kept := g.times(3).plus(body.times(4)).plus(p)
-	kept.kept = max(kept.kept, body.kept*3)
+	kept := g.Times(3).Plus(body.Times(4)).Plus(p)
+	kept.Kept = max(kept.Kept, body.Kept*3)
 	if c.WarmUpSteps() >= c.Steps {
-		kept = g.plus(style).plus(p)
+		kept = g.Plus(style).Plus(p)
 	}
 	weights := 0.0
 	for _, params := range [][]gan.Param{
@@ -226,7 +199,7 @@ func (c Config) stepCost(speakers int, phones, native bool) cost {
 		bytes = 2
 	}
 	// Weights, their average, the moment, gradients and new values; and as much again for what a backward pass has in hand.
-	k.bytes = 4*6*weights + bytes*2*float64(c.Batch)*kept.kept
+	k.bytes = 4*6*weights + bytes*2*float64(c.Batch)*kept.Kept
 	return k
 }
 
@@ -236,55 +209,23 @@ const (
 	xlaPerCore = 14e9
 	goPerCore  = 1.4e9
 
-	xlaBase = 700 << 20 // bytes of the program itself: plugin and compiled graphs
-	goBase  = 150 << 20
+	compileTime = time.Minute
 )
 
 // expected is how long the steps from first on take on this computer's CPU, compiling included.
 func (c Config) expected(k cost, first int, kind string) time.Duration {
-	speed, compile := goPerCore, 0.0
-	if kind != "go" {
-		speed, compile = xlaPerCore, 60
-	}
-	speed *= float64(runtime.GOMAXPROCS(0))
 	w := c.WarmUpSteps()
-	seconds := compile + float64(max(0, w-first))*k.warmUp/speed + float64(c.Steps-max(first, w))*k.star/speed
-	return time.Duration(seconds * float64(time.Second))
+	return estimate.Time(kind, compileTime, estimate.Load{
+		Operations: float64(max(0, w-first))*k.warmUp + float64(c.Steps-max(first, w))*k.star, XLA: xlaPerCore, Go: goPerCore,
+	})
 }
 
 // foretell says what the run will take, and warns where there is too little memory for it.
 func (r *runner) foretell() {
 	c := r.req.Config
 	k := c.stepCost(len(r.set.Speakers), r.engine.phones, r.engine.native)
-	bytes := k.bytes
-	switch r.device.Kind {
-	case "go":
-		bytes += goBase
-	case "xla-cpu":
-		bytes += xlaBase
-	}
-	if r.device.Kind != "cuda" && r.first < c.Steps {
-		left := c.expected(k, r.first, r.device.Kind)
-		r.say.Linef("%d steps take about %v here if nothing else runs (%v to %v); the true time left is shown from the first steps on",
-			c.Steps-r.first, roughly(left), roughly(left*2/3), roughly(left*2))
-	}
-	free, where := r.device.FreeMemory(), "free memory"
-	r.say.Linef("memory: about %.1f GB for a batch of %d", bytes/1e9, c.Batch)
-	if free > 0 && bytes > float64(free) {
-		r.say.Linef("warning: %s is %.1f GB and a batch of %d needs about %.1f GB: if it fails, --batch %d", where, float64(free)/1e9, c.Batch, bytes/1e9,
-			max(2, int(float64(c.Batch)*float64(free)/bytes)/2*2))
-	}
-}
-
-// roughly rounds a time to what a person plans by.
-func roughly(d time.Duration) string {
-	switch {
-	case d < 90*time.Second:
-		return fmt.Sprintf("%d s", max(10, int(math.Round(d.Seconds()/10)*10)))
-	case d < 90*time.Minute:
-		return fmt.Sprintf("%.0f min", math.Round(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%.1f h", d.Hours())
-	}
-	return fmt.Sprintf("%.0f days", d.Hours()/24)
+	estimate.Run{
+		Steps: c.Steps - r.first, Time: c.expected(k, r.first, r.device.Kind), Bytes: k.bytes, Batch: c.Batch, Unit: r.device.BatchUnit(true),
+		Smaller: fmt.Sprintf("--set cropFrames=%d", c.CropFrames/2),
+	}.Tell(r.device, r.say)
 }

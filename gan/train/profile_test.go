@@ -81,8 +81,8 @@ func TestStarPasses(t *testing.T) {
 	c := microConfig(t)
 	learning := map[string]bool{}
 	for _, p := range c.starPasses(true) {
-		f := p.cost(c.GAN, 3, false)
-		if !(p.operations(f) > 0 && p.moved(f) > 0) {
+		f := p.with(p.cost(c.GAN, 3, false))
+		if !(f.Operations() > 0 && f.Moved() > 0) {
 			t.Errorf("%+v costs %+v", p, f)
 		}
 		if p.weights {

@@ -123,8 +123,8 @@ func (p *profiler) sum() error {
 				weights *= 3
 			}
 		}
-		f := way.cost(p.cfg.GAN, r.Speakers, e.native)
-		w := r.work(way.operations(f), number*way.moved(f)+4*weights)
+		f := way.with(way.cost(p.cfg.GAN, r.Speakers, e.native))
+		w := r.work(f.Operations(), number*f.Moved()+4*weights)
 		all, forth := net(way.name()), net(way.forwardOnly().name())
 		term(way.network, all, w)
 		r.Passes = append(r.Passes, Way{

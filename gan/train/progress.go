@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/estimate"
 	"github.com/starvc/vc/internal/runlog"
 )
 
@@ -75,7 +76,7 @@ func (p *progress) show(m record) {
 	where := "left"
 	if end < p.cfg.Steps {
 		all := left.Seconds() + float64(p.cfg.Steps-end)*pace*p.starCost
-		where = fmt.Sprintf("left of this phase, about %v in all", roughly(time.Duration(all*float64(time.Second))))
+		where = fmt.Sprintf("left of this phase, about %v in all", estimate.Roughly(time.Duration(all*float64(time.Second))))
 	}
 	p.say.Progress(fmt.Sprintf("%s  %.2f steps/s%s  %v %s", line, 1/pace, p.machine.Busy(), left, where))
 }

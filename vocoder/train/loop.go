@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/starvc/vc/internal/estimate"
 	"github.com/starvc/vc/internal/runlog"
 	"github.com/starvc/vc/internal/runreport"
 )
@@ -92,6 +93,7 @@ func (r *runner) newBook(log *runlog.MetricsLog, board *runlog.Board, machine *r
 	draws := newBatcher(c, r.speech.train)
 	var blame runlog.Blame
 	var pace runlog.Pace
+	second := c.adversarialCost(r.engine.native, r.device.Kind)
 	return &runlog.Book{
 		Log: log, Board: board, Say: r.say, Every: c.LogEvery, First: r.first, Rate: c.rate,
 		Skipped: func(step int) string {
@@ -106,12 +108,13 @@ func (r *runner) newBook(log *runlog.MetricsLog, board *runlog.Board, machine *r
 			return fmt.Sprintf("lower the rate (--set %s=%g)%s", name, rate/2, blame.Often())
 		},
 		Measure: func(m runlog.Record) { machine.Lap(m.Step+1, m.Metrics) },
-		Show:    func(m runlog.Record) { r.show(&pace, m, machine.Busy()) },
+		Show:    func(m runlog.Record) { r.show(&pace, m, machine.Busy(), second) },
 	}
 }
 
-// show tells how the training goes after the step of m; busy is what is said of the card.
-func (r *runner) show(pace *runlog.Pace, m runlog.Record, busy string) {
+// show tells how the training goes after the step of m; busy is what is said of the card, second what a step of the second phase
+// costs in steps of the first.
+func (r *runner) show(pace *runlog.Pace, m runlog.Record, busy string, second float64) {
 	c, made := r.req.Config, m.Step+1
 	phase, end := "spectra", min(c.SpectralSteps(), c.Steps)
 	if m.Step >= c.SpectralSteps() {
@@ -125,11 +128,11 @@ func (r *runner) show(pace *runlog.Pace, m runlog.Record, busy string) {
 	if v, ok := m.Metrics["adv_d"]; ok {
 		line += fmt.Sprintf("  D %.3f  matching %.3f", v, m.Metrics["matching"])
 	}
-	where := "left"
+	left, where := runlog.Left(end-made, perStep), "left"
 	if end < c.Steps {
-		where = "left of this phase" // what a step of the next one costs is not known yet
+		where = fmt.Sprintf("left of this phase, about %v in all", estimate.Roughly(left+runlog.Left(c.Steps-end, perStep*second)))
 	}
-	r.say.Progress(fmt.Sprintf("%s  %.2f steps/s%s  %v %s", line, 1/perStep, busy, runlog.Left(end-made, perStep), where))
+	r.say.Progress(fmt.Sprintf("%s  %.2f steps/s%s  %v %s", line, 1/perStep, busy, left, where))
 }
 
 // validBatches is how many held-out batches a validation scores.

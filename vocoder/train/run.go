@@ -128,6 +128,7 @@ func (r *runner) run(ctx context.Context) error {
 	if err := r.equip(backend, vars); err != nil {
 		return err
 	}
+	r.foretell()
 	done, err := r.loop(ctx)
 	for err != nil {
 		if err := r.smaller(err); err != nil {
