@@ -7,16 +7,15 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/gomlx/compute"
-	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/profile"
 	"github.com/starvc/vc/internal/runlog"
 )
 
@@ -35,18 +34,11 @@ type ProfileOptions struct {
 // profileSpeakers is how many voices the made-up recordings have.
 const profileSpeakers = 10
 
-// The rounds of a profile: in each, everything is measured once, so that a disturbance from outside meets all alike.
-const (
-	leastRounds = 5
-	mostRounds  = 50
-	rowSteps    = 3 // steps that are made without waiting in between
-)
-
 // RunProfile measures what one step of the star, D's and G's together with C and P, spends its time on. Each pass through a
 // network is compiled and timed as a graph of its own; so are the optimizer, the average, the building of the batch and its
 // way to the device. Recordings are made up, and nothing is written. Errors come from settings or a device that cannot work, and
 // from ctx.
-func RunProfile(ctx context.Context, o ProfileOptions) (*Profile, error) {
+func RunProfile(ctx context.Context, o ProfileOptions) (*profile.Report, error) {
 	cfg, err := o.config()
 	if err != nil {
 		return nil, err
@@ -70,7 +62,7 @@ func (o ProfileOptions) config() (Config, error) {
 	return cfg, nil
 }
 
-func profileConfig(ctx context.Context, o ProfileOptions, cfg Config) (*Profile, error) {
+func profileConfig(ctx context.Context, o ProfileOptions, cfg Config) (*profile.Report, error) {
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
@@ -87,16 +79,28 @@ func profileConfig(ctx context.Context, o ProfileOptions, cfg Config) (*Profile,
 	if err != nil {
 		return nil, err
 	}
-	if err := p.measure(ctx, o); err != nil {
+	if err := p.add(); err != nil {
+		return nil, err
+	}
+	if err := p.Measure(ctx, o.Duration, o.Say); err != nil {
 		return nil, err
 	}
 	if device.Kind == "cuda" {
 		o.Say("watching the card")
-		if err := p.watchCard(ctx, device, cardLead, cardWatch); err != nil {
+		if err := p.watchCard(ctx, device, profile.CardLead, profile.CardWatch); err != nil {
 			return nil, err
 		}
 	}
-	return p.report, p.sum()
+	return p.Report, p.Sum(2, termOrder...)
+}
+
+// profiler is one call of RunProfile.
+type profiler struct {
+	*profile.Profiler
+	cfg     Config
+	backend compute.Backend
+	engine  *engine
+	batcher *corpus.Batcher
 }
 
 // newProfiler makes the data and the weights of a profile; nothing is compiled yet.
@@ -106,18 +110,18 @@ func newProfiler(cfg Config, device mlx.Device, backend compute.Backend) (*profi
 	if err := prepare(vars, cfg, len(set.Speakers)); err != nil {
 		return nil, err
 	}
-	if err := prepareProbes(vars, cfg); err != nil {
+	if err := initialise(vars, encoderOfPhones(cfg.GAN), cfg.Seed); err != nil { // a phone network that knows nothing
 		return nil, err
 	}
-	p := &profiler{
-		cfg: cfg, backend: backend, byName: map[string]*timer{},
-		engine: newEngine(cfg, backend, device.NativeConv(), vars, set.Speakers, true),
-		report: &Profile{
-			Device: device.String(), Preset: cfg.Preset, Batch: cfg.Batch, CropFrames: cfg.CropFrames, StyleFrames: cfg.StyleFrames,
-			Speakers: len(set.Speakers), BFloat16: cfg.BFloat16, NativeConvolution: device.NativeConv(),
-		},
-	}
+	p := &profiler{cfg: cfg, backend: backend, engine: newEngine(cfg, backend, device.NativeConv(), vars, set.Speakers, true)}
 	var err error
+	p.Profiler, err = profile.New(&profile.Report{
+		Device: device.String(), Preset: cfg.Preset, What: "a step of the star with C and P", Batch: cfg.Batch, CropFrames: cfg.CropFrames,
+		StyleFrames: cfg.StyleFrames, Speakers: len(set.Speakers), BFloat16: cfg.BFloat16, NativeConvolution: device.NativeConv(),
+	}, vars, p.engine.adam, p.engine.call)
+	if err != nil {
+		return nil, err
+	}
 	p.batcher, err = corpus.NewBatcher(set, corpus.BatchConfig{
 		Size: cfg.Batch, CropFrames: cfg.CropFrames, StyleFrames: cfg.StyleFrames, LatentDim: cfg.GAN.LatentDim,
 		MaxLookAhead: cfg.GAN.StemFuture,
@@ -135,7 +139,7 @@ func madeUpSet(cfg Config) *corpus.Set {
 		set.Speakers = append(set.Speakers, corpus.SpeakerInfo{Name: fmt.Sprint("speaker", i), LogF0Mean: 4.7 + 0.05*float64(i), LogF0Std: 0.2})
 		for range takes {
 			f := features.Frames{
-				NMels: cfg.Features.NMels, LogMel: randomNumbers(r, frames, cfg.Features.NMels),
+				NMels: cfg.Features.NMels, LogMel: profile.RandomNumbers(r, frames, cfg.Features.NMels),
 				F0: make([]float32, frames), LogEnergy: make([]float32, frames),
 			}
 			for t := range frames {
@@ -150,134 +154,44 @@ func madeUpSet(cfg Config) *corpus.Set {
 	return set
 }
 
-// profiler is one call of RunProfile.
-type profiler struct {
-	cfg     Config
-	backend compute.Backend
-	engine  *engine
-	batcher *corpus.Batcher
-	timers  []*timer
-	byName  map[string]*timer
-	product floor
-	memory  floor
-	report  *Profile
-}
+// termOrder is the order of the networks in a report.
+var termOrder = []string{"D", "G", "E", "F", "C", "P", augmentation}
 
-// timer is something that is measured once a round.
-type timer struct {
-	name  string
-	run   func() (time.Duration, error)
-	times []time.Duration
-}
-
-func (t *timer) measure() error {
-	d, err := t.run()
-	t.times = append(t.times, d)
-	return err
-}
-
-// median in milliseconds.
-func (t *timer) median() float64 {
-	sorted := slices.Sorted(slices.Values(t.times))
-	return sorted[len(sorted)/2].Seconds() * 1000
-}
-
-// add makes a timer of something that is timed whole.
-func (p *profiler) add(name string, do func() error) {
-	p.addTimed(name, func() (time.Duration, error) {
-		began := time.Now()
-		err := do()
-		return time.Since(began), err
-	})
-}
-
-func (p *profiler) addTimed(name string, run func() (time.Duration, error)) {
-	t := &timer{name: name, run: run}
-	p.timers, p.byName[name] = append(p.timers, t), t
-}
-
-// graph makes a timer of a graph whose inputs stay on the device. Fetching the result waits for the device.
-func (p *profiler) graph(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) *timer {
-	return &timer{name: name, run: func() (time.Duration, error) {
-		began := time.Now()
-		out, err := p.engine.call(name, build, inputs...)
-		if err != nil {
-			return 0, err
-		}
-		results{Tensor: out}.Fetch()
-		return time.Since(began), nil
-	}}
-}
-
-func (p *profiler) addGraph(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) {
-	t := p.graph(name, build, inputs...)
-	p.timers, p.byName[name] = append(p.timers, t), t
-}
-
-// vector is an input that stands for the schedule: a rate and a decay of 0.
-func (p *profiler) vector() *tensors.Tensor {
-	return tensors.FromFlatDataAndDimensions(make([]float32, scheduleLength), scheduleLength)
-}
-
-// Names of the timers that are not passes.
-const (
-	timeCall       = "a call that does nothing"
-	timeStep       = "a whole step"
-	timeRow        = "steps in a row"
-	timeBatch      = "batch"
-	timeFeed       = "inputs"
-	timeUpload     = "upload"
-	timeOptimizerD = "optimizer of D and C"
-	timeOptimizerG = "optimizer of G, F and E"
-	timeAverage    = "average"
-)
-
-// Names of the terms that are not networks.
-const (
-	optimizing = "optimizer"
-	averaging  = "average of the weights"
-	feeding    = "inputs, on the host"
-	uploading  = "upload to the device"
-	calling    = "calls of the device"
-)
-
-// termOrder is the order of the terms in a report.
-var termOrder = []string{"D", "G", "E", "F", "C", "P", augmentation, optimizing, averaging, feeding, uploading, calling}
-
-var (
-	discriminatorPrefixes = []string{"disc.", "cls."}
-	starPrefixes          = append([]string{"map.", "sty."}, generatorParts...)
-	averagePrefixes       = []string{"gen.", "map.", "sty."}
-)
-
-// prepareTimers lists everything that is measured.
-func (p *profiler) prepareTimers() {
+// add lists everything that is measured.
+func (p *profiler) add() error {
 	e, batch := p.engine, p.batcher.At(p.cfg.sourceStep())
-	p.addGraph(timeCall, callProbe, p.vector())
 	for _, way := range p.cfg.starPasses(true) {
-		for _, w := range []pass{way.forwardOnly(), way} {
-			if p.byName[w.name()] == nil {
-				p.addGraph(w.name(), e.probe(w), e.probeInputs(w)...)
-			}
-		}
+		p.AddPart(e.part(way))
 	}
-	p.addGraph(timeOptimizerD, e.optimizerProbe(discriminatorPrefixes...), p.vector())
-	p.addGraph(timeOptimizerG, e.optimizerProbe(starPrefixes...), p.vector())
-	p.addGraph(timeAverage, e.averageProbe, p.vector())
-
+	err := errors.Join(
+		p.AddOptimizer("D and C", "disc.", "cls."),
+		p.AddOptimizer("G, F and E", append([]string{"map.", "sty."}, generatorParts...)...),
+		p.AddAverage("gen.", "map.", "sty."),
+	)
+	if err != nil {
+		return err
+	}
 	step := p.cfg.sourceStep()
-	p.add(timeBatch, func() error {
+	p.AddBatch(func() error {
 		step++
 		p.batcher.At(step)
 		return nil
 	})
-	p.addTimed(timeFeed, func() (time.Duration, error) {
+	bytes := 0.0
+	inputs := e.starInputs(batch)
+	for _, t := range inputs {
+		bytes += float64(4 * t.Size())
+	}
+	if err := e.free(inputs); err != nil {
+		return err
+	}
+	p.AddTerm(profile.Feeding, bytes, func() (time.Duration, error) {
 		began := time.Now()
 		inputs := e.starInputs(batch)
 		took := time.Since(began)
 		return took, e.free(inputs)
 	})
-	p.addTimed(timeUpload, func() (time.Duration, error) {
+	p.AddTerm(profile.Uploading, bytes, func() (time.Duration, error) {
 		inputs := e.starInputs(batch)
 		began := time.Now()
 		for _, t := range inputs {
@@ -288,8 +202,8 @@ func (p *profiler) prepareTimers() {
 		took := time.Since(began)
 		return took, e.free(inputs)
 	})
-	p.add(timeStep, func() error { return p.steps(batch, 1) })
-	p.add(timeRow, func() error { return p.steps(batch, rowSteps) })
+	p.AddStep(func(n int) error { return p.steps(batch, n) })
+	return nil
 }
 
 // steps makes some whole steps, as a run does: the inputs of all but the first can be made beside the step before.
@@ -326,78 +240,18 @@ func (p *profiler) row(ready *runlog.Ahead[readyStep], n int) error {
 	return nil
 }
 
-// The card is watched for cardWatch, after cardLead in which nvidia-smi starts and its first line still looks back on other work.
-const cardLead, cardWatch = 3 * time.Second, 6 * time.Second
-
-// watchCard makes whole steps for a while and nothing else, and reports how busy the card is meanwhile: a line a second would not
-// tell them from the parts that are measured in turn with them.
+// watchCard makes whole steps for a while and nothing else, see WatchCard.
 func (p *profiler) watchCard(ctx context.Context, device mlx.Device, lead, watch time.Duration) (err error) {
-	use := mlx.WatchUse(device)
-	defer use.Close()
 	ready, err := p.load(p.batcher.At(p.cfg.sourceStep()), math.MaxInt)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, ready.Close()) }()
-	for _, d := range []time.Duration{lead, watch} {
-		use.Take()
-		for began := time.Now(); time.Since(began) < d; {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := p.row(ready, rowSteps); err != nil {
-				return err
-			}
-		}
-	}
-	p.report.CardUse = use.Take().Busy
-	return nil
+	return p.WatchCard(ctx, device, lead, watch, func() error { return p.row(ready, profile.RowSteps) })
 }
 
 // starInputs are all tensors of a step of the star.
 func (e *engine) starInputs(batch *corpus.Batch) []*tensors.Tensor {
 	f := feed{cfg: e.cfg, speakers: e.speakers, batch: batch}
 	return f.star(f.schedule(e.cfg.schedule(batch.Step, e.encoderFromP))).all
-}
-
-// measure compiles everything, and then measures in rounds.
-func (p *profiler) measure(ctx context.Context, o ProfileOptions) error {
-	began := time.Now()
-	o.Say("what the device can do at best")
-	var err error
-	if p.product, err = p.productFloor(); err != nil {
-		return err
-	}
-	if p.memory, err = p.memoryFloor(); err != nil {
-		return err
-	}
-	p.prepareTimers()
-	p.timers = append(p.timers, p.product.timer, p.memory.timer)
-	for i, t := range p.timers {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		o.Say(fmt.Sprintf("compiling %d of %d: %s", i+1, len(p.timers), t.name))
-		if err := t.measure(); err != nil {
-			return err
-		}
-		t.times = nil
-	}
-	p.report.CompileSeconds = time.Since(began).Seconds()
-	o.Say("measuring")
-	began = time.Now()
-	for p.report.Rounds = 0; p.report.Rounds < mostRounds; p.report.Rounds++ {
-		if p.report.Rounds >= leastRounds && time.Since(began) > o.Duration {
-			break
-		}
-		for _, t := range p.timers {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := t.measure(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

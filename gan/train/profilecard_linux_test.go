@@ -31,12 +31,12 @@ func TestProfileWatchesTheCard(t *testing.T) {
 	if err := p.watchCard(context.Background(), mlx.Device{Kind: "cuda"}, 100*time.Millisecond, 1500*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
-	if use := p.report.CardUse; use < 0.449 || use > 0.451 {
+	if use := p.Report.CardUse; use < 0.449 || use > 0.451 {
 		t.Errorf("the card is busy %g of the time", use)
 	}
-	p.report.StepMS = 1
+	p.Report.StepMS = 1
 	var table bytes.Buffer
-	if err := p.report.WriteTable(&table); err != nil || !strings.Contains(table.String(), "the card was busy 45 % of the time") {
+	if err := p.Report.WriteTable(&table); err != nil || !strings.Contains(table.String(), "the card was busy 45 % of the time") {
 		t.Errorf("%v:\n%s", err, table.String())
 	}
 	ctx, cancel := context.WithCancel(context.Background())

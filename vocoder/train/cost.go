@@ -140,11 +140,6 @@ func (p pass) counts() [2]estimate.Pass {
 	}
 }
 
-func (p pass) operations() float64 {
-	c := p.counts()
-	return c[0].Operations() + c[1].Operations()
-}
-
 // stepCost is what a step of one of the phases does: floating-point operations, in products of matrices and in the convolutions
 // of discriminators, and bytes in use at the height of it.
 type stepCost struct{ products, convolutions, bytes float64 }

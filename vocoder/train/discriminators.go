@@ -57,13 +57,20 @@ type verdict struct {
 
 // judge lets all discriminators hear x [batch, samples].
 func judge(net mlx.Net, x *Node) []verdict {
-	var all []verdict
+	return append(judgePeriods(net, x), judgeResolutions(net, x)...)
+}
+
+func judgePeriods(net mlx.Net, x *Node) (all []verdict) {
 	batch := x.Shape().Dimensions[0]
 	for _, period := range discPeriods {
 		rows := x.Shape().Dimensions[1] / period
 		image := Reshape(SliceAxis(x, 1, AxisRange(0, rows*period)), batch, rows, period, 1)
 		all = append(all, convolve(net, image, fmt.Sprintf("disc.period.%d", period), periodLayers))
 	}
+	return all
+}
+
+func judgeResolutions(net mlx.Net, x *Node) (all []verdict) {
 	for _, length := range discWindows {
 		// The cube root of the power is about what loudness is.
 		mags := magnitudes(x, length, length/4, length, 4/float64(length))

@@ -14,13 +14,18 @@ func (e *engine) load(b *batcher, from, to int) *runlog.Ahead[[]*tensors.Tensor]
 	host := b.newBatch()
 	return runlog.StartAhead(from, to, func(step int) ([]*tensors.Tensor, error) {
 		b.fill(host, step)
-		in, err := e.tensorsOf(host)
-		if err != nil {
-			return nil, err
-		}
-		if err := e.steps.Upload(in); err != nil { // several cards' parts; one has all already
-			return nil, errors.Join(err, e.steps.Free(in))
-		}
-		return in, nil
+		return e.ready(host)
 	}, e.steps.Free)
+}
+
+// ready puts on the device what the step of a batch takes.
+func (e *engine) ready(b *batch) ([]*tensors.Tensor, error) {
+	in, err := e.tensorsOf(b)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.steps.Upload(in); err != nil { // several cards' parts; one has all already
+		return nil, errors.Join(err, e.steps.Free(in))
+	}
+	return in, nil
 }

@@ -1,4 +1,4 @@
-package train
+package profile
 
 import (
 	"fmt"
@@ -31,11 +31,10 @@ type floor struct {
 }
 
 // productFloor finds an extent n of n by n matrices.
-func (p *profiler) productFloor() (floor, error) {
-	e := p.engine
+func (p *Profiler) productFloor() (floor, error) {
 	build := func(in []*Node) []*Node {
 		x, w := in[0], in[1]
-		if e.cfg.BFloat16 {
+		if p.Report.BFloat16 {
 			x, w = ConvertDType(x, dtypes.BFloat16), ConvertDType(w, dtypes.BFloat16)
 		}
 		for range productChain {
@@ -44,7 +43,7 @@ func (p *profiler) productFloor() (floor, error) {
 		return mlx.Results(ReduceAllSum(Square(mlx.Float(x))))
 	}
 	return p.grow("product", productLeast, productMost, 2, func(n int) (*timer, error) {
-		table := randomNumbers(rand.New(rand.NewPCG(1, 2)), 4099) // a prime: rows differ
+		table := RandomNumbers(rand.New(rand.NewPCG(1, 2)), 4099) // a prime: rows differ
 		x, w := make([]float32, n*n), make([]float32, n*n)
 		scale := float32(1 / math.Sqrt(float64(n)))
 		for i := range x {
@@ -59,8 +58,7 @@ func (p *profiler) productFloor() (floor, error) {
 func productOperations(n int) float64 { return productChain * 2 * math.Pow(float64(n), 3) }
 
 // memoryFloor finds a length of vectors. One is halved and added to, in place: two are read and one is written.
-func (p *profiler) memoryFloor() (floor, error) {
-	e := p.engine
+func (p *Profiler) memoryFloor() (floor, error) {
 	return p.grow("memory", vectorLeast, vectorMost, 4, func(n int) (*timer, error) {
 		x, y := fmt.Sprintf("sum.%d", n), fmt.Sprintf("term.%d", n)
 		data := make([]float32, n)
@@ -68,15 +66,15 @@ func (p *profiler) memoryFloor() (floor, error) {
 			data[i] = float32(i % 7)
 		}
 		for _, name := range []string{x, y} {
-			if err := e.vars.Set(groupProbe, name, []int{n}, data); err != nil {
+			if err := p.vars.Set(groupProbe, name, []int{n}, data); err != nil {
 				return nil, err
 			}
 		}
 		return p.graph("memory of "+x, func(in []*Node) []*Node {
 			g := in[0].Graph()
-			e.vars.Update(groupProbe, x, Add(MulScalar(e.vars.Node(g, groupProbe, x), 0.5), e.vars.Node(g, groupProbe, y)))
+			p.vars.Update(groupProbe, x, Add(MulScalar(p.vars.Node(g, groupProbe, x), 0.5), p.vars.Node(g, groupProbe, y)))
 			return callProbe(in)
-		}, p.vector()), nil
+		}, schedule()), nil
 	})
 }
 
@@ -84,7 +82,7 @@ func (p *profiler) memoryFloor() (floor, error) {
 func memoryBytes(n int) float64 { return 3 * 4 * float64(n) }
 
 // grow takes the first extent that is long enough to measure, or the last.
-func (p *profiler) grow(what string, least, most, factor int, at func(n int) (*timer, error)) (floor, error) {
+func (p *Profiler) grow(what string, least, most, factor int, at func(n int) (*timer, error)) (floor, error) {
 	for n := least; ; n *= factor {
 		t, err := at(n)
 		if err != nil {

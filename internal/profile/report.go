@@ -1,4 +1,4 @@
-package train
+package profile
 
 import (
 	"fmt"
@@ -6,14 +6,15 @@ import (
 	"text/tabwriter"
 )
 
-// Profile is what RunProfile has measured. Times are medians, in milliseconds.
-type Profile struct {
+// Report is what a Profiler has measured. Times are medians, in milliseconds.
+type Report struct {
 	Device            string `json:"device"`
 	Preset            string `json:"preset"`
+	What              string `json:"what"` // the step
 	Batch             int    `json:"batch"`
 	CropFrames        int    `json:"cropFrames"`
-	StyleFrames       int    `json:"styleFrames"`
-	Speakers          int    `json:"speakers"`
+	StyleFrames       int    `json:"styleFrames,omitempty"`
+	Speakers          int    `json:"speakers,omitempty"`
 	BFloat16          bool   `json:"bfloat16"`
 	NativeConvolution bool   `json:"nativeConvolution"`
 
@@ -34,7 +35,7 @@ type Profile struct {
 	StepGFLOP  float64 `json:"stepGFLOP"` // operations
 	Utilised   float64 `json:"utilised"`  // share of GFLOPS that the whole step reaches, 0 to 1
 	Terms      []Term  `json:"terms"`
-	Passes     []Way   `json:"passes"`     // of which the networks' terms are made
+	Passes     []Way   `json:"passes"`     // of which the parts' terms are made
 	CallTimeMS float64 `json:"callTimeMs"` // of a graph that does nothing: taken off all other times
 
 	// CardUse is the share of the time in which the card is busy while nothing but whole steps is made, 0 to 1; 0 where it is not known.
@@ -49,7 +50,7 @@ type Term struct {
 	Work
 }
 
-// Way is one pass through a network, all of a batch.
+// Way is one pass through a part, all of a batch.
 type Way struct {
 	Step       string  `json:"step"` // D or G
 	Network    string  `json:"network"`
@@ -75,7 +76,7 @@ func (w Work) plus(v Work) Work {
 }
 
 // work of so many operations and bytes.
-func (r *Profile) work(operations, bytes float64) Work {
+func (r *Report) work(operations, bytes float64) Work {
 	return Work{operations / 1e9, bytes / 1e6, operations / r.GFLOPS / 1e6, bytes / r.GBs / 1e6}
 }
 
@@ -86,16 +87,16 @@ const (
 	averageOperations, averageMoves     = 3, 3
 )
 
-// sum makes the report of the measurements.
-func (p *profiler) sum() error {
-	r, e := p.report, p.engine
+// Sum makes the report of the measurements, the terms in order and then those that every step has; a step takes so many calls.
+func (p *Profiler) Sum(calls int, order ...string) error {
+	r := p.Report
 	call := p.byName[timeCall].median()
 	net := func(name string) float64 { return max(p.byName[name].median()-call, 0) }
 	r.CallTimeMS = call
 	r.MatrixWidth, r.VectorMB = p.product.extent, 4*float64(p.memory.extent)/1e6
 	r.GFLOPS = productOperations(p.product.extent) / max(p.product.timer.median()-call, 1e-6) / 1e6
 	r.GBs = memoryBytes(p.memory.extent) / max(p.memory.timer.median()-call, 1e-6) / 1e6
-	r.StepMS, r.RowMS, r.BatchMS = p.byName[timeStep].median(), p.byName[timeRow].median()/rowSteps, p.byName[timeBatch].median()
+	r.StepMS, r.RowMS, r.BatchMS = p.byName[timeStep].median(), p.byName[timeRow].median()/RowSteps, p.byName[timeBatch].median()
 
 	terms := map[string]*Term{}
 	term := func(name string, ms float64, w Work) {
@@ -108,58 +109,46 @@ func (p *profiler) sum() error {
 		t.Work = t.Work.plus(w)
 	}
 	number := 4.0
-	if p.cfg.BFloat16 {
+	if r.BFloat16 {
 		number = 2
 	}
-	for _, way := range p.cfg.starPasses(true) {
-		weights := 0.0
-		if way.prefix() != "" {
-			n, err := weightCount(e.vars, way.prefix())
+	for _, x := range p.parts {
+		bytes, operations := 0.0, 0.0
+		if x.Prefix != "" {
+			n, err := p.weightCount(x.Prefix)
 			if err != nil {
 				return err
 			}
-			weights = n
-			if way.weights { // read once more, and the gradient
-				weights *= 3
+			bytes = 4 * n
+			if x.Learns { // read once more, and the gradient
+				bytes *= 3
 			}
 		}
-		f := way.with(way.cost(p.cfg.GAN, r.Speakers, e.native))
-		w := r.work(f.Operations(), number*f.Moved()+4*weights)
-		all, forth := net(way.name()), net(way.forwardOnly().name())
-		term(way.network, all, w)
+		for _, c := range x.Counts {
+			operations += c.Operations()
+			bytes += number * c.Moved()
+		}
+		w := r.work(operations, bytes)
+		all, forth := net(x.timerName(x.back())), net(x.timerName(false))
+		term(x.Term, all, w)
 		r.Passes = append(r.Passes, Way{
-			Step: way.step, Network: way.of(), What: way.what, Items: way.items, ForwardMS: forth, BackwardMS: all - forth, Work: w,
+			Step: x.Step, Network: x.Of, What: x.What, Items: x.Items, ForwardMS: forth, BackwardMS: all - forth, Work: w,
 		})
 	}
-	for _, o := range []struct {
-		term, timer       string
-		prefixes          []string
-		operations, moves float64
-	}{
-		{optimizing, timeOptimizerD, discriminatorPrefixes, optimizerOperations, optimizerMoves},
-		{optimizing, timeOptimizerG, starPrefixes, optimizerOperations, optimizerMoves},
-		{averaging, timeAverage, averagePrefixes, averageOperations, averageMoves},
-	} {
-		n, err := weightCount(e.vars, o.prefixes...)
-		if err != nil {
-			return err
+	for _, o := range p.others {
+		ms := p.byName[o.timer].median()
+		if o.graph {
+			ms = net(o.timer)
 		}
-		term(o.term, net(o.timer), r.work(o.operations*n, 4*o.moves*n))
+		term(o.term, ms, r.work(o.operations, o.bytes))
 	}
-	bytes := 0.0
-	inputs := e.starInputs(p.batcher.At(p.cfg.sourceStep()))
-	for _, t := range inputs {
-		bytes += float64(4 * t.Size())
-	}
-	if err := e.free(inputs); err != nil {
-		return err
-	}
-	term(feeding, p.byName[timeFeed].median(), r.work(0, bytes))
-	term(uploading, p.byName[timeUpload].median(), r.work(0, bytes))
-	term(calling, 2*call, Work{})
+	term(Calling, float64(calls)*call, Work{})
 
-	for _, name := range termOrder {
+	for _, name := range append(order, CommonTerms...) {
 		t := terms[name]
+		if t == nil {
+			continue
+		}
 		t.Share = t.MS / r.StepMS
 		r.Terms = append(r.Terms, *t)
 		r.PartsMS += t.MS
@@ -171,8 +160,11 @@ func (p *profiler) sum() error {
 	return nil
 }
 
+// CommonTerms are those that are no parts, in the order of a report.
+var CommonTerms = []string{Optimizing, averaging, Feeding, Uploading, Calling}
+
 // WriteTable prints a profile for people.
-func (r *Profile) WriteTable(w io.Writer) error {
+func (r *Report) WriteTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(format string, a ...any) { fmt.Fprintf(t, format+"\n", a...) }
 	gap := func() { t.Flush(); fmt.Fprintln(w) }
@@ -184,8 +176,11 @@ func (r *Profile) WriteTable(w io.Writer) error {
 		convolution = "the device's own"
 	}
 	row("device\t%s", r.Device)
-	row("step\tpreset %s, a step of the star with C and P; batch %d, crops of %d frames, styles of %d, %d speakers, %s, convolution %s",
-		r.Preset, r.Batch, r.CropFrames, r.StyleFrames, r.Speakers, kind, convolution)
+	styles := ""
+	if r.StyleFrames > 0 {
+		styles = fmt.Sprintf("styles of %d, %d speakers, ", r.StyleFrames, r.Speakers)
+	}
+	row("step\tpreset %s, %s; batch %d, crops of %d frames, %s%s, convolution %s", r.Preset, r.What, r.Batch, r.CropFrames, styles, kind, convolution)
 	row("at best\t%.4g GFLOPS (products of %d-wide matrices), %.3g GB/s (sums of vectors of %.0f MB)", r.GFLOPS, r.MatrixWidth, r.GBs, r.VectorMB)
 	row("measured\tmedians of %d rounds, after %.0f s of compiling", r.Rounds, r.CompileSeconds)
 	gap()
@@ -200,14 +195,14 @@ func (r *Profile) WriteTable(w io.Writer) error {
 	gap()
 
 	row("the step makes %.4g GFLOPS, %.1f %% of the device's best", r.StepGFLOP/r.StepMS*1e3, 100*r.Utilised)
-	row("%d steps in a row, waited for at the end: %.2f ms each", rowSteps, r.RowMS)
+	row("%d steps in a row, waited for at the end: %.2f ms each", RowSteps, r.RowMS)
 	row("building a batch, on a goroutine beside the step: %.2f ms, %.1f %% of a step", r.BatchMS, 100*r.BatchMS/r.StepMS)
 	if r.CardUse > 0 {
 		row("while nothing but whole steps was made, the card was busy %.0f %% of the time", 100*r.CardUse)
 	}
 	gap()
 
-	row("step\tnetwork\titems\tforward, ms\tbackward, ms\tfloors, ms: operations\tmemory\twhat it does")
+	row("step\tpart\titems\tforward, ms\tbackward, ms\tfloors, ms: operations\tmemory\twhat it does")
 	for _, x := range r.Passes {
 		row("%s\t%s\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f\t%s", x.Step, x.Network, x.Items, x.ForwardMS, x.BackwardMS, x.OperationsMS, x.MemoryMS, x.What)
 	}
