@@ -31,7 +31,10 @@ EXAMPLES
       vc vocode in.wav --net vocoder.safetensors -o out.wav --png look.png
 
    a table of scores of every vocoder, and all that they made as WAV files for other judges:
-      vc vocode --compare test/ann/*.wav --net vocoder.safetensors --export copies/`
+      vc vocode --compare test/ann/*.wav --net vocoder.safetensors --export copies/
+
+   one recording and what each vocoder makes of it, in a picture:
+      vc vocode --compare in.wav --png look.png`
 
 func vocodeCommand(e env) *cli.Command {
 	return &cli.Command{
@@ -46,7 +49,7 @@ func vocodeCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "net", Usage: "weights of the neural vocoder: a `FILE` of one, or a voice model that has its own (default: the program's)"},
 			&cli.IntFlag{Name: "iterations", DefaultText: "as many as are good for recordings", Usage: "`N` iterations of griffin-lim, or of rtisi per frame, or passes of neural and source-filter"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of the noise in the voice"},
-			&cli.StringFlag{Name: "png", Usage: "draw spectrograms of recording and copy into `FILE`.png"},
+			&cli.StringFlag{Name: "png", Usage: "draw spectrograms of recording and copy, or with --compare of all copies, into `FILE`.png"},
 			&cli.BoolFlag{Name: "compare", DisableDefaultText: true, Usage: "print a table of scores of every vocoder, or of the one that --vocoder names; folders are searched"},
 			&cli.StringFlag{Name: "export", Usage: "with --compare, write recordings and copies into `DIR`, a folder per vocoder"},
 			&cli.StringFlag{Name: "json", Usage: "with --compare, write all scores, those of single files included, to `FILE`"},
@@ -87,8 +90,8 @@ func (o vocodeOptions) validate(iterationsSet bool) error {
 	switch {
 	case len(o.inputs) == 0:
 		return errors.New("no input: name a WAV or FLAC file, or - for standard input")
-	case o.compare && (o.output != "" || o.png != ""):
-		return errors.New("--compare prints a table: -o and --png do not go with it; --export DIR writes what was made")
+	case o.compare && o.output != "":
+		return errors.New("--compare prints a table: -o does not go with it; --export DIR writes what was made, --png draws it")
 	case !o.compare && (o.export != "" || o.json != ""):
 		return errors.New("--export and --json go with --compare")
 	case !o.compare && len(o.inputs) > 1:

@@ -13,6 +13,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/eval"
+	"github.com/starvc/vc/internal/plot"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -38,14 +39,23 @@ func runCompare(ctx context.Context, e env, o vocodeOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := checkWritable(o.json, false); err != nil {
-		return err
+	for _, path := range []string{o.json, o.png} {
+		if err := checkWritable(path, false); err != nil {
+			return err
+		}
+	}
+	if o.png != "" && len(files) != 1 {
+		return fmt.Errorf("--png draws one recording beside its copies: name one file, not %d", len(files))
 	}
 	run := eval.CopyOptions{Features: cfg, Files: files, Vocoders: vocoders, Workers: o.threads}
 	if o.export != "" {
 		if run.Made, err = exporter(o.export, files, vocoders); err != nil {
 			return err
 		}
+	}
+	var heard copies
+	if o.png != "" {
+		run.Made = heard.beside(run.Made)
 	}
 	bar := newProgress(e.stderr, e.stderrIsTerminal && !o.quiet, "comparing")
 	run.Progress = func(done, total int) { bar.set(float64(done) / float64(total)) }
@@ -56,6 +66,11 @@ func runCompare(ctx context.Context, e env, o vocodeOptions) error {
 	}
 	if o.json != "" {
 		if err := audio.WriteAtomic(o.json, func(w io.Writer) error { return table.WriteJSON(w) }); err != nil {
+			return err
+		}
+	}
+	if o.png != "" {
+		if err := heard.draw(o.png, files[0], cfg, vocoders); err != nil {
 			return err
 		}
 	}
@@ -96,6 +111,40 @@ func (o vocodeOptions) candidates(e env, net *vocoder.Net, cfg features.Config) 
 		})
 	}
 	return list, nil
+}
+
+// copies are what the vocoders made of one recording, by their names, and under "" the recording itself.
+type copies map[string]audio.Clip
+
+// beside keeps each clip and hands it on to next, which may be nil.
+func (c *copies) beside(next func(file, vocoder string, clip audio.Clip) error) func(file, vocoder string, clip audio.Clip) error {
+	*c = copies{}
+	return func(file, vocoder string, clip audio.Clip) error {
+		(*c)[vocoder] = clip
+		if next == nil {
+			return nil
+		}
+		return next(file, vocoder, clip)
+	}
+}
+
+// draw draws the recording and below it each copy, all analysed alike.
+func (c copies) draw(path, file string, cfg features.Config, vocoders []eval.CopyVocoder) error {
+	titles, names := []string{"the recording"}, []string{""}
+	for _, v := range vocoders {
+		titles, names = append(titles, v.Name), append(names, v.Name)
+	}
+	var mels []plot.Mel
+	for i, name := range names {
+		frames, err := features.Extract(cfg, c[name].Samples)
+		if err != nil {
+			return err
+		}
+		mels = append(mels, plot.FromFrames(titles[i], cfg, frames))
+	}
+	return audio.WriteAtomic(path, func(w io.Writer) error {
+		return plot.Mels(w, mels, plot.MelOptions{Title: filepath.Base(file)})
+	})
 }
 
 // exporter writes recordings and copies under the same name into a folder for each vocoder.
