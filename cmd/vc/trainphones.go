@@ -16,6 +16,9 @@ DIR of --labels holds a table for each speaker, SPEAKER.tsv, in it or in a folde
 end_s and phone, where utt is a recording's file name without extension. Phones are ARPAbet without stress, and SIL.
 Speakers without a table are left out.
 
+Few voices are learnt by heart. --voices has a voice model say every recording in others as well, with the same times:
+three each (--set voicesPer=N), never in the voice of a speaker who is held out.
+
 As it learns, the network is scored on speech that it does not learn from. The one with the fewest phone errors is written, for
 after it a small corpus is learnt by heart.
 
@@ -25,6 +28,9 @@ EXAMPLES
 
    an honest score, on voices that it never heard:
       vc train phones --speakers recordings --labels phones --hold-out ann,bob --run runs/phones -o phones.safetensors
+
+   few speakers: let the voices in the program say the recordings too:
+      vc train phones --speakers recordings --labels phones --voices base --hold-out ann,bob -o phones.safetensors
 
    Ctrl-C saves. Go on later, as if never stopped:
       vc train phones --run runs/phones --resume`
@@ -43,6 +49,7 @@ func trainPhonesCommand(e env) *cli.Command {
 			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
 			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
 			&cli.StringFlag{Name: "hold-out", Usage: "`NAMES` of speakers to score and not to train on, joined by commas (default: none)"},
+			&cli.StringFlag{Name: "voices", Usage: "`MODEL` whose voices say every recording too, or base, the one in the program (default: none)"},
 			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
 			&cli.BoolFlag{Name: "last", DisableDefaultText: true, Usage: "take the network of the last step, not of the best snapshot by held-out speech"},
@@ -70,7 +77,7 @@ func trainPhonesOptions(e env, c *cli.Context) (train.PhoneOptions, error) {
 		return train.PhoneOptions{}, usagef("train phones", "train phones: "+format, a...)
 	}
 	o := train.PhoneOptions{
-		Speakers: c.String("speakers"), Labels: c.String("labels"), Preset: c.String("preset"), Set: c.StringSlice("set"),
+		Speakers: c.String("speakers"), Labels: c.String("labels"), Voices: c.String("voices"), Preset: c.String("preset"), Set: c.StringSlice("set"),
 		Steps: c.Int("steps"), Batch: c.Int("batch"), Seed: c.Uint64("seed"), Output: c.String("output"), Half: c.Bool("float16"),
 		RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"), Device: c.String("device"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
 	}

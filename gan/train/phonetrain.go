@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomlx/compute"
 
+	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/runlog"
@@ -31,6 +32,7 @@ type phoneTrainer struct {
 	say     *reporter
 	folder  runFolder
 	req     phoneRequest
+	voices  *gan.Model // that says the recordings in other voices too, or nil
 	speech  *phoneSpeech
 	device  mlx.Device
 	engine  *engine
@@ -50,10 +52,16 @@ func (p *phoneTrainer) run(ctx context.Context) error {
 	if p.device, err = mlx.FindDevice(p.o.Device); err != nil {
 		return err
 	}
+	if p.voices, err = p.openVoices(); err != nil {
+		return err
+	}
 	if p.speech, err = readPhoneSpeech(ctx, p.req, p.say); err != nil {
 		return err
 	}
 	p.introduce()
+	if err := p.convertSpeech(ctx); err != nil {
+		return err
+	}
 	backend, err := p.device.Open()
 	if err != nil {
 		return err
@@ -68,6 +76,11 @@ func (p *phoneTrainer) run(ctx context.Context) error {
 	case !p.o.Resume:
 		if err := p.folder.create(); err != nil {
 			return err
+		}
+		if p.voices != nil {
+			if err := p.voices.Save(p.folder.path(phoneVoicesName)); err != nil {
+				return err
+			}
 		}
 	case p.first == 0:
 		p.say.Linef("no snapshot yet: starting from the beginning")
@@ -103,6 +116,9 @@ func (p *phoneTrainer) configure() error {
 			return fmt.Errorf("--hold-out: the run began with %s held out, and has learnt from the others: leave --hold-out out, or begin a new run",
 				cmp.Or(strings.Join(q.HoldOut, ","), "no one"))
 		}
+		if o.Voices != "" {
+			return fmt.Errorf("--voices: the run began with %s, and keeps it: leave --voices out, or begin a new run", cmp.Or(q.Voices, "no other voices"))
+		}
 	} else {
 		cfg, err := DefaultPhoneConfig(cmp.Or(o.Preset, usualPreset))
 		if err != nil {
@@ -111,7 +127,7 @@ func (p *phoneTrainer) configure() error {
 		if o.Seed > 0 {
 			cfg.Seed = o.Seed
 		}
-		*q = phoneRequest{Config: cfg, HoldOut: o.HoldOut, Output: "phones.safetensors"}
+		*q = phoneRequest{Config: cfg, HoldOut: o.HoldOut, Voices: o.Voices, Output: "phones.safetensors"}
 		p.folder = runFolder{cmp.Or(o.RunDir, filepath.Join("runs", "phones-"+time.Now().Format("20060102-150405")))}
 		if err := p.folder.vacant(); err != nil {
 			return err
@@ -141,22 +157,23 @@ func (p *phoneTrainer) configure() error {
 
 // introduce tells what the network learns from and is scored on.
 func (p *phoneTrainer) introduce() {
-	f := p.req.Config.Features
-	minutes := func(us []labelled) float64 {
-		frames := 0
-		for _, u := range us {
-			frames += u.frames.Len()
-		}
-		return float64(frames) * float64(f.Hop) / float64(f.SampleRate) / 60
-	}
 	s := p.speech
 	if s.seen() {
 		p.say.Linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of the SAME speakers (hold some out for an honest score)",
-			len(s.speakers), minutes(s.train), minutes(s.score))
+			len(s.speakers), p.minutes(s.train), p.minutes(s.score))
 		return
 	}
 	held := len(p.req.HoldOut)
-	p.say.Linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of %d other speakers", len(s.speakers)-held, minutes(s.train), minutes(s.score), held)
+	p.say.Linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of %d other speakers", len(s.speakers)-held, p.minutes(s.train), p.minutes(s.score), held)
+}
+
+// minutes is how long utterances are together.
+func (p *phoneTrainer) minutes(us []labelled) float64 {
+	f, frames := p.req.Config.Features, 0
+	for _, u := range us {
+		frames += u.frames.Len()
+	}
+	return float64(frames) * float64(f.Hop) / float64(f.SampleRate) / 60
 }
 
 // weights are those of the newest snapshot, if it is asked for and there, or new ones. It settles the first step.

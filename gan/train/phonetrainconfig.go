@@ -7,6 +7,7 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/runlog"
 )
 
@@ -14,6 +15,7 @@ import (
 type PhoneOptions struct {
 	Speakers string   // folder with a folder per speaker, or name=folder,name=folder
 	Labels   string   // folder with SPEAKER.tsv, see corpus.FindPhoneLabels
+	Voices   string   // voice model that says the recordings in other voices too; base for the program's own, empty for none
 	HoldOut  []string // speakers that are scored and not trained on
 	Preset   string   // tiny, small, medium, live or hq: P has the form of that G's encoder; empty for medium
 	Set      []string // name=value, each replacing one setting of PhoneConfig
@@ -40,6 +42,7 @@ type phoneRequest struct {
 	Speakers string      `json:"speakers"`
 	Labels   string      `json:"labels"`
 	HoldOut  []string    `json:"holdOut,omitempty"`
+	Voices   string      `json:"voices,omitempty"` // of which the run folder holds a copy
 	Output   string      `json:"output"`
 	Half     bool        `json:"float16,omitempty"`
 }
@@ -71,6 +74,10 @@ type PhoneConfig struct {
 	MaskShare  float64 `json:"maskShare"` // share of the crops that lose a range of bands
 	MaskBands  int     `json:"maskBands"` // the widest such range
 
+	VoicesPer   int     `json:"voicesPer"`   // other voices, all different, in which --voices says each recording
+	MinStrength float64 `json:"minStrength"` // how strongly they are put on, see convert.Strengthen
+	MaxStrength float64 `json:"maxStrength"`
+
 	Seed          uint64  `json:"seed"`
 	ScoreEvery    int     `json:"scoreEvery"`    // steps between scores, 0 never before the end
 	ScoreFraction float64 `json:"scoreFraction"` // of each speaker's utterances, scored where no speaker is held out
@@ -90,7 +97,7 @@ func DefaultPhoneConfig(preset string) (PhoneConfig, error) {
 		Steps: 8000, Batch: 32, CropFrames: 128, LearningRate: 1e-3, RampSteps: 200, WeightDecay: 1e-2, Clip: 2, EMA: 0.998,
 		Smoothing: 0.05, Dropout: 0.1,
 		WarpRange: 0.25, SpeedRange: 0.15, TiltRange: 0.7, GainDB: 10, NoiseShare: 0.6, MinSNRDB: 3, MaxSNRDB: 40,
-		MaskShare: 0.3, MaskBands: 8,
+		MaskShare: 0.3, MaskBands: 8, VoicesPer: 3, MinStrength: 0.8, MaxStrength: 1.4,
 		Seed: 1, ScoreEvery: 500, ScoreFraction: 0.05, SnapshotEvery: 500, KeepSnapshots: 3, LogEvery: 10,
 	}
 	switch preset {
@@ -139,6 +146,9 @@ func (c PhoneConfig) Validate() error {
 		{"maxSNRDB", c.MaxSNRDB, c.MinSNRDB, 200},
 		{"maskShare", c.MaskShare, 0, 1},
 		{"maskBands", float64(c.MaskBands), 1, float64(c.GAN.NMels)},
+		{"voicesPer", float64(c.VoicesPer), 0, 1000},
+		{"minStrength", c.MinStrength, 0, convert.MaxStrength},
+		{"maxStrength", c.MaxStrength, c.MinStrength, convert.MaxStrength},
 		{"scoreEvery", float64(c.ScoreEvery), 0, 1e8},
 		{"scoreFraction", c.ScoreFraction, 0.001, 0.5},
 		{"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},

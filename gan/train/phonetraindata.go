@@ -34,8 +34,12 @@ type phoneSpeaker struct {
 type phoneSpeech struct {
 	speakers     []phoneSpeaker
 	train, score []labelled
-	unlabelled   []string // speakers without labels
+	converted    []labelled // train as other voices say it
+	unlabelled   []string   // speakers without labels
 }
+
+// learnt is all that is trained on.
+func (s *phoneSpeech) learnt() []labelled { return slices.Concat(s.train, s.converted) }
 
 // seen tells whether the scored utterances are of speakers that are trained on.
 func (s *phoneSpeech) seen() bool {

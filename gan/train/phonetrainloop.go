@@ -26,7 +26,7 @@ func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
 		return p.first, err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	ready, err := p.engine.loadPhoneSteps(c, newPhoneBatcher(c, p.speech.train), p.first, c.Steps)
+	ready, err := p.engine.loadPhoneSteps(c, newPhoneBatcher(c, p.speech.learnt()), p.first, c.Steps)
 	if err != nil {
 		return p.first, err
 	}
@@ -101,7 +101,7 @@ func (p *phoneTrainer) save(book *runlog.Book, made int) error {
 // newBook begins the records of the steps from p.first on.
 func (p *phoneTrainer) newBook(log *metricsLog, board *runlog.Board, machine *runlog.Machine) *runlog.Book {
 	c := p.req.Config
-	draws := newPhoneBatcher(c, p.speech.train)
+	draws := newPhoneBatcher(c, p.speech.learnt())
 	var blame runlog.Blame
 	var pace runlog.Pace
 	began := time.Now()

@@ -25,6 +25,7 @@ import (
 //	events.out.*         the same for TensorBoard
 //	model.safetensors    the model, unless -o names another place
 //	base.safetensors     a copy of the model that voices are added to, if any
+//	voices.safetensors   a copy of the model that says a phone network's recordings in other voices, if any
 type runFolder struct{ dir string }
 
 func (r runFolder) path(parts ...string) string {

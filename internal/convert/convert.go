@@ -132,6 +132,31 @@ func (c *Converter) Convert(ctx context.Context, in audio.Clip, v Voice, progres
 	}
 	progress(0.1)
 
+	made, err := c.frames(ctx, source, v, c.o.Threads)
+	if err != nil {
+		return nil, err
+	}
+	progress(0.2)
+
+	y, err := c.synth.Synthesize(ctx, made.LogMel, made.F0, len(x), func(part float64) { progress(0.2 + 0.8*part) })
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Clip: audio.Clip{Samples: y, Rate: cfg.SampleRate}, Source: source, Mapped: made.F0}, nil
+}
+
+// Frames turns the frames of a whole recording, analysed as the model's features say, into those of voice v, of which Convert
+// makes sound: frame t belongs to frame t of source. F0 is what is asked of the voice, and LogEnergy is source's own slice. It
+// runs on one core. Errors come from v, from weights that give no finite numbers, and from ctx.
+func (c *Converter) Frames(ctx context.Context, source features.Frames, v Voice) (features.Frames, error) {
+	if err := v.check(c.model); err != nil {
+		return features.Frames{}, err
+	}
+	return c.frames(ctx, source, v, 1)
+}
+
+func (c *Converter) frames(ctx context.Context, source features.Frames, v Voice, threads int) (features.Frames, error) {
+	cfg := c.model.Features
 	pitch := gan.PitchMap{Source: gan.MeasureLogF0(source.F0), Target: v.LogF0, Semitones: c.o.PitchSemitones}
 	mapped := make([]float32, len(source.F0))
 	for t, hz := range source.F0 {
@@ -139,12 +164,12 @@ func (c *Converter) Convert(ctx context.Context, in audio.Clip, v Voice, progres
 	}
 	gen := c.gen.Fork()
 	gen.SetStyle(Strengthen(c.model, v, c.o.Strength).Style)
-	logMel, err := gen.Offline(ctx, source.LogMel, gan.AppendControls(nil, mapped, source.LogEnergy), c.o.Threads)
+	logMel, err := gen.Offline(ctx, source.LogMel, gan.AppendControls(nil, mapped, source.LogEnergy), threads)
 	if err != nil {
-		return nil, err
+		return features.Frames{}, err
 	}
 	if !allFinite(logMel) {
-		return nil, errNotFinite
+		return features.Frames{}, errNotFinite
 	}
 	quiet := silentMel(cfg)
 	warp, sharp := newFormantWarp(cfg, v.Formant+c.o.FormantSemitones), newSharpener(cfg)
@@ -157,13 +182,7 @@ func (c *Converter) Convert(ctx context.Context, in audio.Clip, v Voice, progres
 			sharp.frame(mel)
 		}
 	}
-	progress(0.2)
-
-	y, err := c.synth.Synthesize(ctx, logMel, mapped, len(x), func(part float64) { progress(0.2 + 0.8*part) })
-	if err != nil {
-		return nil, err
-	}
-	return &Result{Clip: audio.Clip{Samples: y, Rate: cfg.SampleRate}, Source: source, Mapped: mapped}, nil
+	return features.Frames{NMels: cfg.NMels, LogMel: logMel, F0: mapped, LogEnergy: source.LogEnergy}, nil
 }
 
 // silenceLogEnergy is ln 1e-4, -80 dB: below it there is nothing to convert, and the output is silent too, whatever
