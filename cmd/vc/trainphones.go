@@ -18,6 +18,7 @@ Speakers without a table are left out.
 
 Few voices are learnt by heart. --voices has a voice model say every recording in others as well, with the same times:
 three each (--set voicesPer=N), never in the voice of a speaker who is held out.
+Do not let such a network judge those voices (vc eval --phones): it has learnt to read their faults.
 
 As it learns, the network is scored on speech that it does not learn from. The one with the fewest phone errors is written, for
 after it a small corpus is learnt by heart.
