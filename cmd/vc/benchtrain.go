@@ -7,7 +7,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/gan/train"
-	"github.com/starvc/vc/internal/profile"
+	"github.com/starvc/vc/internal/mlx/profile"
 	"github.com/starvc/vc/vocoder"
 	vocodertrain "github.com/starvc/vc/vocoder/train"
 	"github.com/urfave/cli/v2"

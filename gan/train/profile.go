@@ -15,7 +15,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/profile"
+	"github.com/starvc/vc/internal/mlx/profile"
 	"github.com/starvc/vc/internal/runlog"
 )
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/starvc/vc/internal/profile"
+	"github.com/starvc/vc/internal/mlx/profile"
 )
 
 // Every term and every pass is measured, adds up, and is in the table and in the JSON.

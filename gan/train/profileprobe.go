@@ -10,7 +10,7 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/estimate"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/profile"
+	"github.com/starvc/vc/internal/mlx/profile"
 )
 
 // part is a pass as a profile measures it.

@@ -2,12 +2,33 @@
 package layout
 
 import (
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-const module = "github.com/starvc/vc"
+const (
+	module = "github.com/starvc/vc"
+	engine = module + "/internal/mlx"
+)
+
+// TestMain looks at every source file, so that go test does not take an old result for a new one: it knows what a test looks at,
+// but not what go list does.
+func TestMain(m *testing.M) {
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".go") {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // deps lists everything that a package is built from.
 func deps(t *testing.T, pkg string) []string {
@@ -51,14 +72,14 @@ func TestGeneratorAndVocoderAreStrangers(t *testing.T) {
 	}
 }
 
-// TestWhoMayImportTheEngine: only internal/mlx and the train packages.
+// TestWhoMayImportTheEngine: only internal/mlx, what lies in it, and the train packages.
 func TestWhoMayImportTheEngine(t *testing.T) {
 	out, err := exec.Command("go", "list", module+"/...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, pkg := range strings.Fields(string(out)) {
-		if strings.HasSuffix(pkg, "/train") || pkg == module+"/internal/mlx" {
+		if strings.HasSuffix(pkg, "/train") || pkg == engine || strings.HasPrefix(pkg, engine+"/") {
 			continue
 		}
 		for _, i := range importsOf(t, pkg) {

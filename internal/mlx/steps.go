@@ -131,3 +131,13 @@ func Results(scalars ...*graph.Node) []*graph.Node {
 	}
 	return []*graph.Node{graph.Concatenate(flat, 0)}
 }
+
+// Tensor is a value on a device, for packages that hand it on and know nothing else of the engine.
+type Tensor = tensors.Tensor
+
+// Take reads a float32 tensor's values, waiting for the device to have made them, and frees it.
+func Take(t *Tensor) []float32 {
+	v := tensors.MustCopyFlatData[float32](t)
+	t.MustFinalizeAll()
+	return v
+}

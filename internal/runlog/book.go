@@ -3,22 +3,18 @@ package runlog
 import (
 	"fmt"
 
-	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/starvc/vc/internal/mlx"
 )
 
 // Results are the metrics of one graph of a step, [len(Names)] float32, still on the device. A metric "ok" or "ok_d" is 1 for a
 // step that was made, and 0 for one that was skipped because something was not finite.
 type Results struct {
 	Names  []string
-	Tensor *tensors.Tensor
+	Tensor *mlx.Tensor
 }
 
 // Fetch reads the values, [len(Names)], and frees the tensor.
-func (r Results) Fetch() []float32 {
-	v := tensors.MustCopyFlatData[float32](r.Tensor)
-	r.Tensor.MustFinalizeAll()
-	return v
-}
+func (r Results) Fetch() []float32 { return mlx.Take(r.Tensor) }
 
 // Book collects the metrics of the steps, writes them down, and watches for trouble. Values stay on the device until Every steps
 // are together, so that no step is followed by a wait for its numbers. All but Board, Skipped, Measure and Show must be set.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/starvc/vc/internal/profile"
+	"github.com/starvc/vc/internal/mlx/profile"
 )
 
 // Every part is measured, has a floor, adds up, and is in the table; in the first phase nothing of the discriminators is.

@@ -66,6 +66,7 @@ type request struct {
 	Config   Config `json:"config"`
 	Speakers string `json:"speakers"`
 	Output   string `json:"output"`
+	Half     bool   `json:"float16,omitempty"`
 	Init     string `json:"init,omitempty"`
 	MelsFrom string `json:"melsFrom,omitempty"`
 }
@@ -188,7 +189,7 @@ func (r *runner) finish(done int) error {
 	}
 	write := func() error {
 		about := map[string]string{"steps": strconv.Itoa(steps), "preset": c.Preset, "program": r.o.Version}
-		return audio.WriteAtomic(output, func(w io.Writer) error { return vocoder.WriteNet(w, c.Net, weights, about, r.o.Half) })
+		return audio.WriteAtomic(output, func(w io.Writer) error { return vocoder.WriteNet(w, c.Net, weights, about, r.req.Half) })
 	}
 	if done < c.Steps {
 		if err := write(); err != nil {
@@ -238,6 +239,7 @@ func (r *runner) configure() error {
 		if r.o.Output != "" {
 			r.req.Output = r.o.Output
 		}
+		r.req.Half = r.req.Half || r.o.Half
 		if r.req.MelsFrom != "" && r.o.Mels == nil {
 			return fmt.Errorf("this run learns from the mels of %s: give --mels-from %s again", r.req.MelsFrom, r.req.MelsFrom)
 		}
@@ -281,7 +283,7 @@ func (r *runner) configure() error {
 	if entries, err := os.ReadDir(r.dir); err == nil && len(entries) > 0 {
 		return fmt.Errorf("run folder %s is not empty: go on with it by --resume, or name another with --run", r.dir)
 	}
-	r.req = request{Config: c, Speakers: corpus.AbsoluteSpec(r.o.Speakers), Output: r.o.Output, Init: r.o.Init, MelsFrom: r.o.MelsFrom}
+	r.req = request{Config: c, Speakers: corpus.AbsoluteSpec(r.o.Speakers), Output: r.o.Output, Half: r.o.Half, Init: r.o.Init, MelsFrom: r.o.MelsFrom}
 	if r.req.Output == "" {
 		r.req.Output = filepath.Join(r.dir, "vocoder.safetensors")
 	}

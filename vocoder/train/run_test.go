@@ -137,6 +137,7 @@ func TestResume(t *testing.T) {
 	speakers, dir := voices(t), t.TempDir()
 	whole, part := options(speakers, filepath.Join(dir, "whole")), options(speakers, filepath.Join(dir, "part"))
 	whole.Steps, part.Steps = 12, 12
+	whole.Half, part.Half = true, true // which the run remembers
 	if err := Run(context.Background(), whole); err != nil {
 		t.Fatal(err)
 	}
