@@ -1,8 +1,6 @@
 package train
 
 import (
-	"github.com/gomlx/gomlx/core/tensors"
-
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/starvc/vc/gan"
@@ -46,8 +44,7 @@ func (e *engine) speakerStyles(set *corpus.Set) ([]float32, error) {
 			if err != nil {
 				return nil, err
 			}
-			styles := tensors.MustCopyFlatData[float32](out)
-			out.MustFinalizeAll()
+			styles := mlx.Take(out)
 			for i := range n * dim {
 				all[speaker*dim+i%dim] += styles[i] / float32(len(crops))
 			}

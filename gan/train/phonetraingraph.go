@@ -158,8 +158,7 @@ func (e *engine) readPhones(c PhoneConfig, us []labelled, lookAhead int, visit f
 		if err != nil {
 			return err
 		}
-		values := tensors.MustCopyFlatData[float32](out)
-		out.MustFinalizeAll()
+		values := mlx.Take(out)
 		for i, w := range part {
 			for t := range w.frames {
 				v := values[(i*readFrames+w.skip+t)*row:][:row]

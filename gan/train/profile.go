@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -202,52 +201,25 @@ func (p *profiler) add() error {
 		took := time.Since(began)
 		return took, e.free(inputs)
 	})
-	p.AddStep(func(n int) error { return p.steps(batch, n) })
+	p.AddStep(p.steps(batch).Row)
 	return nil
 }
 
-// steps makes some whole steps, as a run does: the inputs of all but the first can be made beside the step before.
-func (p *profiler) steps(batch *corpus.Batch, n int) (err error) {
-	ready, err := p.load(batch, n)
-	if err != nil {
-		return err
+// steps makes steps of one batch.
+func (p *profiler) steps(batch *corpus.Batch) profile.Steps[readyStep] {
+	return profile.Steps[readyStep]{
+		Load: func(n int) (*runlog.Ahead[readyStep], error) {
+			return p.engine.load(func() (*corpus.Batch, error) { return batch, nil }, 0, n)
+		},
+		Make: p.engine.make,
 	}
-	defer func() { err = errors.Join(err, ready.Close()) }()
-	return p.row(ready, n)
-}
-
-func (p *profiler) load(batch *corpus.Batch, n int) (*runlog.Ahead[readyStep], error) {
-	return p.engine.load(func() (*corpus.Batch, error) { return batch, nil }, 0, n)
-}
-
-// row makes some steps and waits for the last.
-func (p *profiler) row(ready *runlog.Ahead[readyStep], n int) error {
-	var pending []results
-	for range n {
-		next, err := ready.Next()
-		if err != nil {
-			return err
-		}
-		rs, err := p.engine.make(next)
-		if err != nil {
-			return err
-		}
-		pending = append(pending, rs...)
-	}
-	for _, r := range pending {
-		r.Fetch()
-	}
-	return nil
 }
 
 // watchCard makes whole steps for a while and nothing else, see WatchCard.
-func (p *profiler) watchCard(ctx context.Context, device mlx.Device, lead, watch time.Duration) (err error) {
-	ready, err := p.load(p.batcher.At(p.cfg.sourceStep()), math.MaxInt)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, ready.Close()) }()
-	return p.WatchCard(ctx, device, lead, watch, func() error { return p.row(ready, profile.RowSteps) })
+func (p *profiler) watchCard(ctx context.Context, device mlx.Device, lead, watch time.Duration) error {
+	return p.steps(p.batcher.At(p.cfg.sourceStep())).Unceasing(func(row func() error) error {
+		return p.WatchCard(ctx, device, lead, watch, row)
+	})
 }
 
 // starInputs are all tensors of a step of the star.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -189,7 +188,7 @@ func (p *profiler) add() error {
 		took := time.Since(began)
 		return took, errors.Join(err, e.steps.Free(in))
 	})
-	p.AddStep(p.steps)
+	p.AddStep(p.steps().Row)
 	return nil
 }
 
@@ -256,40 +255,19 @@ func opinion(all []verdict, layers bool) *Node {
 	return loss
 }
 
-// steps makes some whole steps, as a run does: the inputs of all but the first can be made beside the step before.
-func (p *profiler) steps(n int) (err error) {
-	ready := p.load(n)
-	defer func() { err = errors.Join(err, ready.Close()) }()
-	return p.row(ready, n)
-}
-
-func (p *profiler) load(n int) *runlog.Ahead[[]*tensors.Tensor] {
-	return runlog.StartAhead(0, n, func(int) ([]*tensors.Tensor, error) { return p.engine.ready(p.batch) }, p.engine.steps.Free)
-}
-
-// row makes some steps and waits for the last.
-func (p *profiler) row(ready *runlog.Ahead[[]*tensors.Tensor], n int) error {
-	var pending []runlog.Results
-	for range n {
-		in, err := ready.Next()
-		if err != nil {
-			return err
-		}
-		results, err := p.engine.step(p.batch.step, in)
-		if err != nil {
-			return err
-		}
-		pending = append(pending, results...)
+// steps makes steps of the batch.
+func (p *profiler) steps() profile.Steps[[]*tensors.Tensor] {
+	return profile.Steps[[]*tensors.Tensor]{
+		Load: func(n int) (*runlog.Ahead[[]*tensors.Tensor], error) {
+			return runlog.StartAhead(0, n, func(int) ([]*tensors.Tensor, error) { return p.engine.ready(p.batch) }, p.engine.steps.Free), nil
+		},
+		Make: func(in []*tensors.Tensor) ([]runlog.Results, error) { return p.engine.step(p.batch.step, in) },
 	}
-	for _, r := range pending {
-		r.Fetch()
-	}
-	return nil
 }
 
 // watchCard makes whole steps for a while and nothing else, see WatchCard.
-func (p *profiler) watchCard(ctx context.Context, device mlx.Device) (err error) {
-	ready := p.load(math.MaxInt)
-	defer func() { err = errors.Join(err, ready.Close()) }()
-	return p.WatchCard(ctx, device, profile.CardLead, profile.CardWatch, func() error { return p.row(ready, profile.RowSteps) })
+func (p *profiler) watchCard(ctx context.Context, device mlx.Device) error {
+	return p.steps().Unceasing(func(row func() error) error {
+		return p.WatchCard(ctx, device, profile.CardLead, profile.CardWatch, row)
+	})
 }

@@ -133,8 +133,7 @@ func (e *engine) step(b batch, step int) (ok bool, loss, accuracy float64, err e
 	if err != nil {
 		return false, 0, 0, err
 	}
-	v := tensors.MustCopyFlatData[float32](out)
-	out.MustFinalizeAll()
+	v := mlx.Take(out)
 	return v[0] != 0, float64(v[1]), float64(v[2]), nil
 }
 

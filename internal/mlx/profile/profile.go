@@ -5,7 +5,9 @@ package profile
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -180,14 +182,13 @@ func (p *Profiler) graph(name string, build func([]*Node) []*Node, inputs ...*te
 		if err != nil {
 			return err
 		}
-		runlog.Results{Tensor: out}.Fetch()
+		mlx.Take(out)
 		return nil
 	})}
 }
 
 func (p *Profiler) addGraph(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) {
-	t := p.graph(name, build, inputs...)
-	p.timers, p.byName[name] = append(p.timers, t), t
+	p.add(name, p.graph(name, build, inputs...).run)
 }
 
 // Names of timers.
@@ -252,6 +253,51 @@ func (p *Profiler) Measure(ctx context.Context, duration time.Duration, say func
 
 // The card is watched for CardWatch, after CardLead in which nvidia-smi starts and its first line still looks back on other work.
 const CardLead, CardWatch = 3 * time.Second, 6 * time.Second
+
+// Steps makes whole steps as a run does: the inputs of all but the first can be made beside the step before.
+type Steps[T any] struct {
+	Load func(n int) (*runlog.Ahead[T], error)    // begins to make the inputs of n steps
+	Make func(inputs T) ([]runlog.Results, error) // one step
+}
+
+// Row makes n steps and waits for the last.
+func (s Steps[T]) Row(n int) (err error) {
+	ready, err := s.Load(n)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ready.Close()) }()
+	return s.row(ready, n)
+}
+
+func (s Steps[T]) row(ready *runlog.Ahead[T], n int) error {
+	var pending []runlog.Results
+	for range n {
+		inputs, err := ready.Next()
+		if err != nil {
+			return err
+		}
+		results, err := s.Make(inputs)
+		if err != nil {
+			return err
+		}
+		pending = append(pending, results...)
+	}
+	for _, r := range pending {
+		r.Fetch()
+	}
+	return nil
+}
+
+// Unceasing gives watch a function that makes RowSteps and waits for the last, over inputs that are made ahead without end.
+func (s Steps[T]) Unceasing(watch func(row func() error) error) (err error) {
+	ready, err := s.Load(math.MaxInt)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ready.Close()) }()
+	return watch(func() error { return s.row(ready, RowSteps) })
+}
 
 // WatchCard makes whole steps for a while and nothing else, and reports how busy the card is meanwhile: a line a second would not
 // tell them from the parts that are measured in turn with them. row makes RowSteps and waits for the last.
