@@ -2,6 +2,7 @@ package vocoder
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/starvc/vc/features"
@@ -25,6 +26,7 @@ type GriffinLim struct {
 	weight    []float64    // as signal: the sum of squared windows
 	frame     []float64    // [WinLength]
 	bins      []complex128 // [Bins]
+	own       []float64    // [Bins] magnitudes of the signal that is refined
 }
 
 // momentum is alpha of the paper.
@@ -58,7 +60,7 @@ func NewGriffinLim(cfg features.Config, iterations int) (*GriffinLim, error) {
 	}
 	return &GriffinLim{
 		cfg: cfg, stft: stft, mel: mel, iterations: iterations, weightMin: leastWeight(stft.Window(), cfg.Hop),
-		frame: make([]float64, cfg.WinLength), bins: make([]complex128, cfg.Bins()),
+		frame: make([]float64, cfg.WinLength), bins: make([]complex128, cfg.Bins()), own: make([]float64, cfg.Bins()),
 	}, nil
 }
 
@@ -75,6 +77,19 @@ func leastWeight(window []float64, hop int) float64 {
 // [frames*NMels], frame-major. Frames beyond NumFrames(samples) are ignored and missing ones count as silence.
 // Samples are in [-1, 1]. It panics if logMel is no whole number of frames or samples is negative.
 func (g *GriffinLim) Synthesize(logMel []float32, samples int) []float32 {
+	return g.synthesize(logMel, samples, nil)
+}
+
+// Refine is Synthesize with start, which another vocoder has made of the same frames, for a beginning: the phases are taken
+// from it, and so is half of how the magnitudes lie within a mel band, in nepers. A network that was told F0 knows of both
+// what the frames do not say. The frames must be those of a recording: where they contradict F0, as those that a
+// network has made do, the pitch is lost. The result is as long as start.
+func (g *GriffinLim) Refine(logMel, start []float32) []float32 {
+	return g.synthesize(logMel, len(start), start)
+}
+
+// synthesize is Refine, or Synthesize if start is nil.
+func (g *GriffinLim) synthesize(logMel []float32, samples int, start []float32) []float32 {
 	nMels, bins := g.cfg.NMels, g.cfg.Bins()
 	if len(logMel)%nMels != 0 {
 		panic(fmt.Sprintf("vocoder: log-mel of %d values, want whole frames of %d bands", len(logMel), nMels))
@@ -90,13 +105,23 @@ func (g *GriffinLim) Synthesize(logMel []float32, samples int) []float32 {
 		first := done - fixed
 		n := min(frames-first, blockFrames)
 		g.resize(n)
+		clear(g.bins) // silence before the recording
+		last := g.bins
 		for t := fixed; t < n; t++ {
-			magnitude := g.magnitude[t*bins : (t+1)*bins]
+			magnitude, spec := g.magnitude[t*bins:(t+1)*bins], g.spec[t*bins:(t+1)*bins]
 			if end := (first + t + 1) * nMels; end <= len(logMel) {
 				g.mel.magnitudes(magnitude, logMel[end-nMels:end])
 			} else {
 				clear(magnitude)
 			}
+			if start != nil {
+				g.follow(magnitude, spec, start, (first+t)*g.cfg.Hop-g.cfg.WinLength/2)
+				continue
+			}
+			if t > 0 {
+				last = g.spec[(t-1)*bins : t*bins]
+			}
+			propagate(spec, magnitude, last, g.cfg.Hop, g.cfg.NFFT)
 		}
 		g.reconstruct(first, fixed, n, samples)
 
@@ -118,6 +143,27 @@ func (g *GriffinLim) Synthesize(logMel []float32, samples int) []float32 {
 	return x
 }
 
+// leastOwn keeps a bin in which the given signal has nothing, as a part of the magnitude that the frame alone gives it.
+const leastOwn = 1e-3
+
+// follow makes magnitude, [Bins], which the mel inverse has found for a frame, follow that of the frame of start whose first
+// sample is from, and writes it with that frame's phases to spec, [Bins].
+func (g *GriffinLim) follow(magnitude []float64, spec []complex128, start []float32, from int) {
+	clear(g.frame)
+	for i := max(0, -from); i < min(len(g.frame), len(start)-from); i++ {
+		g.frame[i] = float64(start[from+i])
+	}
+	g.stft.Forward(spec, g.frame)
+	for k, c := range spec {
+		g.own[k] = max(math.Hypot(real(c), imag(c)), leastOwn*magnitude[k])
+	}
+	g.mel.fit(g.own)
+	for k, v := range g.own {
+		magnitude[k] = math.Sqrt(magnitude[k] * v)
+	}
+	impose(spec, magnitude, spec)
+}
+
 // resize makes the block's slices fit n frames and keeps the context in spec.
 func (g *GriffinLim) resize(n int) {
 	total, length := n*g.cfg.Bins(), (n-1)*g.cfg.Hop+g.cfg.WinLength
@@ -137,20 +183,12 @@ func (g *GriffinLim) add(sum, weight []float64, from int) {
 	}
 }
 
-// reconstruct finds phases for frames fixed to n of the block, whose frame 0 is frame first of a recording of that
+// reconstruct betters the phases of frames fixed to n of the block, whose frame 0 is frame first of a recording of that
 // many samples.
 func (g *GriffinLim) reconstruct(first, fixed, n, samples int) {
 	bins, hop := g.cfg.Bins(), g.cfg.Hop
 	row := func(s []complex128, t int) []complex128 { return s[t*bins : (t+1)*bins] }
 
-	clear(g.bins) // silence before the recording
-	for t := fixed; t < n; t++ {
-		last := g.bins
-		if t > 0 {
-			last = row(g.spec, t-1)
-		}
-		propagate(row(g.spec, t), g.magnitude[t*bins:(t+1)*bins], last, hop, g.cfg.NFFT)
-	}
 	clear(g.rebuilt)
 	start := first*hop - g.cfg.WinLength/2 // where the block begins in the recording
 	for range g.iterations {

@@ -98,6 +98,12 @@ func (v *melInverse) wanted(dst []float64, logMel []float32) {
 func (v *melInverse) magnitudes(dst []float64, logMel []float32) {
 	v.wanted(v.mel, logMel)
 	v.envelope(dst, 1)
+	v.fit(dst)
+}
+
+// fit makes magnitudes, [Bins], have the mel bands v.mel, and leaves their fine structure as far as those allow. What is zero
+// stays zero.
+func (v *melInverse) fit(dst []float64) {
 	for range melUpdates {
 		clear(v.sum)
 		for m, b := range v.bands {

@@ -23,9 +23,12 @@ several recordings instead.
 
 EXAMPLES
 
-   with the best vocoder there is, and with another one; the result is in-VOCODER.wav, or what -o says:
+   with the vocoder that conversions are made with, and with another one; the result is in-VOCODER.wav, or what -o says:
       vc vocode in.wav
       vc vocode in.wav --vocoder griffin-lim --iterations 100 -o lim.wav
+
+   as near to the recording as its frames allow, which no conversion can be: the neural vocoder's sound, refined by Griffin-Lim:
+      vc vocode in.wav --vocoder refined
 
    with a vocoder of your own, or the one inside a voice model, and a picture of before and after:
       vc vocode in.wav --net vocoder.safetensors -o out.wav --png look.png
@@ -45,9 +48,12 @@ func vocodeCommand(e env) *cli.Command {
 		Description: vocodeDescription,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`, \"-\" is standard output (default: IN-VOCODER.wav beside the input)"},
-			vocoderFlag(),
+			&cli.StringFlag{
+				Name: "vocoder", DefaultText: "neural where there is one, else source-filter",
+				Usage: "`KIND` of sound synthesis: neural, source-filter, griffin-lim or rtisi, or refined, which is neural and then griffin-lim",
+			},
 			&cli.StringFlag{Name: "net", Usage: "weights of the neural vocoder: a `FILE` of one, or a voice model that has its own (default: the program's)"},
-			&cli.IntFlag{Name: "iterations", DefaultText: "as many as are good for recordings", Usage: "`N` iterations of griffin-lim, or of rtisi per frame, or passes of neural and source-filter"},
+			&cli.IntFlag{Name: "iterations", DefaultText: "as many as are good for recordings", Usage: "`N` iterations of griffin-lim and refined, or of rtisi per frame, or passes of neural and source-filter"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of the noise in the voice"},
 			&cli.StringFlag{Name: "png", Usage: "draw spectrograms of recording and copy, or with --compare of all copies, into `FILE`.png"},
 			&cli.BoolFlag{Name: "compare", DisableDefaultText: true, Usage: "print a table of scores of every vocoder, or of the one that --vocoder names; folders are searched"},
@@ -103,7 +109,7 @@ func (o vocodeOptions) validate(iterationsSet bool) error {
 	case iterationsSet && o.iterations < 1:
 		return fmt.Errorf("--iterations is %d, want 1 or more", o.iterations)
 	}
-	return convert.Options{Threads: o.threads, Vocoder: o.vocoder}.Validate()
+	return convert.SynthesisOptions{Threads: o.threads, Vocoder: o.vocoder}.Validate()
 }
 
 // findNet reads the weights that --net names, else the program's, and the frames that go with them; there may be none.

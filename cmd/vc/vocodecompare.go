@@ -21,8 +21,9 @@ import (
 const originals = "original"
 
 func runCompare(ctx context.Context, e env, o vocodeOptions) error {
+	inputs := findInputs(o.inputs)
 	var files []string
-	for _, in := range findInputs(o.inputs) {
+	for _, in := range inputs {
 		if in.err != nil {
 			return fmt.Errorf("%s: %w", in.path, in.err)
 		}
@@ -49,7 +50,7 @@ func runCompare(ctx context.Context, e env, o vocodeOptions) error {
 	}
 	run := eval.CopyOptions{Features: cfg, Files: files, Vocoders: vocoders, Workers: o.threads}
 	if o.export != "" {
-		if run.Made, err = exporter(o.export, files, vocoders); err != nil {
+		if run.Made, err = exporter(o.export, inputs, vocoders); err != nil {
 			return err
 		}
 	}
@@ -85,13 +86,13 @@ func runCompare(ctx context.Context, e env, o vocodeOptions) error {
 
 // candidates are the vocoders to compare: the one named, else all that there are weights for.
 func (o vocodeOptions) candidates(e env, net *vocoder.Net, cfg features.Config) ([]eval.CopyVocoder, error) {
-	names := convert.Vocoders()
+	names := convert.CopyVocoders()
 	if o.vocoder != "" {
 		names = []convert.Vocoder{o.vocoder}
 	}
 	var list []eval.CopyVocoder
 	for _, name := range names {
-		if name == convert.Neural && net == nil && o.vocoder == "" {
+		if name.NeedsNet() && net == nil && o.vocoder == "" {
 			if !o.quiet {
 				e.tell("%s is left out: this program holds no weights for it; name a file with --net", name)
 			}
@@ -147,29 +148,30 @@ func (c copies) draw(path, file string, cfg features.Config, vocoders []eval.Cop
 	})
 }
 
-// exporter writes recordings and copies under the same name into a folder for each vocoder.
-func exporter(dir string, files []string, vocoders []eval.CopyVocoder) (func(file, vocoder string, clip audio.Clip) error, error) {
-	name := func(file string) string {
-		return strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) + ".wav"
-	}
-	taken := map[string]string{}
-	for _, f := range files {
-		if other, ok := taken[name(f)]; ok {
-			return nil, fmt.Errorf("--export: %s and %s would be written under the same name: compare them apart", other, f)
+// exporter writes recordings and copies under the same name, that inside the folder where the recording was found, into a folder
+// for each vocoder.
+func exporter(dir string, inputs []input, vocoders []eval.CopyVocoder) (func(file, vocoder string, clip audio.Clip) error, error) {
+	names, taken := map[string]string{}, map[string]string{}
+	for _, in := range inputs {
+		name := strings.TrimSuffix(in.inside, filepath.Ext(in.inside)) + ".wav"
+		if other, ok := taken[name]; ok {
+			return nil, fmt.Errorf("--export: %s and %s would be written under the same name: compare them apart, or name the folder that both lie in",
+				other, in.path)
 		}
-		taken[name(f)] = f
+		taken[name], names[in.path] = in.path, name
 	}
 	folders := []string{originals}
 	for _, v := range vocoders {
 		folders = append(folders, v.Name)
 	}
 	for _, f := range folders {
-		if err := os.MkdirAll(filepath.Join(dir, f), 0o777); err != nil {
-			return nil, fmt.Errorf("--export: cannot make the folder %s: %w", filepath.Join(dir, f), plainCause(err))
-		}
-		for _, in := range files {
-			if hit := sameAsInput(filepath.Join(dir, f, name(in)), []input{{path: in}}); hit != "" {
+		for path, name := range names {
+			to := filepath.Join(dir, f, name)
+			if hit := sameAsInput(to, inputs); hit != "" {
 				return nil, fmt.Errorf("--export: the input %s would be overwritten: choose another folder", hit)
+			}
+			if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+				return nil, fmt.Errorf("--export: cannot make the folder %s for %s: %w", filepath.Dir(to), path, plainCause(err))
 			}
 		}
 	}
@@ -177,6 +179,6 @@ func exporter(dir string, files []string, vocoders []eval.CopyVocoder) (func(fil
 		if vocoder == "" {
 			vocoder = originals
 		}
-		return audio.WriteFile(filepath.Join(dir, vocoder, name(file)), clip)
+		return audio.WriteFile(filepath.Join(dir, vocoder, names[file]), clip)
 	}, nil
 }

@@ -43,6 +43,10 @@ func (o Options) Validate() error {
 	if o.Threads < 0 {
 		return fmt.Errorf("threads is %d, want 0 (all cores) or more", o.Threads)
 	}
+	if o.Vocoder == Refined {
+		return fmt.Errorf("vocoder %q is for a recording's own frames, as in vc vocode: conversions lose their pitch by it; these are for "+
+			"conversions: %q", Refined, Vocoders())
+	}
 	if o.Vocoder != "" && !slices.Contains(Vocoders(), o.Vocoder) {
 		return fmt.Errorf("vocoder %q is not known, known are %q", o.Vocoder, Vocoders())
 	}

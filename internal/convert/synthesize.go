@@ -2,7 +2,9 @@ package convert
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -12,6 +14,7 @@ import (
 
 const (
 	griffinLimIterations = 32
+	refiningIterations   = 60
 	polishingPasses      = 3 // none or fewer in streams, where they cost latency
 	rtisiLookAhead       = 3 // frames, likewise
 	rtisiIterations      = 8
@@ -29,10 +32,26 @@ type SynthesisOptions struct {
 	Vocoder    Vocoder      // "" means Neural if there is a Net for the frames, else SourceFilter
 	Net        *vocoder.Net // of Neural; nil means BaseNet
 	Seed       uint64       // of the noise in Neural and SourceFilter; 0 means the one that a Converter uses
-	Iterations int          // of GriffinLim, of RTISI per frame, or passes of Neural and SourceFilter; 0 means as many as are good for recordings
-	Threads    int          // cores to use at most, by GriffinLim; 0 means one
-	Made       bool         // the frames come from a network, and not from recordings: Neural takes their envelope and leaves the pitch to F0
+	Iterations int          // of GriffinLim and Refined, of RTISI per frame, or passes of Neural and SourceFilter; 0 means as many as are good for recordings
+	Threads    int          // cores to use at most, by GriffinLim and Refined; 0 means one
+	Made       bool         // the frames come from a network, and not from recordings: Neural takes their envelope and leaves the pitch to F0; Refined is refused
 }
+
+// Validate names the first option that cannot work.
+func (o SynthesisOptions) Validate() error {
+	if o.Vocoder == Refined && !o.Made {
+		o.Vocoder = Neural
+	} else if o.Vocoder != "" && !slices.Contains(CopyVocoders(), o.Vocoder) {
+		return fmt.Errorf("vocoder %q is not known, known are %q", o.Vocoder, CopyVocoders())
+	}
+	if o.Iterations < 0 {
+		return fmt.Errorf("iterations are %d, want 1 or more, or 0 for the usual number", o.Iterations)
+	}
+	return Options{Threads: o.Threads, Vocoder: o.Vocoder}.Validate()
+}
+
+// NeedsNet reports whether v cannot do without weights.
+func (v Vocoder) NeedsNet() bool { return v == Neural || v == Refined }
 
 // Synthesizer makes sound of the frames of whole recordings. It may be used by several goroutines at once.
 type Synthesizer struct {
@@ -43,13 +62,10 @@ type Synthesizer struct {
 // NewSynthesizer makes one for frames of that configuration. It is an error if there are no weights for the vocoder asked
 // for, and if they are for other frames.
 func NewSynthesizer(cfg features.Config, o SynthesisOptions) (*Synthesizer, error) {
-	if err := (Options{Threads: o.Threads, Vocoder: o.Vocoder}).Validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	if o.Iterations < 0 {
-		return nil, fmt.Errorf("iterations are %d, want 1 or more, or 0 for the usual number", o.Iterations)
-	}
-	if o.Net == nil && (o.Vocoder == Neural || o.Vocoder == "") {
+	if o.Net == nil && (o.Vocoder.NeedsNet() || o.Vocoder == "") {
 		n, err := BaseNet()
 		if err != nil {
 			return nil, err
@@ -59,10 +75,10 @@ func NewSynthesizer(cfg features.Config, o SynthesisOptions) (*Synthesizer, erro
 		}
 	}
 	switch {
-	case o.Vocoder == Neural && o.Net == nil:
-		return nil, errNoNet(cfg)
-	case o.Vocoder == Neural && o.Net.Features() != cfg:
-		return nil, fmt.Errorf("vocoder %q: its weights are for other frames, of sound of %d Hz, than these, of %d Hz", Neural,
+	case o.Vocoder.NeedsNet() && o.Net == nil:
+		return nil, errNoNet(o.Vocoder, cfg)
+	case o.Vocoder.NeedsNet() && o.Net.Features() != cfg:
+		return nil, fmt.Errorf("vocoder %q: its weights are for other frames, of sound of %d Hz, than these, of %d Hz", o.Vocoder,
 			o.Net.Features().SampleRate, cfg.SampleRate)
 	case o.Vocoder == "" && o.Net != nil && o.Net.Features() == cfg:
 		o.Vocoder = Neural
@@ -75,12 +91,25 @@ func NewSynthesizer(cfg features.Config, o SynthesisOptions) (*Synthesizer, erro
 	o.Threads = max(1, o.Threads)
 	s := &Synthesizer{cfg, o}
 	var err error // here rather than with the first recording
-	if o.Vocoder == GriffinLim {
-		_, err = vocoder.NewGriffinLim(cfg, s.iterations(griffinLimIterations))
-	} else {
+	switch o.Vocoder {
+	case GriffinLim:
+		_, err = s.griffinLim()
+	case Refined:
+		_, err = s.griffinLim()
+		_, neuralErr := s.maker().make()
+		err = errors.Join(err, neuralErr)
+	default:
 		_, err = s.maker().make()
 	}
 	return s, err
+}
+
+func (s *Synthesizer) griffinLim() (*vocoder.GriffinLim, error) {
+	usual := griffinLimIterations
+	if s.o.Vocoder == Refined {
+		usual = refiningIterations
+	}
+	return vocoder.NewGriffinLim(s.cfg, s.iterations(usual))
 }
 
 // Vocoder is the one in use.
@@ -94,10 +123,14 @@ func (s *Synthesizer) iterations(usual int) int {
 }
 
 func (s *Synthesizer) maker() frameMaker {
-	return frameMaker{
+	m := frameMaker{
 		cfg: s.cfg, vocoder: s.o.Vocoder, net: s.o.Net, seed: s.o.Seed, passes: s.iterations(polishingPasses), made: s.o.Made,
 		lookAhead: rtisiLookAhead, iterations: s.iterations(rtisiIterations),
 	}
+	if m.vocoder == Refined {
+		m.vocoder, m.passes = Neural, polishingPasses
+	}
+	return m
 }
 
 // Vocode makes that many samples of frames with vocoder v, "" as in SynthesisOptions.
@@ -123,9 +156,24 @@ func (s *Synthesizer) Synthesize(ctx context.Context, logMel, f0 []float32, samp
 	if progress == nil {
 		progress = func(float64) {}
 	}
-	if s.o.Vocoder != GriffinLim {
-		return s.inOrder(ctx, logMel, f0, samples, progress)
+	switch s.o.Vocoder {
+	case GriffinLim:
+		return s.inPieces(ctx, logMel, nil, samples, progress)
+	case Refined:
+		start, err := s.inOrder(ctx, logMel, f0, samples, func(part float64) { progress(part * neuralPart) })
+		if err != nil {
+			return nil, err
+		}
+		return s.inPieces(ctx, logMel, start, samples, func(part float64) { progress(neuralPart + part*(1-neuralPart)) })
 	}
+	return s.inOrder(ctx, logMel, f0, samples, progress)
+}
+
+// neuralPart is how much of the time of Refined its beginning takes, about.
+const neuralPart = 0.1
+
+// inPieces is Griffin-Lim, piece by piece, beginning with start unless that is nil.
+func (s *Synthesizer) inPieces(ctx context.Context, logMel, start []float32, samples int, progress func(part float64)) ([]float32, error) {
 	cfg := s.cfg
 	cuts := quietCuts(logMel, cfg.NMels)
 	pieces := len(cuts) - 1
@@ -134,7 +182,7 @@ func (s *Synthesizer) Synthesize(ctx context.Context, logMel, f0 []float32, samp
 	makers := make([]*vocoder.GriffinLim, workers)
 	for i := range makers {
 		var err error
-		if makers[i], err = vocoder.NewGriffinLim(cfg, s.iterations(griffinLimIterations)); err != nil {
+		if makers[i], err = s.griffinLim(); err != nil {
 			return nil, err
 		}
 	}
@@ -149,7 +197,7 @@ func (s *Synthesizer) Synthesize(ctx context.Context, logMel, f0 []float32, samp
 				if i >= pieces || ctx.Err() != nil {
 					return
 				}
-				made[i] = piece(g, cfg, logMel, samples, cuts[i], cuts[i+1])
+				made[i] = piece(g, cfg, logMel, start, samples, cuts[i], cuts[i+1])
 				mutex.Lock()
 				done++
 				progress(float64(done) / float64(pieces))
@@ -165,21 +213,26 @@ func (s *Synthesizer) Synthesize(ctx context.Context, logMel, f0 []float32, samp
 }
 
 // piece synthesises frames from to to with context, and returns the samples from one hop before the first frame's
-// centre to one hop beyond the centre of frame to, as far as the recording has them.
-func piece(g *vocoder.GriffinLim, cfg features.Config, logMel []float32, samples, from, to int) []float32 {
+// centre to one hop beyond the centre of frame to, as far as the recording has them. A start, unless nil, is refined.
+func piece(g *vocoder.GriffinLim, cfg features.Config, logMel, start []float32, samples, from, to int) []float32 {
 	frames := len(logMel) / cfg.NMels
 	a, b := max(0, from-contextFrames), min(frames, to+contextFrames)
 	n := samples - a*cfg.Hop
 	if b < frames {
 		n = (b - 1 - a) * cfg.Hop
 	}
-	x := g.Synthesize(logMel[a*cfg.NMels:b*cfg.NMels], n)
-	start := max(0, (from-1)*cfg.Hop) - a*cfg.Hop
+	var x []float32
+	if start == nil {
+		x = g.Synthesize(logMel[a*cfg.NMels:b*cfg.NMels], n)
+	} else {
+		x = g.Refine(logMel[a*cfg.NMels:b*cfg.NMels], start[a*cfg.Hop:][:n])
+	}
+	begin := max(0, (from-1)*cfg.Hop) - a*cfg.Hop
 	end := n
 	if b < frames || to < frames {
 		end = min(n, (to+1-a)*cfg.Hop)
 	}
-	return x[start:end]
+	return x[begin:end]
 }
 
 // join lays the pieces beside each other, cross-faded over one hop to both sides of each cut.

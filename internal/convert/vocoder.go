@@ -18,10 +18,17 @@ const (
 	SourceFilter Vocoder = "source-filter" // driven by F0, best of those that need no weights
 	GriffinLim   Vocoder = "griffin-lim"   // fast Griffin-Lim, whole recordings only; does not know the pitch
 	RTISI        Vocoder = "rtisi"         // nor does this
+
+	// Refined is Neural, and then Griffin-Lim with what that made to begin with. It holds on to the fine structure of the frames,
+	// and so it is for those of recordings, not for conversions.
+	Refined Vocoder = "refined"
 )
 
-// Vocoders are the names that a user can choose from.
+// Vocoders are the names that a user can choose from for conversions.
 func Vocoders() []Vocoder { return []Vocoder{Neural, SourceFilter, GriffinLim, RTISI} }
+
+// CopyVocoders are those for a recording's own frames.
+func CopyVocoders() []Vocoder { return append([]Vocoder{Refined}, Vocoders()...) }
 
 // LiveVocoders are those of them that a stream can use.
 func LiveVocoders() []Vocoder { return []Vocoder{Neural, SourceFilter, RTISI} }
@@ -132,12 +139,12 @@ func choose(name Vocoder, m *gan.Model) (Vocoder, *vocoder.Net, error) {
 	case name == "":
 		return SourceFilter, nil, nil
 	}
-	return "", nil, errNoNet(m.Features)
+	return "", nil, errNoNet(Neural, m.Features)
 }
 
-func errNoNet(f features.Config) error {
+func errNoNet(v Vocoder, f features.Config) error {
 	return fmt.Errorf("vocoder %q: there are no weights for it: neither the model nor this program holds any for sound of %d Hz; "+
-		"use --vocoder %s", Neural, f.SampleRate, SourceFilter)
+		"use --vocoder %s", v, f.SampleRate, SourceFilter)
 }
 
 // NewVocoder makes the vocoder that o asks for, for frames of the model.

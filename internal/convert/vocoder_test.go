@@ -182,6 +182,12 @@ func TestNeuralIsRefusedWithoutWeights(t *testing.T) {
 	if _, err := NewSynthesizer(cfg, SynthesisOptions{Vocoder: Neural}); err == nil {
 		t.Error("a synthesizer without weights")
 	}
+	if _, err := NewSynthesizer(cfg, SynthesisOptions{Vocoder: Refined}); err == nil || !strings.Contains(err.Error(), `"refined"`) {
+		t.Errorf("refined without weights: error %v", err)
+	}
+	if _, err := New(m, Options{Vocoder: Refined}); err == nil || !strings.Contains(err.Error(), "own frames") {
+		t.Errorf("refined for conversions: error %v", err)
+	}
 	if _, err := WithNet(m, netFile(t, features.DefaultConfig())); err == nil || !strings.Contains(err.Error(), "features") {
 		t.Errorf("a network for other frames: error %v", err)
 	}
@@ -208,7 +214,7 @@ func TestSynthesizer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range Vocoders() {
+	for _, v := range CopyVocoders() {
 		var last []float32
 		for _, o := range []SynthesisOptions{{Seed: 5}, {Seed: 5}, {Seed: 6, Iterations: 2}} {
 			o.Vocoder, o.Net = v, net
@@ -227,10 +233,47 @@ func TestSynthesizer(t *testing.T) {
 		}
 	}
 	for name, o := range map[string]SynthesisOptions{
-		"tape": {Vocoder: "tape"}, "iterations": {Iterations: -1}, "passes": {Vocoder: SourceFilter, Iterations: 1000},
+		"tape": {Vocoder: "tape"}, "iterations": {Iterations: -1},
+		"passes":     {Vocoder: SourceFilter, Iterations: 1000},
+		"own frames": {Vocoder: Refined, Made: true},
 	} {
 		if _, err := NewSynthesizer(cfg, o); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: error %v", name, err)
 		}
+	}
+}
+
+// A recording of several pieces is refined as if it were one: nothing is heard at the seams, and more threads change nothing.
+func TestRefinedInPieces(t *testing.T) {
+	cfg := features.DefaultConfig()
+	x := vowel(16000, (2*pieceFrames+searchFrames)*cfg.Hop)
+	f, err := features.Extract(cfg, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, err := vocoder.LoadNet(netFile(t, cfg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made [][]float32
+	for _, threads := range []int{1, 3} {
+		s, err := NewSynthesizer(cfg, SynthesisOptions{Vocoder: Refined, Net: net, Iterations: 2, Threads: threads})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := -1.0
+		y, err := s.Synthesize(context.Background(), f.LogMel, f.F0, len(x), func(part float64) {
+			if part < last || part > 1 {
+				t.Errorf("progress %g after %g", part, last)
+			}
+			last = part
+		})
+		if err != nil || len(y) != len(x) || last != 1 {
+			t.Fatalf("%d samples, done to %g, %v", len(y), last, err)
+		}
+		made = append(made, y)
+	}
+	if !slices.Equal(made[0], made[1]) {
+		t.Error("the number of threads changes the sound")
 	}
 }
