@@ -16,7 +16,8 @@ import (
 // variant is a row of the table.
 type variant struct {
 	name, title string
-	own         bool     // begins from nothing; the others go on from the first variant's warm-up
+	own         bool     // begins from nothing
+	from        string   // the variant that it goes on from, unless own; the first if empty
 	flags       []string // of vc train
 }
 
@@ -43,6 +44,9 @@ func neck(width int) []string {
 var variants = []variant{
 	{name: "warm-up", title: "warm-up alone", own: true, flags: set("steps=1500", "warmUpShare=1", "decayShare=0")},
 	{name: "whole", title: "everything"},
+	{name: "bt-warm-up", title: "warm-up alone, back-translation in it", own: true,
+		flags: set("steps=1500", "warmUpShare=1", "decayShare=0", "backTranslation=0.5")},
+	{name: "bt", title: "everything, back-translation in the warm-up", from: "bt-warm-up"},
 	{name: "no-style", title: "no style loss", flags: without("style")},
 	{name: "no-diversity", title: "no diversity loss", flags: without("diversity")},
 	{name: "no-cycle", title: "no cycle loss", flags: without("cycle")},
@@ -127,7 +131,7 @@ func (b bench) train(v variant) error {
 	case v.own:
 		args = append(append(args, "--speakers", b.speakers, "--config", b.config), v.flags...)
 	default:
-		first := variants[0]
+		first := variants[max(0, slices.IndexFunc(variants, func(f variant) bool { return f.name == v.from }))]
 		if err := b.train(first); err != nil {
 			return err
 		}
