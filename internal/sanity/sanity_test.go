@@ -3,6 +3,7 @@ package sanity
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,6 +52,14 @@ func TestFault(t *testing.T) {
 	}
 	source := babble(120, 1)
 	r := rand.New(rand.NewPCG(1, 1))
+	dull := slices.Clone(source) // falls by 12 dB more an octave from 200 Hz on
+	for range 2 {
+		low := float32(0)
+		for i, v := range dull {
+			low += 0.08 * (v - low)
+			dull[i] = 2 * low
+		}
+	}
 	gate := func(at float64) float64 { return max(0, math.Sin(2*math.Pi*2.1*at)) }
 	for _, c := range []struct {
 		name   string
@@ -59,6 +68,10 @@ func TestFault(t *testing.T) {
 	}{
 		{"itself", source, ""},
 		{"another voice", babble(210, 1.15), ""},
+		{"a voice with little but its lowest harmonics", dull, ""},
+		{"a hum in the source's rhythm", sound(3, func(at float64) float64 {
+			return 0.1 * gate(at) * (math.Sin(2*math.Pi*120*at) + 0.3*math.Sin(2*math.Pi*240*at) + 0.1*math.Sin(2*math.Pi*360*at))
+		}), "hum"},
 		{"softer by 12 dB", sound(3, func(at float64) float64 { return float64(source[int(at*16000)]) / 4 }), ""},
 		{"silence", make([]float32, len(source)), "silence"},
 		{"nearly silence", sound(3, func(at float64) float64 { return float64(source[int(at*16000)]) / 300 }), "silence"},
