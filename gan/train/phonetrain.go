@@ -238,7 +238,7 @@ func (p *phoneTrainer) finish(done int) error {
 	if err := p.report(e, step); err != nil {
 		return err
 	}
-	p.say.Linef("run folder: %s (scores.txt, losses.png, metrics.jsonl; tensorboard --logdir shows it too)", p.folder.dir)
+	p.say.Linef("run folder: %s (report.html, scores.txt, losses.png, metrics.jsonl; tensorboard --logdir shows it too)", p.folder.dir)
 	p.say.Linef("phone network: %s, of step %d of %d, %s (use it with `vc train --phones %s --preset %s`)", output, step, done, why, output, c.Preset)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/runreport"
 )
 
 // validate scores the averaged network after so many steps on held-out speech, at the look-ahead that the voice model trains
@@ -87,7 +88,7 @@ func (p *phoneTrainer) chosen(done int) (e *engine, step int, why string) {
 	return best, b.Step, "the best by phone errors on held-out speech"
 }
 
-// report scores the network that is handed over with and without look-ahead, tells it, and writes scores.txt.
+// report scores the network that is handed over with and without look-ahead, tells it, and writes scores.txt and report.html.
 func (p *phoneTrainer) report(e *engine, step int) error {
 	var text strings.Builder
 	for _, lookAhead := range slices.Compact([]int{0, p.req.Config.GAN.StemFuture}) {
@@ -105,8 +106,37 @@ func (p *phoneTrainer) report(e *engine, step int) error {
 			return err
 		}
 	}
-	return audio.WriteAtomic(p.folder.path("scores.txt"), func(w io.Writer) error {
+	err := audio.WriteAtomic(p.folder.path("scores.txt"), func(w io.Writer) error {
 		_, err := io.WriteString(w, text.String())
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return p.page(text.String(), step).Write(p.folder.dir)
+}
+
+// page is report.html, with the scores of the network that is handed over, of that step.
+func (p *phoneTrainer) page(scores string, step int) runreport.Page {
+	c, f := p.req.Config, p.req.Config.Features
+	page := runreport.Page{
+		Title: p.folder.name(), Program: p.o.Version, Device: p.device.String(), Preset: c.Preset, Steps: c.Steps, Of: c.Steps, Batch: c.Batch,
+		Scores: runreport.Scores{
+			About: fmt.Sprintf("Shares of frames and of phones, of %s, with %d frames of look-ahead; the row in bold is the snapshot with the fewest phone errors.",
+				p.scoredOn(), c.GAN.StemFuture),
+			Columns: []runreport.Score{{Head: "phone errors", Metric: "valid_phone_errors"}, {Head: "frames right", Metric: "valid_frames_right"}},
+			Best:    step,
+			Text:    scores,
+		},
+	}
+	frames := make([]int, len(p.speech.speakers))
+	for _, u := range p.speech.train {
+		frames[u.speaker] += u.frames.Len()
+	}
+	for i, s := range p.speech.speakers {
+		if frames[i] > 0 {
+			page.Voices = append(page.Voices, runreport.Voice{Name: s.Name, Seconds: float64(frames[i]*f.Hop) / float64(f.SampleRate)})
+		}
+	}
+	return page
 }

@@ -65,7 +65,7 @@ func TestPhonesResume(t *testing.T) {
 	if len(a) != 12+4 || !slices.EqualFunc(a, b, func(x, y record) bool { return x.Step == y.Step && x.Metrics["loss"] == y.Metrics["loss"] }) {
 		t.Errorf("metrics\n%v\nand, resumed,\n%v", a, b)
 	}
-	for name, want := range map[string]string{"losses.png": "PNG", "events.out.tfevents.*": "valid_phone_errors", "scores.txt": "  eve  "} {
+	for name, want := range map[string]string{"losses.png": "PNG", "events.out.tfevents.*": "valid_phone_errors", "scores.txt": "  eve  ", "report.html": "  eve  "} {
 		found, err := filepath.Glob(folder.path(name))
 		if err != nil || len(found) == 0 || !strings.Contains(read(t, found[len(found)-1]), want) {
 			t.Errorf("%s lacks %q: %v, %v", name, want, found, err)

@@ -42,6 +42,7 @@ type Scores struct {
 	About   string  // the sentence above them
 	Columns []Score // a line of metrics.jsonl that has the first of them is a validation
 	Best    int     // step that is marked, 0 for none
+	Text    string  // shown below them as it is
 }
 
 // Score is one column.
