@@ -16,7 +16,8 @@
 // Neural begins as SourceFilter does, with pulses and noise (NetSource), and has a network (Net) filter them in the frequency
 // domain: it gives every bin of either a gain and a phase. What it learns is what SourceFilter's rules say wrong or not at all,
 // such as how harmonics lie to each other and which part of a voice is breath. It is what conversion uses where there are
-// weights, and SourceFilter elsewhere.
+// weights, and SourceFilter elsewhere. What it has made of a recording's own frames, GriffinLim can refine, which begins with the
+// phases that it then need not guess.
 //
 // Sample k of the output lies where sample k of the analysed signal lay: frame t is centred on sample t*Hop, as
 // package features has it, and N frames describe any number of samples for which features.Config.NumFrames is N.
