@@ -59,9 +59,6 @@ func (p *phoneTrainer) run(ctx context.Context) error {
 		return err
 	}
 	p.introduce()
-	if err := p.convertSpeech(ctx); err != nil {
-		return err
-	}
 	backend, err := p.device.Open()
 	if err != nil {
 		return err
@@ -71,6 +68,11 @@ func (p *phoneTrainer) run(ctx context.Context) error {
 	vars, err := p.weights(p.o.Resume)
 	if err != nil {
 		return err
+	}
+	if p.first < p.req.Config.Steps {
+		if err := p.convertSpeech(ctx); err != nil {
+			return err
+		}
 	}
 	switch {
 	case !p.o.Resume:
