@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/convert"
 	"github.com/urfave/cli/v2"
 )
 
@@ -109,7 +110,7 @@ func complete(e env, app *cli.App, words []string) []string {
 		}
 	case takesValue(command, before[len(before)-1]):
 		name, _, _ := splitFlag(before[len(before)-1])
-		all = flagAnswers(e, name, modelFrom(before))
+		all = flagAnswers(e, command.Name, name, modelFrom(before))
 	case isFlag(cur):
 		all = append(all, "--help")
 		for _, f := range command.Flags {
@@ -146,8 +147,8 @@ func takesValue(command *cli.Command, word string) bool {
 	return isFlag(word) && !joined && flagTable(command.Flags)[name]
 }
 
-// flagAnswers are the values of a flag that can be listed.
-func flagAnswers(e env, flag, model string) []string {
+// flagAnswers are the values of a command's flag that can be listed.
+func flagAnswers(e env, command, flag, model string) []string {
 	switch flag {
 	case "to", "voices":
 		saved, _ := filepath.Glob("*" + voiceExtension) // the pattern is a good one
@@ -159,7 +160,10 @@ func flagAnswers(e env, flag, model string) []string {
 	case "preset":
 		return gan.Presets()
 	case "vocoder":
-		return vocoderNames()
+		if command == "vocode" {
+			return vocoderNames(convert.CopyVocoders())
+		}
+		return vocoderNames(convert.Vocoders())
 	case "device":
 		return []string{"auto", "cpu", "go", "cuda", "cuda:0"}
 	case "format":

@@ -84,9 +84,9 @@ func vocoderFlag() cli.Flag {
 	}
 }
 
-func vocoderNames() []string {
+func vocoderNames(vocoders []convert.Vocoder) []string {
 	var names []string
-	for _, v := range convert.Vocoders() {
+	for _, v := range vocoders {
 		names = append(names, string(v))
 	}
 	return names

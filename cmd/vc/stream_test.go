@@ -214,6 +214,7 @@ func TestCompleteNamesEveryFlagValue(t *testing.T) {
 		"convert --voc":               "--vocoder",
 		"convert --vocoder ":          "source-filter",
 		"convert x.wav --vocoder gri": "griffin-lim",
+		"vocode x.wav --vocoder ":     "refined",
 		"stream --latency ":           "low",
 		"stream --format ":            "s16le",
 		"train --device ":             "cuda",

@@ -147,7 +147,7 @@ func (c PhoneConfig) Validate() error {
 		{"maskShare", c.MaskShare, 0, 1},
 		{"maskBands", float64(c.MaskBands), 1, float64(c.GAN.NMels)},
 		{"voicesPer", float64(c.VoicesPer), 0, 1000},
-		{"minStrength", c.MinStrength, 0, convert.MaxStrength},
+		{"minStrength", c.MinStrength, convert.MinStrength, convert.MaxStrength},
 		{"maxStrength", c.MaxStrength, c.MinStrength, convert.MaxStrength},
 		{"scoreEvery", float64(c.ScoreEvery), 0, 1e8},
 		{"scoreFraction", c.ScoreFraction, 0.001, 0.5},

@@ -49,12 +49,15 @@ func Mix(voices []Voice, weights []float64) (Voice, error) {
 	return v, nil
 }
 
-// MaxStrength bounds how strongly a voice may be put on.
-const MaxStrength = 2
+// MinStrength and MaxStrength bound how strongly a voice may be put on.
+const (
+	MinStrength = 0.1
+	MaxStrength = 2
+)
 
 func checkStrength(strength float64) error {
-	if !(strength >= 0 && strength <= MaxStrength) {
-		return fmt.Errorf("strength is %g, want 0.1 to %d, or 0 for the usual", strength, MaxStrength)
+	if strength != 0 && !(strength >= MinStrength && strength <= MaxStrength) {
+		return fmt.Errorf("strength is %g, want %g to %d, or 0 for the usual", strength, MinStrength, MaxStrength)
 	}
 	return nil
 }
