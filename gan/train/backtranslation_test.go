@@ -50,3 +50,20 @@ func TestBackTranslation(t *testing.T) {
 		t.Errorf("%.2f of the items were chosen, want about 0.3", share)
 	}
 }
+
+// It comes at the end of the warm-up and never in its first half.
+func TestTranslatedSteps(t *testing.T) {
+	for _, c := range []struct {
+		warmUp, steps, first int // first step with it
+	}{
+		{8000, 1000, 7000}, {1500, 1000, 750}, {1500, 0, 750}, {1501, 0, 751}, {1, 1000, 1}, {0, 1000, 0},
+	} {
+		cfg := Config{Steps: 10000, WarmUpShare: float64(c.warmUp) / 10000, BackTranslation: 0.5, BackTranslationSteps: c.steps}
+		if cfg.translates(c.first-1) || !cfg.translates(c.first) {
+			t.Errorf("warm-up of %d steps, %d of back-translation: not from step %d on", c.warmUp, c.steps, c.first)
+		}
+		if cfg.BackTranslation = 0; cfg.translates(c.warmUp) {
+			t.Error("back-translation that is off")
+		}
+	}
+}

@@ -56,11 +56,13 @@ type Config struct {
 	EnergyMargin float64 `json:"energyMargin"` // natural log units
 	WarpRange    float64 `json:"warpRange"`    // largest relative warp of the source's mel axis in the warm-up
 	TiltRange    float64 `json:"tiltRange"`    // largest disturbance of its spectral slope, normalised log-mel units
-	// BackTranslation is the share of the items that, in the second half of the warm-up, come in not as they were spoken but as the
-	// averaged G says them in another voice of the batch, which teaches it to leave nothing of a source's voice.
-	BackTranslation float64 `json:"backTranslation"`
-	FreezeShare     float64 `json:"freezeShare"`  // share of the warm-up in which an encoder taken from P stays as it is
-	EncoderShare    float64 `json:"encoderShare"` // share of the rate that such an encoder gets after that
+	// BackTranslation is the share of the items that, in the last BackTranslationSteps of the warm-up, come in not as they were
+	// spoken but as the averaged G says them in another voice of the batch, which teaches it to leave nothing of a source's voice.
+	// It is never more than the second half of the warm-up, which 0 steps stand for. Many steps teach it to guess words, too.
+	BackTranslation      float64 `json:"backTranslation"`
+	BackTranslationSteps int     `json:"backTranslationSteps"`
+	FreezeShare          float64 `json:"freezeShare"`  // share of the warm-up in which an encoder taken from P stays as it is
+	EncoderShare         float64 `json:"encoderShare"` // share of the rate that such an encoder gets after that
 
 	AddVoice AddVoice `json:"addVoice"` // of a run that begins with a model
 
@@ -97,6 +99,7 @@ func DefaultConfig(preset string) (Config, error) {
 		Batch: 16, CropFrames: 128, StyleFrames: 128,
 		LearningRate: 2e-4, MapRate: 0.01, WarmUpRate: 5e-4, RampSteps: 500, DecayShare: 0.3, WeightDecay: 1e-4, Clip: 5, EMA: 0.999,
 		R1Sigma: 0.05, EnergyMargin: 0.5, WarpRange: 0.15, TiltRange: 0.5, FreezeShare: 1, EncoderShare: 0,
+		BackTranslation: 0.5, BackTranslationSteps: 1000,
 		AddVoice: AddVoice{Anchor: 10, RestShare: 0.2},
 		Seed:     1, ValidEvery: 1000, ValidFraction: 0.05, SnapshotEvery: 1000, KeepSnapshots: 3, LogEvery: 10,
 	}
@@ -112,7 +115,7 @@ func DefaultConfig(preset string) (Config, error) {
 	case "tiny":
 		c.Steps, c.Batch, c.CropFrames, c.StyleFrames = 300, 4, 48, 48
 		c.LearningRate, c.WarmUpRate, c.RampSteps = 5e-4, 2e-3, 20
-		c.WarmUpShare = 0.6
+		c.WarmUpShare, c.BackTranslation = 0.6, 0 // a hundred steps are not enough to say something in another voice
 		c.EMA = 0.98
 		c.ValidEvery, c.SnapshotEvery = 100, 100
 	}
@@ -123,7 +126,18 @@ func DefaultConfig(preset string) (Config, error) {
 func (c Config) WarmUpSteps() int { return int(math.Round(float64(c.Steps) * c.WarmUpShare)) }
 
 // translates tells whether a step of the warm-up has back-translation: not before G can say something in another voice.
-func (c Config) translates(step int) bool { return c.BackTranslation > 0 && 2*step >= c.WarmUpSteps() }
+func (c Config) translates(step int) bool {
+	return c.BackTranslation > 0 && step >= c.WarmUpSteps()-c.translatedSteps()
+}
+
+// translatedSteps are the last steps of the warm-up, which may have back-translation.
+func (c Config) translatedSteps() int {
+	half := c.WarmUpSteps() / 2
+	if c.BackTranslationSteps == 0 {
+		return half
+	}
+	return min(c.BackTranslationSteps, half)
+}
 
 // sourceStep is the step at which the source classifier joins.
 func (c Config) sourceStep() int {
@@ -161,6 +175,7 @@ func (c Config) Validate() error {
 		{"warpRange", c.WarpRange, 0, 0.5},
 		{"tiltRange", c.TiltRange, 0, 10},
 		{"backTranslation", c.BackTranslation, 0, 1},
+		{"backTranslationSteps", float64(c.BackTranslationSteps), 0, 1e8},
 		{"freezeShare", c.FreezeShare, 0, 1},
 		{"encoderShare", c.EncoderShare, 0, 1},
 		{"addVoice.anchor", c.AddVoice.Anchor, 0, 1e6},

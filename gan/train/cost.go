@@ -168,7 +168,7 @@ func (c Config) stepCost(speakers int, phones, native bool) cost {
 	var k cost
 	k.warmUp = b * (3*g.MACs + 3*style.MACs + 3*p.MACs)
 	if c.BackTranslation > 0 {
-		k.warmUp += b * g.MACs / 2 // a forward pass in every second step
+		k.warmUp += b * g.MACs * float64(c.translatedSteps()) / float64(max(1, c.WarmUpSteps())) // a forward pass in some of the steps
 	}
 	for _, p := range c.starPasses(phones) {
 		k.star += p.with(p.cost(c.GAN, speakers, native)).Operations()
