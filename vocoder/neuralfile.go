@@ -84,14 +84,35 @@ func LoadWeights(path string) (NetConfig, map[string][]float32, error) {
 	if err != nil {
 		return NetConfig{}, nil, err
 	}
-	cfg, err := checkNetFile(f)
+	cfg, tensors, err := weightsOf(f)
 	if err != nil {
 		return NetConfig{}, nil, fmt.Errorf("vocoder %s: %w", path, err)
+	}
+	return cfg, tensors, nil
+}
+
+// ReadWeights is LoadWeights of what r holds.
+func ReadWeights(r io.Reader) (NetConfig, map[string][]float32, error) {
+	f, err := safetensors.Read(r)
+	if err != nil {
+		return NetConfig{}, nil, fmt.Errorf("vocoder: %w", err)
+	}
+	cfg, tensors, err := weightsOf(f)
+	if err != nil {
+		return NetConfig{}, nil, fmt.Errorf("vocoder: %w", err)
+	}
+	return cfg, tensors, nil
+}
+
+func weightsOf(f *safetensors.File) (NetConfig, map[string][]float32, error) {
+	cfg, err := checkNetFile(f)
+	if err != nil {
+		return NetConfig{}, nil, err
 	}
 	tensors := make(map[string][]float32)
 	for _, p := range cfg.Params() {
 		if tensors[p.Name], err = f.Tensor(p.Name, p.Shape...); err != nil {
-			return NetConfig{}, nil, fmt.Errorf("vocoder %s: weights: %w", path, err)
+			return NetConfig{}, nil, fmt.Errorf("weights: %w", err)
 		}
 	}
 	return cfg, tensors, nil

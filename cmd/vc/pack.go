@@ -17,7 +17,7 @@ bits, which sound the same in half the room.
 EXAMPLES
 
    a vocoder that learnt what my model makes of speech, and the model with it inside:
-      vc train vocoder --speakers recordings --init vocoder.safetensors --mels-from my.safetensors --steps 2000 -o tuned.safetensors
+      vc train vocoder --speakers recordings --init base --mels-from my.safetensors --steps 2000 -o tuned.safetensors
       vc pack my.safetensors --vocoder tuned.safetensors -o whole.safetensors
       vc convert in.wav --to ann --model whole.safetensors
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
@@ -28,8 +27,9 @@ EXAMPLES
    Ctrl-C saves. Go on later, as if never stopped:
       vc train vocoder --run runs/vocoder --resume
 
-   fine-tune on what my model makes of speech:
-      vc train vocoder --speakers recordings --init vocoder.safetensors --mels-from my.safetensors --steps 2000 -o tuned.safetensors`
+   fine-tune the program's own on my recordings and on what my model makes of speech, and put it into the model:
+      vc train vocoder --speakers recordings --init base --mels-from my.safetensors --steps 2000 -o tuned.safetensors
+      vc pack my.safetensors --vocoder tuned.safetensors -o mine.safetensors`
 
 func trainVocoderCommand(e env) *cli.Command {
 	return &cli.Command{
@@ -43,8 +43,8 @@ func trainVocoderCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "preset", Usage: "`SIZE` of the network: tiny (tests), base or large; default base"},
 			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
 			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
-			&cli.StringFlag{Name: "init", Usage: "start from the vocoder in `FILE`"},
-			&cli.StringFlag{Name: "mels-from", Usage: "learn half of the time from the mels that the voice `MODEL` rebuilds of each recording"},
+			&cli.StringFlag{Name: "init", Usage: "start from the vocoder in `FILE`, or base for the one that comes with the program"},
+			&cli.StringFlag{Name: "mels-from", Usage: "learn half of the time from the mels that the voice `MODEL`, a file or base, rebuilds of each recording"},
 			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
 			&cli.BoolFlag{Name: "last", DisableDefaultText: true, Usage: "make the vocoder of the last step, not of the best snapshot by held-out speech"},
@@ -98,14 +98,12 @@ func trainVocoderOptions(e env, c *cli.Context) (train.Options, error) {
 			return fail("%w", err)
 		}
 	}
-	if o.MelsFrom != "" {
-		m, err := gan.Load(o.MelsFrom)
+	o.OpenMels = func(from string) (train.MelMaker, error) {
+		m, _, err := loadModel(e, from)
 		if err != nil {
-			return o, fmt.Errorf("--mels-from: %w", err)
+			return nil, err
 		}
-		if o.Mels, err = rebuiltMels(m); err != nil {
-			return o, fmt.Errorf("--mels-from: %w", err)
-		}
+		return rebuiltMels(m)
 	}
 	return o, nil
 }

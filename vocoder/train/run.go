@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/gomlx/compute"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/runlog"
@@ -29,9 +31,10 @@ type Options struct {
 	Batch    int
 	Seed     uint64
 
-	Init     string   // a vocoder to start from
-	Mels     MelMaker // log-mels to learn from beside the recordings' own; nil for none
-	MelsFrom string   // where those come from, for the record
+	Init     string // a vocoder to start from, "base" for the program's own
+	MelsFrom string // a voice model whose log-mels to learn from beside the recordings' own; empty for none
+	// OpenMels makes the MelMaker of what MelsFrom names, or named when a run that is resumed began.
+	OpenMels func(from string) (MelMaker, error)
 
 	Output  string // the vocoder; empty for vocoder.safetensors in the run folder
 	Half    bool   // write float16
@@ -103,9 +106,11 @@ func (r *runner) run(ctx context.Context) error {
 	if r.device, err = device.WithCards(r.o.GPUs, c.Batch); err != nil {
 		return err
 	}
-	o := r.o
-	o.Speakers = r.req.Speakers
-	if r.speech, err = readSpeech(ctx, o, c, r.say); err != nil {
+	mels, err := r.openMels()
+	if err != nil {
+		return err
+	}
+	if r.speech, err = readSpeech(ctx, r.req.Speakers, mels, c, r.o.Quiet, r.say); err != nil {
 		return err
 	}
 	minutes := 0.0
@@ -228,9 +233,9 @@ func (r *runner) configure() error {
 		if err := runlog.ReadRequest(r.dir, "vc train vocoder", &r.req); err != nil {
 			return err
 		}
-		if r.o.Steps > 0 {
-			r.req.Config.Steps = r.o.Steps
-		}
+		c := &r.req.Config
+		c.Steps, c.Batch = cmp.Or(r.o.Steps, c.Steps), cmp.Or(r.o.Batch, c.Batch)
+		r.req.Speakers = corpus.AbsoluteSpec(cmp.Or(r.o.Speakers, r.req.Speakers))
 		for _, s := range r.o.Set {
 			if err := r.req.Config.applySet(s); err != nil {
 				return err
@@ -240,8 +245,9 @@ func (r *runner) configure() error {
 			r.req.Output = r.o.Output
 		}
 		r.req.Half = r.req.Half || r.o.Half
-		if r.req.MelsFrom != "" && r.o.Mels == nil {
-			return fmt.Errorf("this run learns from the mels of %s: give --mels-from %s again", r.req.MelsFrom, r.req.MelsFrom)
+		r.req.MelsFrom = cmp.Or(r.o.MelsFrom, r.req.MelsFrom)
+		if err := r.absolute(); err != nil {
+			return err
 		}
 		return r.req.Config.Validate()
 	}
@@ -254,11 +260,9 @@ func (r *runner) configure() error {
 		return err
 	}
 	if r.o.Init != "" {
-		n, err := vocoder.LoadNet(r.o.Init)
-		if err != nil {
+		if c.Net, _, err = openWeights(r.o.Init); err != nil {
 			return fmt.Errorf("--init: %w", err)
 		}
-		c.Net = n.Config()
 	}
 	if r.o.Steps > 0 {
 		c.Steps = r.o.Steps
@@ -287,8 +291,13 @@ func (r *runner) configure() error {
 	if r.req.Output == "" {
 		r.req.Output = filepath.Join(r.dir, "vocoder.safetensors")
 	}
+	return r.absolute()
+}
+
+// absolute makes the paths of the request fit for a resume in another folder.
+func (r *runner) absolute() (err error) {
 	for _, path := range []*string{&r.req.Output, &r.req.Init, &r.req.MelsFrom} {
-		if *path == "" {
+		if *path == "" || *path == builtIn {
 			continue
 		}
 		if *path, err = filepath.Abs(*path); err != nil {
@@ -296,6 +305,36 @@ func (r *runner) configure() error {
 		}
 	}
 	return nil
+}
+
+// builtIn names what comes with the program in place of a file; a file of that name is ./base.
+const builtIn = "base"
+
+// openWeights reads a vocoder to start from.
+func openWeights(path string) (vocoder.NetConfig, map[string][]float32, error) {
+	if path != builtIn {
+		return vocoder.LoadWeights(path)
+	}
+	r, err := base.Open(base.Vocoder)
+	if err != nil {
+		return vocoder.NetConfig{}, nil, err
+	}
+	return vocoder.ReadWeights(r)
+}
+
+// openMels makes the MelMaker that is asked for, nil for none.
+func (r *runner) openMels() (MelMaker, error) {
+	switch {
+	case r.req.MelsFrom == "":
+		return nil, nil
+	case r.o.OpenMels == nil:
+		return nil, fmt.Errorf("--mels-from %s: nothing here can open it", r.req.MelsFrom)
+	}
+	m, err := r.o.OpenMels(r.req.MelsFrom)
+	if err != nil {
+		return nil, fmt.Errorf("--mels-from: %w", err)
+	}
+	return m, nil
 }
 
 // weights are those of the newest snapshot, or a new run's.
@@ -320,7 +359,7 @@ func (r *runner) freshWeights() (*mlx.Vars, error) {
 	c := r.req.Config
 	vars := mlx.NewVars()
 	if r.req.Init != "" {
-		_, weights, err := vocoder.LoadWeights(r.req.Init)
+		_, weights, err := openWeights(r.req.Init)
 		if err != nil {
 			return nil, fmt.Errorf("--init: %w", err)
 		}

@@ -16,6 +16,8 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/runlog"
 	"github.com/starvc/vc/vocoder"
@@ -213,5 +215,66 @@ func TestRefusals(t *testing.T) {
 		if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", c.name, err, c.want)
 		}
+	}
+}
+
+// What a run learns from and with is remembered, and can be changed where that makes sense: another batch, recordings that have moved.
+func TestResumeRemembers(t *testing.T) {
+	o := options(voices(t), filepath.Join(t.TempDir(), "run"))
+	var opened []string
+	o.MelsFrom = "model.safetensors"
+	o.OpenMels = func(from string) (MelMaker, error) {
+		opened = append(opened, from)
+		return func(_ string, f features.Frames) ([]float32, error) { return f.LogMel, nil }, nil
+	}
+	if err := Run(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	moved := filepath.Join(t.TempDir(), "moved")
+	if err := os.CopyFS(moved, os.DirFS(o.Speakers)); err != nil {
+		t.Fatal(err)
+	}
+	again := Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Steps: 8, Batch: 3, Speakers: moved, OpenMels: o.OpenMels}
+	if err := Run(context.Background(), again); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := filepath.Abs(o.MelsFrom)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(opened, []string{whole, whole}) {
+		t.Errorf("mels of %q, want %s twice", opened, whole)
+	}
+	var q request
+	if err := runlog.ReadRequest(o.RunDir, "vc train vocoder", &q); err != nil {
+		t.Fatal(err)
+	}
+	if q.Config.Batch != 3 || q.Config.Steps != 8 || q.Speakers != moved {
+		t.Errorf("batch %d, %d steps, speakers %s, want 3, 8, %s", q.Config.Batch, q.Config.Steps, q.Speakers, moved)
+	}
+	again.Steps, again.OpenMels = 9, func(string) (MelMaker, error) { return nil, errors.New("no such model") }
+	if err := Run(context.Background(), again); err == nil || !strings.Contains(err.Error(), "--mels-from: no such model") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// The program's own vocoder can be named to start from, as a file can.
+func TestBuiltInWeights(t *testing.T) {
+	if !base.Has(base.Vocoder) {
+		t.Skip("built without weights")
+	}
+	cfg, weights, err := openWeights(builtIn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := DefaultConfig("base")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg != c.Net || len(weights) != len(cfg.Params()) {
+		t.Errorf("%+v with %d weights, want the preset's %+v", cfg, len(weights), c.Net)
+	}
+	if _, _, err := openWeights("./base"); err == nil {
+		t.Error("a file that is not there is opened")
 	}
 }

@@ -40,9 +40,9 @@ type speech struct {
 	lint         *corpus.Report
 }
 
-// readSpeech reads all recordings and their features.
-func readSpeech(ctx context.Context, o Options, c Config, say *reporter) (*speech, error) {
-	found, err := corpus.Scan(o.Speakers)
+// readSpeech reads all recordings and their features, and lets mels, unless nil, make their log-mels.
+func readSpeech(ctx context.Context, speakers string, mels MelMaker, c Config, quiet bool, say *reporter) (*speech, error) {
+	found, err := corpus.Scan(speakers)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func readSpeech(ctx context.Context, o Options, c Config, say *reporter) (*speec
 	}
 	set, report, err := corpus.Prepare(ctx, found, c.Net.Features, options)
 	say.Finish()
-	if report != nil && !o.Quiet {
+	if report != nil && !quiet {
 		if _, werr := report.WriteTo(say); werr != nil && err == nil {
 			err = werr
 		}
@@ -68,7 +68,7 @@ func readSpeech(ctx context.Context, o Options, c Config, say *reporter) (*speec
 		to   *[]utterance
 		from []corpus.Utterance
 	}{{&s.train, set.Train}, {&s.valid, set.Valid}} {
-		if *part.to, err = withSound(ctx, part.from, set, o.Mels, c); err != nil {
+		if *part.to, err = withSound(ctx, part.from, set, mels, c); err != nil {
 			return nil, err
 		}
 	}
