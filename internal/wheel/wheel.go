@@ -33,12 +33,32 @@ func Total(pins []Pin) (n int64) {
 	return n
 }
 
-// PipDownload is the command that fetches the wheels on another machine, into folder wheels.
+// PipDownload is the command that fetches the wheels on another machine, into folder wheels. pip takes a wheel for another
+// machine only when one of the platforms in its file name is given word for word.
 func PipDownload(pins []Pin) string {
 	var b strings.Builder
-	b.WriteString("pip download --no-deps --only-binary :all: --platform manylinux_2_28_x86_64 -d wheels")
+	b.WriteString("pip download --no-deps --only-binary :all: -d wheels")
+	given := map[string]bool{}
+	for _, p := range pins {
+		for _, platform := range p.platforms() {
+			if !given[platform] {
+				given[platform] = true
+				b.WriteString(" --platform " + platform)
+			}
+		}
+	}
 	for _, p := range pins {
 		fmt.Fprintf(&b, " %s==%s", p.Project, p.Version)
 	}
 	return b.String()
+}
+
+// platforms are those at the end of the file's name, joined by dots there (PEP 425); none for a wheel that runs anywhere.
+func (p Pin) platforms() []string {
+	name := strings.TrimSuffix(p.File, ".whl")
+	tag := name[strings.LastIndex(name, "-")+1:]
+	if tag == "" || tag == "any" {
+		return nil
+	}
+	return strings.Split(tag, ".")
 }
