@@ -157,6 +157,30 @@ const (
 
 // sniff names the format that starts with head, or returns "".
 func sniff(head []byte) string {
+	kind := signature(head)
+	switch {
+	case kind != "":
+		return kind
+	case len(head) >= 2 && head[0] == 0xff && head[1]&0xf6 == 0xf0:
+		return "AAC (ADTS)"
+	case len(head) >= 3 && head[0] == 0xff && head[1]&0xe0 == 0xe0 && head[1]&0x06 != 0 && head[2]&0xf0 != 0xf0:
+		return "MP3"
+	}
+	return ""
+}
+
+// CheckRaw refuses what cannot be raw samples: a stream that begins with the signature of a known kind of file. head is its
+// first bytes, 12 or more. An MP3 without a header has none that samples could not have too.
+func CheckRaw(head []byte) error {
+	kind := signature(head)
+	if kind == "" {
+		return nil
+	}
+	return fmt.Errorf("this is a file (%s), and raw samples or a WAV stream are wanted; decode it on the way, for instance with ffmpeg -i INPUT -f wav -", kind)
+}
+
+// signature names the format whose own first bytes head has, or returns "".
+func signature(head []byte) string {
 	at := func(i int, magic string) bool {
 		return len(head) >= i+len(magic) && string(head[i:i+len(magic)]) == magic
 	}
@@ -192,10 +216,6 @@ func sniff(head []byte) string {
 	case at(0, "MAC "):
 		return "Monkey's Audio"
 	case at(0, "ID3"):
-		return "MP3"
-	case len(head) >= 2 && head[0] == 0xff && head[1]&0xf6 == 0xf0:
-		return "AAC (ADTS)"
-	case len(head) >= 3 && head[0] == 0xff && head[1]&0xe0 == 0xe0 && head[1]&0x06 != 0 && head[2]&0xf0 != 0xf0:
 		return "MP3"
 	}
 	return ""

@@ -123,7 +123,7 @@ func FuzzDecodeRaw(f *testing.F) {
 			return
 		}
 		// The streaming reader gives the same samples up to the first that is refused.
-		r := NewPCMReader(bytes.NewReader(raw), form)
+		r := NewPCMReader(bytes.NewReader(raw), form, 16000)
 		var got []float32
 		dst := make([]float32, 100)
 		for {

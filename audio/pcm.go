@@ -103,9 +103,9 @@ type PCMReader struct {
 
 const pcmBufferBytes = 12 << 10 // a multiple of every sample size
 
-// NewPCMReader reads samples of format f from r.
-func NewPCMReader(r io.Reader, f Format) *PCMReader {
-	return &PCMReader{r: r, mix: mixer{coding: f.coding(), channels: 1, rate: 1}, buf: make([]byte, pcmBufferBytes)}
+// NewPCMReader reads samples of format f from r. An error names the time of a sample by rate, in samples of all channels per second.
+func NewPCMReader(r io.Reader, f Format, rate int) *PCMReader {
+	return &PCMReader{r: r, mix: mixer{coding: f.coding(), channels: 1, rate: rate}, buf: make([]byte, pcmBufferBytes)}
 }
 
 // Read fills dst with up to len(dst) samples and returns how many. Like an [io.Reader] it hands out what one read of

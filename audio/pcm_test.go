@@ -110,7 +110,7 @@ func TestPCMReaderAnyChunking(t *testing.T) {
 			"error with data": iotest.DataErrReader,
 		} {
 			for _, chunk := range []int{1, 159, 160, 161, 4099, len(want)} {
-				r := NewPCMReader(wrap(bytes.NewReader(raw)), f)
+				r := NewPCMReader(wrap(bytes.NewReader(raw)), f, 16000)
 				var got []float32
 				dst := make([]float32, chunk)
 				for {
@@ -140,19 +140,19 @@ func (stuck) Read([]byte) (int, error) { return 0, nil }
 
 func TestPCMReaderErrors(t *testing.T) {
 	dst := make([]float32, 10)
-	if _, err := NewPCMReader(stuck{}, S16LE).Read(dst); !errors.Is(err, io.ErrNoProgress) {
+	if _, err := NewPCMReader(stuck{}, S16LE, 16000).Read(dst); !errors.Is(err, io.ErrNoProgress) {
 		t.Errorf("stuck: error %v", err)
 	}
-	if n, err := NewPCMReader(stuck{}, S16LE).Read(nil); n != 0 || err != nil {
+	if n, err := NewPCMReader(stuck{}, S16LE, 16000).Read(nil); n != 0 || err != nil {
 		t.Errorf("nothing asked for: %d, %v", n, err)
 	}
-	r := NewPCMReader(bytes.NewReader(le(float32(0.5), float32(math.Inf(1)), float32(0))), F32LE)
+	r := NewPCMReader(bytes.NewReader(le(float32(0.5), float32(math.Inf(1)), float32(0))), F32LE, 16000)
 	for range 3 {
 		if n, err := r.Read(dst); n != 0 || err == nil || !strings.Contains(err.Error(), "sample 1 ") {
 			t.Errorf("infinity: %d, error %v", n, err)
 		}
 	}
-	r = NewPCMReader(io.MultiReader(bytes.NewReader(pcm16(1, 2)), iotest.ErrReader(errFull)), S16LE)
+	r = NewPCMReader(io.MultiReader(bytes.NewReader(pcm16(1, 2)), iotest.ErrReader(errFull)), S16LE, 16000)
 	if n, err := r.Read(dst); n != 2 || err != nil {
 		t.Errorf("before the error: %d, %v", n, err)
 	}
@@ -179,7 +179,7 @@ func TestPCMWriterErrors(t *testing.T) {
 func TestPCMAllocs(t *testing.T) {
 	x := make([]float32, 480)
 	for _, f := range formats {
-		r, w := NewPCMReader(&endless{b: make([]byte, 12)}, f), NewPCMWriter(io.Discard, f)
+		r, w := NewPCMReader(&endless{b: make([]byte, 12)}, f, 16000), NewPCMWriter(io.Discard, f)
 		if n := testing.AllocsPerRun(100, func() {
 			if n, err := r.Read(x); n == 0 || err != nil {
 				t.Fatal(n, err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc/vocoder"
 	"github.com/urfave/cli/v2"
 )
 
@@ -110,7 +111,7 @@ func complete(e env, app *cli.App, words []string) []string {
 		}
 	case takesValue(command, before[len(before)-1]):
 		name, _, _ := splitFlag(before[len(before)-1])
-		all = flagAnswers(e, command.Name, name, modelFrom(before))
+		all = flagAnswers(e, command.Name, name, before)
 	case isFlag(cur):
 		all = append(all, "--help")
 		for _, f := range command.Flags {
@@ -123,6 +124,8 @@ func complete(e env, app *cli.App, words []string) []string {
 				}
 			}
 		}
+	case command.Name == "setup":
+		all = []string{"cpu", "cuda"}
 	case command.Name == "completion":
 		all = []string{"bash", "fish", "zsh"}
 	case findCommand(app.Commands, before[len(before)-1]) == command:
@@ -147,21 +150,27 @@ func takesValue(command *cli.Command, word string) bool {
 	return isFlag(word) && !joined && flagTable(command.Flags)[name]
 }
 
-// flagAnswers are the values of a command's flag that can be listed.
-func flagAnswers(e env, command, flag, model string) []string {
+// flagAnswers are the values of a command's flag that can be listed, after the words before it.
+func flagAnswers(e env, command, flag string, before []string) []string {
 	switch flag {
 	case "to", "voices":
 		saved, _ := filepath.Glob("*" + voiceExtension) // the pattern is a good one
-		m, _, err := loadModel(e, model)
+		m, _, err := loadModel(e, modelFrom(before))
 		if err != nil {
 			return saved
 		}
 		return append(speakerNames(m), saved...)
 	case "preset":
+		if command == "vocoder" || slices.Contains(before, "--vocoder") {
+			return vocoder.NetPresets()
+		}
 		return gan.Presets()
 	case "vocoder":
-		if command == "vocode" {
+		switch command {
+		case "vocode":
 			return vocoderNames(convert.CopyVocoders())
+		case "pack":
+			return nil // a file
 		}
 		return vocoderNames(convert.Vocoders())
 	case "device":

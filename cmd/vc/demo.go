@@ -144,6 +144,9 @@ func runDemo(ctx context.Context, e env, o demoOptions) error {
 		e.tell("warning: %s: %s", o.input, text)
 	}
 	index := filepath.Join(o.dir, "index.html")
+	if err := o.spare(voices); err != nil {
+		return err
+	}
 	if err := checkWritable(index, true); err != nil {
 		return err
 	}
@@ -162,6 +165,26 @@ func runDemo(ctx context.Context, e env, o demoOptions) error {
 	}
 	if !o.quiet {
 		e.tell("%d voices in %s: open %s in a browser", len(voices), o.dir, index)
+	}
+	return nil
+}
+
+// spare refuses a folder in which the page would overwrite what it is made from.
+func (o demoOptions) spare(voices []demoVoice) error {
+	read := o.files()
+	for _, name := range append([]string{o.input}, o.voices...) {
+		if name != "" {
+			read = append(read, input{path: name})
+		}
+	}
+	written := []string{"input.wav", "input.png", "index.html"}
+	for _, v := range voices {
+		written = append(written, v.Sound, v.Picture)
+	}
+	for _, name := range written {
+		if hit := sameAsInput(filepath.Join(o.dir, name), read); hit != "" {
+			return fmt.Errorf("the page's %s would overwrite the input %s: choose another folder with -o", filepath.Join(o.dir, name), hit)
+		}
 	}
 	return nil
 }

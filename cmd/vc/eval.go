@@ -56,7 +56,7 @@ func evalCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "utterances", Usage: "file `NAMES` without extension, joined by commas (default: all)"},
 			&cli.IntFlag{Name: "per-source", Value: 3, Usage: "convert `N` recordings of each source, 0 for all"},
 			&cli.StringFlag{Name: "judge", Usage: "`FILE` of the judge of similarity, from \"vc train judge\" (default: the one in the program)"},
-			&cli.StringFlag{Name: "phones", Usage: "`FILE` of the phone network, from \"vc train phones\" (default: the one in the program)"},
+			&cli.StringFlag{Name: "phones", Usage: "`FILE` of the phone network, from \"vc train phones\", or none (default: the one in the program)"},
 			&cli.StringFlag{Name: "labels", Usage: "`DIR` with the phones that were spoken, SPEAKER.tsv as for \"vc train phones\""},
 			&cli.StringFlag{Name: "speaker-table", Usage: "`FILE` with the columns id and sex, separated by tabs (default: speakers.tsv in the sources' folder)"},
 			&cli.StringFlag{Name: "json", Usage: "write all scores to `FILE`"},

@@ -40,6 +40,11 @@ type suiteOptions struct {
 
 // runSuite scores conversions of all sources to all targets.
 func runSuite(ctx context.Context, e env, o evalOptions) error {
+	for _, path := range []string{o.suite.json, o.suite.html} {
+		if err := checkWritable(path, false); err != nil {
+			return err
+		}
+	}
 	m, path, err := loadModel(e, o.model)
 	if err != nil {
 		return err
@@ -259,6 +264,7 @@ func findJudges(so *eval.SuiteOptions, o suiteOptions) (err error) {
 		return err
 	}
 	switch {
+	case o.phones == "none":
 	case o.phones != "":
 		so.Phones, err = phones.Load(o.phones)
 	case base.Has(base.Phones):
@@ -289,6 +295,9 @@ func findJudges(so *eval.SuiteOptions, o suiteOptions) (err error) {
 			}
 			spoken[s.Name][utterance] = own
 		}
+	}
+	if len(spoken) == 0 {
+		return fmt.Errorf("--labels %s: holds no table of a speaker here, such as %s.tsv: check the folder, or leave --labels out", o.labels, so.Sources[0].Name)
 	}
 	so.Labels = func(speaker, path string) []uint8 { return spoken[speaker][corpus.UtteranceName(path)] }
 	return nil

@@ -16,6 +16,8 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc/internal/judge"
+	"github.com/starvc/vc/internal/phones"
 	"github.com/starvc/vc/vocoder"
 	"github.com/urfave/cli/v2"
 )
@@ -105,6 +107,13 @@ func describeFile(c *cli.Context, e env, path string) error {
 		if err != nil {
 			if n, netErr := vocoder.LoadNet(path); netErr == nil {
 				return describeNet(e, path, info.Size(), n)
+			}
+			if _, phonesErr := phones.Load(path); phonesErr == nil {
+				return describeHelper(e, path, info.Size(), "phone network, which keeps the words in training and counts them in scores",
+					"vc train --phones "+path+", or vc eval --phones "+path)
+			}
+			if _, judgeErr := judge.Load(path); judgeErr == nil {
+				return describeHelper(e, path, info.Size(), "judge, which tells speakers apart in scores", "vc eval --judge "+path)
 			}
 			return err
 		}
@@ -230,6 +239,16 @@ func describeNet(e env, name string, size int64, n *vocoder.Net) error {
 		t.row(key, "%s", n.Trained()[key])
 	}
 	t.row("use", "vc vocode in.wav --net %s, or vc pack MODEL --vocoder %s", name, name)
+	return t.w.Flush()
+}
+
+// describeHelper says what the file of a network is that serves training and scores.
+func describeHelper(e env, name string, size int64, kind, use string) error {
+	t := newTable(e.stdout)
+	t.row("file", "%s", name)
+	t.row("size", "%s", bytesText(size))
+	t.row("kind", "%s", kind)
+	t.row("use", "%s", use)
 	return t.w.Flush()
 }
 

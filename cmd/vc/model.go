@@ -74,6 +74,14 @@ func loadModel(e env, flag string) (*gan.Model, string, error) {
 		}
 		return nil, "", fmt.Errorf("model %s%s: there is no such file", path, from)
 	}
+	if err != nil {
+		if isVoiceFile(path) {
+			return nil, "", fmt.Errorf("model %s: this is a saved voice, not a model: take it on with --to %[1]s", path)
+		}
+		if model, lookErr := looksLikeModel(path); lookErr == nil && !model {
+			return nil, "", fmt.Errorf("model %s: this is no voice model (see `vc info %[1]s`): want a .safetensors file that \"vc train\" made", path)
+		}
+	}
 	return m, path, err
 }
 

@@ -131,10 +131,12 @@ func fileName(text string) string {
 	}, text)
 }
 
-// planJobs decides where every result in a voice goes. It refuses what would overwrite an input, or the result of another.
+// planJobs decides where every result in a voice goes. It refuses what would overwrite an input, a file that the voice is made
+// of, or the result of another.
 func planJobs(inputs []input, voice string, o convertOptions) []job {
 	var jobs []job
 	taken := map[string]string{}
+	read := slices.Concat(inputs, o.files())
 	for _, in := range inputs {
 		j := job{in: in.path, err: in.err}
 		switch {
@@ -151,7 +153,7 @@ func planJobs(inputs []input, voice string, o convertOptions) []job {
 		if j.err == nil && j.out != standardStream {
 			if by, ok := taken[j.out]; ok {
 				j.err = fmt.Errorf("its result %s would overwrite that of %s: convert it with -o", j.out, by)
-			} else if hit := sameAsInput(j.out, inputs); hit != "" {
+			} else if hit := sameAsInput(j.out, read); hit != "" {
 				j.err = fmt.Errorf("its result %s would overwrite the input %s: choose another name", j.out, hit)
 			} else {
 				taken[j.out] = j.in
@@ -162,7 +164,7 @@ func planJobs(inputs []input, voice string, o convertOptions) []job {
 			if len(inputs) > 1 {
 				j.picture = filepath.Join(o.picture, strings.TrimSuffix(outputName(in.inside, voice), ".wav")+".png")
 			}
-			if hit := sameAsInput(j.picture, inputs); hit != "" || j.picture == j.out {
+			if hit := sameAsInput(j.picture, read); hit != "" || j.picture == j.out {
 				j.err = fmt.Errorf("its picture %s would overwrite a recording: choose another name", j.picture)
 			}
 		}

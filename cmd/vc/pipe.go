@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,21 +31,23 @@ type pipeReader struct {
 // for a stream without any sound.
 func openPipe(r io.Reader, raw pipeFormat) (*pipeReader, error) {
 	br := bufio.NewReaderSize(r, 1<<12)
-	head, err := br.Peek(4)
+	head, err := br.Peek(12)
 	if len(head) == 0 {
 		return nil, err
 	}
 	p := &pipeReader{format: raw}
 	var src io.Reader = br
-	if string(head) == "RIFF" {
+	if bytes.HasPrefix(head, []byte("RIFF")) {
 		length := int64(0)
 		if p.format, length, err = readWAVHeader(br); err != nil {
 			return nil, fmt.Errorf("WAV header: %w", err)
 		}
 		p.wav = true
 		src = io.LimitReader(br, length)
+	} else if err := audio.CheckRaw(head); err != nil {
+		return nil, err
 	}
-	p.pcm = audio.NewPCMReader(src, p.format.format)
+	p.pcm = audio.NewPCMReader(src, p.format.format, p.format.rate*p.format.channels)
 	return p, nil
 }
 

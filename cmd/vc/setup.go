@@ -154,7 +154,11 @@ func runSetup(ctx context.Context, e env, o setupOptions) error {
 	}
 	say("installed: %s", folder)
 	if o.to != mlx.PluginFolder() {
-		say("it is found with PJRT_PLUGIN_LIBRARY_PATH=%s", o.to)
+		to, err := filepath.Abs(o.to)
+		if err != nil {
+			to = o.to
+		}
+		say("it is found with PJRT_PLUGIN_LIBRARY_PATH=%s", to)
 	}
 	say("`vc devices` shows what training will run on now")
 	return nil

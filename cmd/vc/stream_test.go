@@ -209,23 +209,28 @@ func TestStreamIsLive(t *testing.T) {
 func TestCompleteNamesEveryFlagValue(t *testing.T) {
 	app := newApp(testEnv())
 	for line, want := range map[string]string{
-		"":                            "train",
-		"tr":                          "train",
-		"convert --voc":               "--vocoder",
-		"convert --vocoder ":          "source-filter",
-		"convert x.wav --vocoder gri": "griffin-lim",
-		"vocode x.wav --vocoder ":     "refined",
-		"stream --latency ":           "low",
-		"stream --format ":            "s16le",
-		"train --device ":             "cuda",
-		"completion ":                 "fish",
+		"":                                "train",
+		"tr":                              "train",
+		"convert --voc":                   "--vocoder",
+		"convert --vocoder ":              "source-filter",
+		"convert x.wav --vocoder gri":     "griffin-lim",
+		"vocode x.wav --vocoder ":         "refined",
+		"stream --latency ":               "low",
+		"stream --format ":                "s16le",
+		"train --device ":                 "cuda",
+		"completion ":                     "fish",
+		"setup ":                          "cpu",
+		"train vocoder --preset ":         "large",
+		"bench train --vocoder --preset ": "large",
 	} {
 		words := strings.Split(line, " ")
 		if got := complete(testEnv(), app, words); !slices.Contains(got, want) {
 			t.Errorf("%q: %q, want %q among them", line, got, want)
 		}
 	}
-	if got := complete(testEnv(), app, []string{"convert", "--vocoder", "x"}); len(got) != 0 {
-		t.Errorf("completed to %q", got)
+	for _, line := range []string{"convert --vocoder x", "pack m --vocoder "} {
+		if got := complete(testEnv(), app, strings.Split(line, " ")); len(got) != 0 {
+			t.Errorf("%q: completed to %q", line, got)
+		}
 	}
 }

@@ -57,7 +57,7 @@ func trainCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
 			&cli.IntFlag{Name: "gpus", Value: 1, Usage: "share each batch between `N` cards of this host, from the one in --device on"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "chosen by the preset", Usage: "`SEED` of all randomness; the same seed gives the same run on a CPU"},
-			&cli.IntFlag{Name: "rate", Usage: "sound of `N` samples a second: 16000 or 24000, which needs recordings of that rate or more (default 16000)"},
+			&cli.IntFlag{Name: "rate", Usage: "sound of `N` samples a second: 16000 or 24000, which needs recordings of that rate or more", DefaultText: "16000"},
 			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
 			&cli.StringFlag{Name: "config", Usage: "JSON `FILE` with settings that replace the preset's"},
 			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` replaces one setting; may be given again"},
@@ -88,7 +88,11 @@ func trainOptions(e env, c *cli.Context) (train.Options, error) {
 		Last: c.Bool("last"), Stderr: e.stderr, Version: e.version,
 	}
 	if c.NArg() > 0 {
-		return fail("%q is not a flag; folders are named with --speakers", c.Args().First())
+		word := c.Args().First()
+		if near := nearest(word, []string{"phones", "judge", "vocoder"}); near != "" {
+			return fail("%q is not known, did you mean \"vc train %s\"?", word, near)
+		}
+		return fail("%q is not a flag; folders are named with --speakers", word)
 	}
 	switch {
 	case o.Resume && o.RunDir == "":

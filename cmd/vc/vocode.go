@@ -52,7 +52,7 @@ func vocodeCommand(e env) *cli.Command {
 				Name: "vocoder", DefaultText: "neural where there is one, else source-filter",
 				Usage: "`KIND` of sound synthesis: neural, source-filter, griffin-lim or rtisi, or refined, which is neural and then griffin-lim",
 			},
-			&cli.StringFlag{Name: "net", Usage: "weights of the neural vocoder: a `FILE` of one, or a voice model that has its own (default: the program's)"},
+			&cli.StringFlag{Name: "net", Usage: "weights of the neural vocoder: a `FILE` of one, or a voice model that has its own, or base, the program's, which is the default"},
 			&cli.IntFlag{Name: "iterations", DefaultText: "as many as are good for recordings", Usage: "`N` iterations of griffin-lim and refined, or of rtisi per frame, or passes of neural and source-filter"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of the noise in the voice"},
 			&cli.StringFlag{Name: "png", Usage: "draw spectrograms of recording and copy, or with --compare of all copies, into `FILE`.png"},
@@ -116,7 +116,7 @@ func (o vocodeOptions) validate(iterationsSet bool) error {
 func (o vocodeOptions) findNet() (*vocoder.Net, features.Config, error) {
 	var net *vocoder.Net
 	var err error
-	if o.net != "" {
+	if o.net != "" && o.net != baseModel {
 		net, err = convert.LoadNet(o.net)
 	} else {
 		net, err = convert.BaseNet()

@@ -33,8 +33,8 @@ func voiceFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "to", Usage: "`VOICE` to take on: a speaker of the model, or a file saved by \"vc style\""},
 		&cli.StringFlag{Name: "like", Usage: "sound like the person in the recording `FILE`; with --to, heard as that speaker"},
-		&cli.StringFlag{Name: "random", Usage: "draw a voice with `SEED`, any whole number; with --to, from that speaker"},
-		&cli.StringFlag{Name: "mix", Usage: "several voices with their shares, `A=0.7,B=0.3`, speakers or saved ones, in place of --to"},
+		&cli.StringFlag{Name: "random", Usage: "draw a voice with `SEED`, a whole number from 0 on; with --to, from that speaker"},
+		&cli.StringFlag{Name: "mix", Usage: "several voices with their shares, `A=0.7,B=0.3`, speakers or saved ones, in place of --to; one without a share has 1"},
 	}
 }
 
@@ -48,7 +48,7 @@ func shiftFlags() []cli.Flag {
 }
 
 func strengthFlag() cli.Flag {
-	return &cli.Float64Flag{Name: "strength", DefaultText: "1", Usage: "put the voice on `N` times as strongly, 0.1 to 2: above 1 nearer to the target, at the price of words"}
+	return &cli.Float64Flag{Name: "strength", DefaultText: "1", Usage: "put the voice on `N` times as strongly, 0.1 to 2, or 0 for the usual 1: above 1 nearer to the target, at the price of words"}
 }
 
 func readVoiceFlags(c *cli.Context) voiceChoice {
@@ -56,6 +56,20 @@ func readVoiceFlags(c *cli.Context) voiceChoice {
 }
 
 func (v voiceChoice) empty() bool { return v == voiceChoice{} }
+
+// files are those that the voice is made of: the recording, and saved voices.
+func (v voiceChoice) files() []input {
+	var files []input
+	if v.like != "" {
+		files = append(files, input{path: v.like})
+	}
+	for part := range strings.SplitSeq(v.to+","+v.mix, ",") {
+		if name, _, _ := strings.Cut(part, "="); filepath.Ext(name) == voiceExtension {
+			files = append(files, input{path: strings.TrimSpace(name)})
+		}
+	}
+	return files
+}
 
 // validate finds what contradicts itself, as far as the model need not be known.
 func (v voiceChoice) validate() error {

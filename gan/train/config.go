@@ -232,7 +232,7 @@ func (c *Config) apply(b []byte, where string) error {
 	d := json.NewDecoder(strings.NewReader(string(b)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(c); err != nil {
-		return fmt.Errorf("%s: %w (a run's config.json lists every name)", where, err)
+		return fmt.Errorf("%s: %w (a run's config.json lists every name)", where, runlog.PlainSettingError(err))
 	}
 	return nil
 }

@@ -118,6 +118,12 @@ func (p *phoneTrainer) configure() error {
 			return fmt.Errorf("--hold-out: the run began with %s held out, and has learnt from the others: leave --hold-out out, or begin a new run",
 				cmp.Or(strings.Join(q.HoldOut, ","), "no one"))
 		}
+		if err := runlog.CheckFixed(
+			runlog.Fixed{Flag: "preset", Was: q.Config.Preset, Now: o.Preset},
+			runlog.Fixed{Flag: "seed", Was: runlog.Number(q.Config.Seed), Now: runlog.Number(o.Seed)},
+		); err != nil {
+			return err
+		}
 		if o.Voices != "" {
 			return fmt.Errorf("--voices: the run began with %s, and keeps it: leave --voices out, or begin a new run", cmp.Or(q.Voices, "no other voices"))
 		}
@@ -188,6 +194,9 @@ func (p *phoneTrainer) weights(saved bool) (*mlx.Vars, error) {
 	vars, step, err := p.folder.load(p.warn)
 	if err != nil || vars == nil {
 		return fresh, err
+	}
+	if err := runlog.CheckSteps(step, p.req.Config.Steps); err != nil {
+		return nil, err
 	}
 	p.first = step
 	return vars, holds(vars, fresh)

@@ -56,6 +56,19 @@ func TestPhonesResume(t *testing.T) {
 	if err := TrainPhones(context.Background(), PhoneOptions{RunDir: part.RunDir, Resume: true, Device: "go"}); err != nil {
 		t.Fatal(err)
 	}
+	for _, c := range []struct {
+		o    PhoneOptions
+		want string
+	}{
+		{PhoneOptions{Preset: "hq"}, "--preset hq: the run began with tiny"},
+		{PhoneOptions{Seed: 99}, "--seed 99: the run began with"},
+		{PhoneOptions{Steps: 11}, "--steps 11: the run has made 12 already"},
+	} {
+		c.o.RunDir, c.o.Resume, c.o.Device = part.RunDir, true, "go"
+		if err := TrainPhones(context.Background(), c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want one with %q", err, c.want)
+		}
+	}
 	for _, name := range []string{"snapshots/step-00000012.safetensors", "snapshots/best.safetensors", "../phones.safetensors", "scores.txt"} {
 		if read(t, filepath.Join(whole.RunDir, name)) != read(t, filepath.Join(part.RunDir, name)) {
 			t.Errorf("%s differs", name)

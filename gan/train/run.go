@@ -139,6 +139,9 @@ func (r *runner) configure() error {
 		if err != nil {
 			return err
 		}
+		if err := q.checkFixed(o); err != nil {
+			return err
+		}
 		r.req = q
 		if o.Speakers != "" {
 			r.req.Speakers = o.Speakers
@@ -191,6 +194,11 @@ func (r *runner) configure() error {
 	case o.Phones == "" && o.Init == "":
 		if r.req.Phones = usualPhones(r.req.Config); r.req.Phones != "" {
 			r.say.Linef("the words are kept by the phone network that comes with the program (--phones none leaves it out)")
+		}
+	}
+	if !o.Resume && r.req.Phones != "" {
+		if _, err := openPhones(r.req.Phones); err != nil { // before the recordings are read
+			return fmt.Errorf("--phones: %w", err)
 		}
 	}
 	if r.req.Config.AddVoice.On && len(r.req.Voices) == 0 {
@@ -318,6 +326,9 @@ func (r *runner) weights() (*mlx.Vars, error) {
 		if vars == nil {
 			r.say.Linef("no snapshot yet: starting from the beginning")
 		} else {
+			if err := runlog.CheckSteps(step, cfg.Steps); err != nil {
+				return nil, err
+			}
 			if err := matches(vars, cfg, len(r.set.Speakers)); err != nil {
 				return nil, err
 			}

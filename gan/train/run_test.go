@@ -242,6 +242,28 @@ func TestRun(t *testing.T) {
 	if m, err := gan.Load(o.Output); err != nil || m.Trained.Steps != 11 {
 		t.Errorf("with two more steps: %+v, %v", m, err)
 	}
+	// But not to be another run, or one that is over already: both are refused, and the run stays as it is.
+	config := read(t, filepath.Join(o.RunDir, "config.json"))
+	for _, c := range []struct {
+		change func(*Options)
+		want   string
+	}{
+		{func(o *Options) { o.Preset = "hq" }, "--preset hq: the run began with tiny"},
+		{func(o *Options) { o.Seed = 99 }, "--seed 99: the run began with"},
+		{func(o *Options) { o.Rate = 24000 }, "--rate 24000: the run began with 16000"},
+		{func(o *Options) { o.Phones = "other" }, "--phones"},
+		{func(o *Options) { o.Steps = 10 }, "--steps 10: the run has made 11 already"},
+	} {
+		o := again
+		o.Steps = 0
+		c.change(&o)
+		if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want one with %q", err, c.want)
+		}
+	}
+	if read(t, filepath.Join(o.RunDir, "config.json")) != config {
+		t.Error("a refusal changed config.json")
+	}
 }
 
 // stopAfter is the standard error of a run that is cancelled once certain words appear there.

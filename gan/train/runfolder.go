@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,6 +52,24 @@ type request struct {
 	Data     string `json:"data,omitempty"` // fingerprint of the prepared recordings
 
 	Voices []gan.SpeakerInfo `json:"voices,omitempty"` // of the model that voices are added to
+}
+
+// checkFixed refuses flags that would make another run of the one that is resumed.
+func (q request) checkFixed(o Options) error {
+	phones := o.Phones
+	if phones != "" && phones != noneAtAll {
+		whole, err := request{Phones: phones}.withWholePaths()
+		if err != nil {
+			return err
+		}
+		phones = whole.Phones
+	}
+	return runlog.CheckFixed(
+		runlog.Fixed{Flag: "preset", Was: q.Config.Preset, Now: o.Preset},
+		runlog.Fixed{Flag: "seed", Was: runlog.Number(q.Config.Seed), Now: runlog.Number(o.Seed)},
+		runlog.Fixed{Flag: "rate", Was: runlog.Number(q.Config.Features.SampleRate), Now: runlog.Number(o.Rate)},
+		runlog.Fixed{Flag: "phones", Was: cmp.Or(q.Phones, noneAtAll), Now: phones},
+	)
 }
 
 // vacant refuses a folder that holds something: nothing is written over.

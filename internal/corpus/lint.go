@@ -78,7 +78,7 @@ func lintClip(x []float32, rate, targetRate int) []Problem {
 			}
 		}
 	}
-	if rate < targetRate*3/4 {
+	if rate < targetRate {
 		add(NarrowBand, "recorded at %d Hz, so nothing above %d Hz", rate, rate/2)
 	}
 	return problems

@@ -37,7 +37,11 @@ func (d Device) String() string {
 		text = "CPU through XLA (" + d.Path + ")"
 	}
 	if d.Cards > 1 {
-		text = fmt.Sprintf("%d cards: %s", d.Cards, text)
+		what := "cards"
+		if d.Kind != "cuda" {
+			what = "devices"
+		}
+		text = fmt.Sprintf("%d %s: %s", d.Cards, what, text)
 	}
 	return text
 }

@@ -11,6 +11,7 @@ type Pace struct {
 	made  int
 	phase string
 	paces []float64 // seconds per step between the last marks
+	first bool      // paces holds but the interval in which the phase began
 }
 
 // Mark takes note of the steps made and returns the seconds per step of late in the phase; 0 at the first call.
@@ -21,8 +22,11 @@ func (p *Pace) Mark(phase string, made int) float64 {
 	if last.IsZero() {
 		return 0
 	}
-	if p.phase != phase {
-		p.phase, p.paces = phase, nil
+	switch {
+	case p.phase != phase:
+		p.phase, p.paces, p.first = phase, nil, true
+	case p.first: // compiling was in that interval, so this one knows better
+		p.paces, p.first = nil, false
 	}
 	p.paces = append(p.paces[max(0, len(p.paces)-15):], now.Sub(last).Seconds()/float64(max(made-before, 1)))
 	sorted := slices.Clone(p.paces)

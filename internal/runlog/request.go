@@ -14,6 +14,39 @@ import (
 
 // What config.json of a run folder holds is a command's own: its settings under "config", and what was asked for beside it.
 
+// Fixed is a flag whose value a run keeps from its beginning.
+type Fixed struct {
+	Flag string
+	Was  string // as the flag would say it
+	Now  string // as it was given; empty if it was not
+}
+
+// CheckFixed refuses to go on with a run in another way than it began.
+func CheckFixed(flags ...Fixed) error {
+	for _, f := range flags {
+		if f.Now != "" && f.Now != f.Was {
+			return fmt.Errorf("--%s %s: the run began with %s, and keeps it: leave --%[1]s out, or begin a new run", f.Flag, f.Now, f.Was)
+		}
+	}
+	return nil
+}
+
+// Number is the value of a numeric flag for Fixed; empty for 0, which stands for none given.
+func Number[T int | uint64](n T) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+// CheckSteps refuses to end a run that is resumed before the step that it has come to.
+func CheckSteps(done, steps int) error {
+	if done > steps {
+		return fmt.Errorf("--steps %d: the run has made %d already: ask for more, or leave --steps out", steps, done)
+	}
+	return nil
+}
+
 func requestPath(dir string) string { return filepath.Join(dir, "config.json") }
 
 // WriteRequest writes config.json of the run folder dir.

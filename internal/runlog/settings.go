@@ -2,7 +2,9 @@ package runlog
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 )
 
@@ -34,7 +36,44 @@ func ApplySetting(config any, assignment, example string) error {
 	d := json.NewDecoder(strings.NewReader(string(value)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(config); err != nil {
-		return fmt.Errorf("--set %s: %w", assignment, err)
+		return fmt.Errorf("--set %s: %w", assignment, PlainSettingError(err))
 	}
 	return nil
+}
+
+// PlainSettingError says in plain words that a setting is of another kind, where that is what the JSON decoder's error means.
+func PlainSettingError(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("%s cannot be %s: it is %s", wrong.Field, article(wrong.Value), kindOf(wrong.Type))
+	}
+	return err
+}
+
+// kindOf names what a setting holds, for a person.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "a text"
+	case reflect.Struct:
+		return "a group of settings: name one of them after a dot"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	}
+	return "a whole number"
+}
+
+// article names what JSON holds, for a person: "string", "number 1.5", "bool".
+func article(value string) string {
+	switch {
+	case value == "string":
+		return "a text"
+	case value == "bool":
+		return "true or false"
+	}
+	return "a " + value
 }

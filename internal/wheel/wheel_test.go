@@ -410,3 +410,18 @@ func TestInstallFromFolder(t *testing.T) {
 		t.Errorf("a failed installation took the old one away: %q", got)
 	}
 }
+
+// pip takes a wheel for another machine only by the words in its file's name.
+func TestPipDownloadNamesEveryPlatform(t *testing.T) {
+	got := PipDownload([]Pin{
+		{Project: "a-b", Version: "1.0", File: "a_b-1.0-py3-none-manylinux_2_27_x86_64.whl"},
+		{Project: "c", Version: "2", File: "c-2-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl"},
+		{Project: "d", Version: "3", File: "d-3-py3-none-manylinux_2_27_x86_64.whl"},
+		{Project: "e", Version: "4", File: "e-4-py3-none-any.whl"},
+	})
+	want := "pip download --no-deps --only-binary :all: -d wheels --platform manylinux_2_27_x86_64" +
+		" --platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64 a-b==1.0 c==2 d==3 e==4"
+	if got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}

@@ -234,6 +234,15 @@ func (r *runner) configure() error {
 			return err
 		}
 		c := &r.req.Config
+		if err := runlog.CheckFixed(
+			runlog.Fixed{Flag: "preset", Was: c.Preset, Now: r.o.Preset},
+			runlog.Fixed{Flag: "seed", Was: runlog.Number(c.Seed), Now: runlog.Number(r.o.Seed)},
+		); err != nil {
+			return err
+		}
+		if r.o.Init != "" {
+			return errors.New("--init starts a new run and --resume goes on with an old one: give one of them")
+		}
 		c.Steps, c.Batch = cmp.Or(r.o.Steps, c.Steps), cmp.Or(r.o.Batch, c.Batch)
 		r.req.Speakers = corpus.AbsoluteSpec(cmp.Or(r.o.Speakers, r.req.Speakers))
 		for _, s := range r.o.Set {
@@ -345,6 +354,9 @@ func (r *runner) weights() (*mlx.Vars, error) {
 			return nil, err
 		}
 		if vars != nil {
+			if err := runlog.CheckSteps(step, r.req.Config.Steps); err != nil {
+				return nil, err
+			}
 			r.first = step
 			r.say.Linef("going on after step %d", step)
 			return vars, prepare(vars, r.req.Config)

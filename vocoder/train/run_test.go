@@ -252,6 +252,21 @@ func TestResumeRemembers(t *testing.T) {
 	if q.Config.Batch != 3 || q.Config.Steps != 8 || q.Speakers != moved {
 		t.Errorf("batch %d, %d steps, speakers %s, want 3, 8, %s", q.Config.Batch, q.Config.Steps, q.Speakers, moved)
 	}
+	for _, c := range []struct {
+		change func(*Options)
+		want   string
+	}{
+		{func(o *Options) { o.Preset = "large" }, "--preset large: the run began with tiny"},
+		{func(o *Options) { o.Seed = 99 }, "--seed 99: the run began with"},
+		{func(o *Options) { o.Init = "base" }, "--init starts a new run"},
+		{func(o *Options) { o.Steps = 7 }, "--steps 7: the run has made 8 already"},
+	} {
+		o := again
+		c.change(&o)
+		if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want one with %q", err, c.want)
+		}
+	}
 	again.Steps, again.OpenMels = 9, func(string) (MelMaker, error) { return nil, errors.New("no such model") }
 	if err := Run(context.Background(), again); err == nil || !strings.Contains(err.Error(), "--mels-from: no such model") {
 		t.Errorf("error %v", err)
