@@ -63,26 +63,35 @@ def tally(hlo):
     convolutions = collections.Counter(re.findall(r"= \(?(\w+)\[[^=]*? custom-call\([^\n]*__cudnn\$conv", entry))
     products = collections.Counter(re.findall(r"= (\w+)\[[^=\n]* dot\(", hlo))
     products.update(re.findall(r"= \(?(\w+)\[[^=]*? custom-call\([^\n]*__cublas", entry))
-    return kernels, dict(convolutions), dict(products)
+    exchanges = len(re.findall(r" (?:all-reduce|all-gather|reduce-scatter|collective-permute|all-to-all)(?:-start)?\(", hlo))
+    return kernels, dict(convolutions), dict(products), exchanges
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dump", type=pathlib.Path, help="folder of --xla_dump_to")
     parser.add_argument("--at-least", type=int, default=100, metavar="KB", help="leave smaller modules out")
+    parser.add_argument("--cards", type=int, default=1, metavar="N", help="of one host, for a dump of vc train --gpus N")
     arguments = parser.parse_args()
 
     os.environ["JAX_PLATFORMS"] = "cpu,cuda"
     os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"  # it asks the driver
     os.environ["XLA_FLAGS"] = f"--xla_gpu_autotune_level=0 --xla_gpu_cuda_data_dir={cuda_folder()}"
+    import numpy
     from jax._src.interpreters import mlir
     from jax._src.lib import xla_client
     from jax.experimental import topologies
     from jaxlib import _jax
     from jaxlib.mlir import ir
 
-    topology = topologies.get_topology_desc(platform="cuda", topology_name="", target_config=H100, topology="1x1x1")
+    topology = topologies.get_topology_desc(platform="cuda", topology_name="", target_config=H100, topology=f"1x1x{arguments.cards}")
     client = topology.devices[0].client
+    options = xla_client.CompileOptions()
+    options.num_replicas, options.num_partitions = 1, arguments.cards
+    options.executable_build_options.num_partitions = arguments.cards
+    options.executable_build_options.use_spmd_partitioning = arguments.cards > 1
+    options.executable_build_options.use_shardy_partitioner = arguments.cards > 1  # as GoMLX does
+    options.device_assignment = xla_client.DeviceAssignment.create(numpy.array([[d.id for d in topology.devices]], numpy.int32))
     files = sorted(arguments.dump.glob("*before_optimizations.hlo.pb"))
     if not files:
         raise SystemExit(f"{arguments.dump}: holds no *.before_optimizations.hlo.pb")
@@ -98,17 +107,18 @@ def main():
             began = time.time()
             name = file.name.split(".")[0]
             try:
-                done = client.compile(ir.Module.parse(text), _jax.DeviceList(tuple(topology.devices)), xla_client.CompileOptions())
+                done = client.compile(ir.Module.parse(text), _jax.DeviceList(tuple(topology.devices)), options)
             except Exception as refusal:  # whatever the compiler says is the result
                 failed += 1
                 print(f"{name}: refused: {str(refusal)[:2000]}")
                 continue
             memory = done.get_compiled_memory_stats()
-            kernels, convolutions, products = tally(done.hlo_modules()[0].to_string())
+            kernels, convolutions, products, exchanges = tally(done.hlo_modules()[0].to_string())
             print(
                 f"{name}: compiled in {time.time() - began:.0f} s; MB: inputs {memory.argument_size_in_bytes / 1e6:.0f},"
                 f" outputs {memory.output_size_in_bytes / 1e6:.0f}, in between {memory.temp_size_in_bytes / 1e6:.0f};"
-                f" kernels {kernels}, convolutions {convolutions}, matrix products {products}",
+                f" kernels {kernels}, convolutions {convolutions}, matrix products {products}"
+                + (f", exchanges between cards {exchanges}" if arguments.cards > 1 else ""),
                 flush=True,
             )
     print("all compiled" if failed == 0 else f"{failed} refused", flush=True)
