@@ -47,9 +47,10 @@ def module_of(dump):
     raise ValueError("not an HloProto")
 
 
-def cuda_folder():
-    """Where pip laid the compiler's parts."""
-    for packages in site.getsitepackages():
+def cuda_folder(plugin):
+    """Where the compiler's parts lie: beside the plugin, or where pip laid them."""
+    beside = [plugin.resolve().parents[2]] if plugin else []
+    for packages in beside + site.getsitepackages():
         for name in ("nvidia/cu13", "nvidia/cuda_nvcc"):
             if os.path.isdir(os.path.join(packages, name)):
                 return os.path.join(packages, name)
@@ -72,18 +73,22 @@ def main():
     parser.add_argument("dump", type=pathlib.Path, help="folder of --xla_dump_to")
     parser.add_argument("--at-least", type=int, default=100, metavar="KB", help="leave smaller modules out")
     parser.add_argument("--cards", type=int, default=1, metavar="N", help="of one host, for a dump of vc train --gpus N")
+    parser.add_argument("--plugin", type=pathlib.Path, metavar="FILE", help="the xla_cuda_plugin.so to ask, such as that of vc setup cuda (default: pip's)")
     arguments = parser.parse_args()
 
     os.environ["JAX_PLATFORMS"] = "cpu,cuda"
     os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"  # it asks the driver
-    os.environ["XLA_FLAGS"] = f"--xla_gpu_autotune_level=0 --xla_gpu_cuda_data_dir={cuda_folder()}"
+    os.environ["XLA_FLAGS"] = f"--xla_gpu_autotune_level=0 --xla_gpu_cuda_data_dir={cuda_folder(arguments.plugin)}"
     import numpy
+    from jax._src import xla_bridge
     from jax._src.interpreters import mlir
     from jax._src.lib import xla_client
     from jax.experimental import topologies
     from jaxlib import _jax
     from jaxlib.mlir import ir
 
+    if arguments.plugin:
+        xla_bridge.register_plugin("cuda", library_path=str(arguments.plugin.resolve()))
     topology = topologies.get_topology_desc(platform="cuda", topology_name="", target_config=H100, topology=f"1x1x{arguments.cards}")
     client = topology.devices[0].client
     options = xla_client.CompileOptions()

@@ -152,7 +152,7 @@ func (d Device) Open() (compute.Backend, error) {
 		site := filepath.Dir(filepath.Dir(filepath.Dir(d.Path)))
 		for _, cuda := range []string{"nvidia/cu13", "nvidia/cuda_nvcc"} {
 			if folder := filepath.Join(site, cuda); exists(folder) {
-				setenv("XLA_FLAGS", "--xla_gpu_cuda_data_dir="+folder)
+				os.Setenv("XLA_FLAGS", withCUDAFolder(os.Getenv("XLA_FLAGS"), folder))
 				break
 			}
 		}
@@ -183,6 +183,18 @@ func (d Device) Open() (compute.Backend, error) {
 		}
 	}
 	return backend, nil
+}
+
+// withCUDAFolder adds the folder of CUDA's compiler to XLA's flags, which a user may have set for something else.
+func withCUDAFolder(flags, folder string) string {
+	const flag = "--xla_gpu_cuda_data_dir="
+	if strings.Contains(flags, flag) {
+		return flags
+	}
+	if strings.ContainsAny(folder, " \t") {
+		folder = "'" + folder + "'"
+	}
+	return strings.TrimSpace(flags + " " + flag + folder)
 }
 
 // openCards tells whether as many cards were opened as are wanted.

@@ -296,3 +296,16 @@ func TestOpenUnloadablePlugin(t *testing.T) {
 		t.Errorf("error %v, want one that names the plugin", err)
 	}
 }
+
+func TestWithCUDAFolder(t *testing.T) {
+	for _, c := range [][3]string{ // flags, folder, want
+		{"", "/a", "--xla_gpu_cuda_data_dir=/a"},
+		{"--xla_dump_to=d", "/a", "--xla_dump_to=d --xla_gpu_cuda_data_dir=/a"},
+		{"--xla_gpu_cuda_data_dir=/mine", "/a", "--xla_gpu_cuda_data_dir=/mine"},
+		{"", "/a b", "--xla_gpu_cuda_data_dir='/a b'"},
+	} {
+		if got := withCUDAFolder(c[0], c[1]); got != c[2] {
+			t.Errorf("%q with folder %q: %q, want %q", c[0], c[1], got, c[2])
+		}
+	}
+}
