@@ -58,10 +58,10 @@ type CopyTable struct {
 // compared with the recording by CompareCopy. An error names the file.
 func Copies(ctx context.Context, o CopyOptions) (*CopyTable, error) {
 	if err := o.Features.Validate(); err != nil {
-		return nil, fmt.Errorf("eval: %w", err)
+		return nil, fmt.Errorf("copy synthesis: %w", err)
 	}
 	if len(o.Files) == 0 || len(o.Vocoders) == 0 {
-		return nil, errors.New("eval: nothing to score: no recordings or no vocoders")
+		return nil, errors.New("copy synthesis: nothing to score: no recordings or no vocoders")
 	}
 	scores := make([][]CopyScore, len(o.Vocoders))
 	for i := range scores {
@@ -98,15 +98,15 @@ func Copies(ctx context.Context, o CopyOptions) (*CopyTable, error) {
 func (o CopyOptions) file(ctx context.Context, path string, scored func(vocoder int, s CopyScore), mutex *sync.Mutex) error {
 	clip, err := audio.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("eval: %w", err)
+		return fmt.Errorf("copy synthesis: %w", err)
 	}
 	x := audio.Resample(clip.Samples, clip.Rate, o.Features.SampleRate)
 	if len(x) == 0 {
-		return fmt.Errorf("eval: %s: the recording holds no samples", path)
+		return fmt.Errorf("copy synthesis: %s: the recording holds no samples", path)
 	}
 	frames, err := features.Extract(o.Features, x)
 	if err != nil {
-		return fmt.Errorf("eval: %s: %w", path, err)
+		return fmt.Errorf("copy synthesis: %s: %w", path, err)
 	}
 	made := func(vocoder string, y []float32) error {
 		if o.Made == nil {
@@ -122,7 +122,7 @@ func (o CopyOptions) file(ctx context.Context, path string, scored func(vocoder 
 	for k, v := range o.Vocoders {
 		y, err := v.Vocode(ctx, frames, len(x))
 		if err != nil {
-			return fmt.Errorf("eval: %s: %s: %w", path, v.Name, err)
+			return fmt.Errorf("copy synthesis: %s: %s: %w", path, v.Name, err)
 		}
 		if err := made(v.Name, y); err != nil {
 			return err

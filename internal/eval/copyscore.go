@@ -59,15 +59,15 @@ const (
 // recording where it found none in the copy. It is an error if the lengths differ or cfg is not valid.
 func CompareCopy(cfg features.Config, x, copied []float32) (CopyScore, error) {
 	if len(x) != len(copied) {
-		return CopyScore{}, fmt.Errorf("eval: recording of %d samples and copy of %d, want the same length", len(x), len(copied))
+		return CopyScore{}, fmt.Errorf("copy synthesis: recording of %d samples and copy of %d, want the same length", len(x), len(copied))
 	}
 	a, err := features.Extract(cfg, x)
 	if err != nil {
-		return CopyScore{}, fmt.Errorf("eval: %w", err)
+		return CopyScore{}, fmt.Errorf("copy synthesis: %w", err)
 	}
 	b, err := features.Extract(cfg, copied)
 	if err != nil {
-		return CopyScore{}, fmt.Errorf("eval: %w", err)
+		return CopyScore{}, fmt.Errorf("copy synthesis: %w", err)
 	}
 	s := CopyScore{Frames: a.Len(), LSD: logSpectralDistance(cfg, x, copied)}
 	for _, r := range copyResolutions {
