@@ -2,6 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
@@ -98,14 +101,33 @@ func trainVocoderOptions(e env, c *cli.Context) (train.Options, error) {
 			return fail("%w", err)
 		}
 	}
-	o.OpenMels = func(from string) (train.MelMaker, error) {
+	o.OpenMels = func(from string, cfg features.Config, speakers []string) (train.MelMaker, error) {
 		m, _, err := loadModel(e, from)
 		if err != nil {
+			return nil, err
+		}
+		if err := checkMels(e, m, cfg, speakers); err != nil {
 			return nil, err
 		}
 		return rebuiltMels(m)
 	}
 	return o, nil
+}
+
+// checkMels tells whether a voice model can say again what the speakers said, and names those whom it does not know.
+func checkMels(e env, m *gan.Model, cfg features.Config, speakers []string) error {
+	if m.Features != cfg {
+		return fmt.Errorf("the model has sound of %d Hz and frames that differ from the vocoder's, of %d Hz: name a model of the vocoder's rate", m.Features.SampleRate, cfg.SampleRate)
+	}
+	known := speakerNames(m)
+	unknown := slices.DeleteFunc(slices.Clone(speakers), func(s string) bool { return slices.Contains(known, s) })
+	if len(unknown) == len(speakers) {
+		return fmt.Errorf("no folder is named like a voice of the model, which has %s: name the folders alike, or leave --mels-from out", strings.Join(known, ", "))
+	}
+	if len(unknown) > 0 {
+		e.tell("warning: --mels-from: the model does not know %s, and learning takes the recordings alone there", strings.Join(unknown, ", "))
+	}
+	return nil
 }
 
 // rebuiltMels lets a voice model say again what each of its speakers said, in the speaker's own voice.

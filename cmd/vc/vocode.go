@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -138,6 +140,7 @@ func runVocode(ctx context.Context, e env, o vocodeOptions) error {
 	if err != nil {
 		return err
 	}
+	o.threads = cmp.Or(o.threads, runtime.GOMAXPROCS(0))
 	s, err := o.synthesizer(o.vocoder, net, cfg)
 	if err != nil {
 		return err

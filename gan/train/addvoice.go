@@ -32,6 +32,7 @@ func (c Config) forAddedVoices() Config {
 	c.AddVoice.On = true
 	c.Steps, c.WarmUpShare, c.SourceShare = 1500, 0.7, 1
 	c.RampSteps, c.DecayShare, c.EMA = 100, 0.5, 0.99
+	c.BackTranslation = 0 // its steps have none
 	c.ValidEvery, c.SnapshotEvery = 250, 250
 	if c.Preset == "tiny" {
 		c.Steps, c.RampSteps = 200, 20

@@ -155,8 +155,14 @@ func (p *phoneTrainer) configure() error {
 	q.Half = q.Half || o.Half
 	q.Config.Steps = cmp.Or(o.Steps, q.Config.Steps)
 	q.Config.Batch = cmp.Or(o.Batch, q.Config.Batch)
+	began := q.Config
 	for _, s := range o.Set {
 		if err := q.Config.applySet(s); err != nil {
+			return err
+		}
+	}
+	if o.Resume {
+		if err := runlog.CheckFixed(runlog.Fixed{Flag: "set seed", Was: runlog.Number(began.Seed), Now: runlog.Number(q.Config.Seed)}); err != nil {
 			return err
 		}
 	}

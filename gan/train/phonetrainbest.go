@@ -125,7 +125,7 @@ func (p *phoneTrainer) page(scores string, step int) runreport.Page {
 			About: fmt.Sprintf("Shares of frames and of phones, of %s, with %d frames of look-ahead; the row in bold is the snapshot with the fewest phone errors.",
 				p.scoredOn(), c.GAN.StemFuture),
 			Columns: []runreport.Score{{Head: "phone errors", Metric: "valid_phone_errors"}, {Head: "frames right", Metric: "valid_frames_right"}},
-			Best:    step,
+			Best:    p.best.Step,
 			Text:    scores,
 		},
 	}

@@ -184,8 +184,14 @@ func (r *runner) configure() error {
 			Config: cfg, Speakers: o.Speakers, Output: o.Output, Init: o.Init, Phones: o.Phones, Voices: r.req.Voices,
 		}
 	}
+	began := r.req.Config
 	if err := r.override(); err != nil {
 		return err
+	}
+	if o.Resume {
+		if err := runlog.CheckFixed(runlog.Fixed{Flag: "set seed", Was: runlog.Number(began.Seed), Now: runlog.Number(r.req.Config.Seed)}); err != nil {
+			return err
+		}
 	}
 	switch {
 	case o.Resume:

@@ -250,6 +250,7 @@ func TestRun(t *testing.T) {
 	}{
 		{func(o *Options) { o.Preset = "hq" }, "--preset hq: the run began with tiny"},
 		{func(o *Options) { o.Seed = 99 }, "--seed 99: the run began with"},
+		{func(o *Options) { o.Set = []string{"seed=99"} }, "--set seed 99: the run began with"},
 		{func(o *Options) { o.Rate = 24000 }, "--rate 24000: the run began with 16000"},
 		{func(o *Options) { o.Phones = "other" }, "--phones"},
 		{func(o *Options) { o.Steps = 10 }, "--steps 10: the run has made 11 already"},

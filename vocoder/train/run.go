@@ -14,6 +14,7 @@ import (
 	"github.com/gomlx/compute"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
@@ -33,8 +34,9 @@ type Options struct {
 
 	Init     string // a vocoder to start from, "base" for the program's own
 	MelsFrom string // a voice model whose log-mels to learn from beside the recordings' own; empty for none
-	// OpenMels makes the MelMaker of what MelsFrom names, or named when a run that is resumed began.
-	OpenMels func(from string) (MelMaker, error)
+	// OpenMels makes the MelMaker of what MelsFrom names, or named when a run that is resumed began, for frames of cfg and for
+	// speakers of these names.
+	OpenMels func(from string, cfg features.Config, speakers []string) (MelMaker, error)
 
 	Output  string // the vocoder; empty for vocoder.safetensors in the run folder
 	Half    bool   // write float16
@@ -243,12 +245,16 @@ func (r *runner) configure() error {
 		if r.o.Init != "" {
 			return errors.New("--init starts a new run and --resume goes on with an old one: give one of them")
 		}
+		began := *c
 		c.Steps, c.Batch = cmp.Or(r.o.Steps, c.Steps), cmp.Or(r.o.Batch, c.Batch)
 		r.req.Speakers = corpus.AbsoluteSpec(cmp.Or(r.o.Speakers, r.req.Speakers))
 		for _, s := range r.o.Set {
 			if err := r.req.Config.applySet(s); err != nil {
 				return err
 			}
+		}
+		if err := runlog.CheckFixed(runlog.Fixed{Flag: "set seed", Was: runlog.Number(began.Seed), Now: runlog.Number(c.Seed)}); err != nil {
+			return err
 		}
 		if r.o.Output != "" {
 			r.req.Output = r.o.Output
@@ -272,6 +278,14 @@ func (r *runner) configure() error {
 		if c.Net, _, err = openWeights(r.o.Init); err != nil {
 			return fmt.Errorf("--init: %w", err)
 		}
+		size, err := sizeOf(c.Net)
+		if err != nil {
+			return err
+		}
+		if size != "" && r.o.Preset != "" && r.o.Preset != size {
+			return fmt.Errorf("--preset %s does not fit the vocoder of --init, whose size is %s: leave --preset out", r.o.Preset, size)
+		}
+		c.Preset = cmp.Or(size, c.Preset)
 	}
 	if r.o.Steps > 0 {
 		c.Steps = r.o.Steps
@@ -331,6 +345,20 @@ func openWeights(path string) (vocoder.NetConfig, map[string][]float32, error) {
 	return vocoder.ReadWeights(r)
 }
 
+// sizeOf is the preset whose size a network has, or nothing.
+func sizeOf(net vocoder.NetConfig) (string, error) {
+	for _, preset := range vocoder.NetPresets() {
+		n, err := vocoder.NetPreset(preset, net.Features)
+		if err != nil {
+			return "", err
+		}
+		if n == net {
+			return preset, nil
+		}
+	}
+	return "", nil
+}
+
 // openMels makes the MelMaker that is asked for, nil for none.
 func (r *runner) openMels() (MelMaker, error) {
 	switch {
@@ -339,7 +367,15 @@ func (r *runner) openMels() (MelMaker, error) {
 	case r.o.OpenMels == nil:
 		return nil, fmt.Errorf("--mels-from %s: nothing here can open it", r.req.MelsFrom)
 	}
-	m, err := r.o.OpenMels(r.req.MelsFrom)
+	speakers, err := corpus.Scan(r.req.Speakers)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, s := range speakers {
+		names = append(names, s.Name)
+	}
+	m, err := r.o.OpenMels(r.req.MelsFrom, r.req.Config.Net.Features, names)
 	if err != nil {
 		return nil, fmt.Errorf("--mels-from: %w", err)
 	}

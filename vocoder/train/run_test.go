@@ -208,6 +208,7 @@ func TestRefusals(t *testing.T) {
 		{"crop longer than every recording", func(o *Options) { o.Set = []string{"cropFrames=9999"} }, "no recording is as long"},
 		{"run folder in use", func(o *Options) { o.RunDir = filepath.Join("..", "..", "testdata") }, "not empty"},
 		{"nothing to resume", func(o *Options) { o.Resume, o.RunDir = true, filepath.Join(t.TempDir(), "none") }, "holds no run"},
+		{"another size than that of --init", func(o *Options) { o.Init, o.Preset = "base", "large" }, "--preset large does not fit the vocoder of --init, whose size is base"},
 		{"no vocoder to start from", func(o *Options) { o.Init = filepath.Join(t.TempDir(), "none") }, "--init"},
 	} {
 		o := options(speakers, filepath.Join(t.TempDir(), "run"))
@@ -223,7 +224,7 @@ func TestResumeRemembers(t *testing.T) {
 	o := options(voices(t), filepath.Join(t.TempDir(), "run"))
 	var opened []string
 	o.MelsFrom = "model.safetensors"
-	o.OpenMels = func(from string) (MelMaker, error) {
+	o.OpenMels = func(from string, _ features.Config, _ []string) (MelMaker, error) {
 		opened = append(opened, from)
 		return func(_ string, f features.Frames) ([]float32, error) { return f.LogMel, nil }, nil
 	}
@@ -258,6 +259,7 @@ func TestResumeRemembers(t *testing.T) {
 	}{
 		{func(o *Options) { o.Preset = "large" }, "--preset large: the run began with tiny"},
 		{func(o *Options) { o.Seed = 99 }, "--seed 99: the run began with"},
+		{func(o *Options) { o.Set = []string{"seed=99"} }, "--set seed 99: the run began with"},
 		{func(o *Options) { o.Init = "base" }, "--init starts a new run"},
 		{func(o *Options) { o.Steps = 7 }, "--steps 7: the run has made 8 already"},
 	} {
@@ -267,7 +269,7 @@ func TestResumeRemembers(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, c.want)
 		}
 	}
-	again.Steps, again.OpenMels = 9, func(string) (MelMaker, error) { return nil, errors.New("no such model") }
+	again.Steps, again.OpenMels = 9, func(string, features.Config, []string) (MelMaker, error) { return nil, errors.New("no such model") }
 	if err := Run(context.Background(), again); err == nil || !strings.Contains(err.Error(), "--mels-from: no such model") {
 		t.Errorf("error %v", err)
 	}
