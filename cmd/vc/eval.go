@@ -11,6 +11,7 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc/internal/disturb"
 	"github.com/starvc/vc/internal/eval"
 	"github.com/urfave/cli/v2"
 )
@@ -19,7 +20,8 @@ const evalDescription = `Converts recordings that the model was not trained on, 
 
    similarity  to the target and to the source, by a judge that took no part in training
    words       phone errors by a phone network (the kind that training uses), against the source and against labels
-   melody      F0 of the output against the F0 that was asked for: correlation, voicing
+   melody      F0 of the output against the F0 that was asked for: correlation, voicing, octave errors; and of voices that
+               are converted to themselves, semitones out per semitone in
    envelope    mel-cepstral distortion (MCD) where the target says the same words
    faults      clipping, silence, values that are no numbers; speed and latency
 
@@ -29,6 +31,11 @@ is named; brackets hold 95 % intervals.
 DIR of --sources and of --targets holds a folder per speaker; those of the targets are named like voices of the model. A
 transcripts.tsv (columns utt, text) beside the recordings tells which say the same words.
 
+With --disturb the same sources are converted again, each disturbed in every way of the list, and the conversions measured
+against the words, the melody and the voices of the clean recordings: noise and babble (4 to 6 other sources talking) so many
+dB below the speech, a room by its reverberation time in seconds, a telephone, a recording so many dB quieter, peaks cut off,
+a lossy codec.
+
 With --parallel alone, only MCD and melody against the target's own recordings of the same words are measured, and the
 conversions written to --out.
 
@@ -36,6 +43,7 @@ EXAMPLES
 
    vc eval --model my.safetensors --sources test/ --targets test/ --judge judge.safetensors --html report.html
    vc eval --sources test/ --phones phones.safetensors --labels labels/ --speakers ann,bob --json scores.json
+   vc eval --sources test/ --disturb noise=15,babble=15,room=0.6,phone,quiet=30
    vc eval --sources test/ --random-check 10
    vc eval --sources test/ --export converted/            for judges that are not ours
    vc eval --parallel test/ --model my.safetensors --out scores/`
@@ -63,6 +71,7 @@ func evalCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "html", Usage: "write a page with sounds and pictures to `FILE`"},
 			&cli.IntFlag{Name: "examples", Value: 6, Usage: "let `N` pairs be heard on the page"},
 			&cli.StringFlag{Name: "export", Usage: "write conversions to `DIR`/source/target/utterance.wav, with manifest.tsv"},
+			&cli.StringFlag{Name: "disturb", Usage: "convert disturbed sources too, `LIST` such as noise=15,babble=15,room=0.6,phone,quiet=30 (also clip=12, codec=9, room=0.6+noise=15)"},
 			&cli.IntFlag{Name: "random-check", Usage: "draw `N` styles for each voice, and see whether they are that voice and differ"},
 			vocoderFlag(),
 			strengthFlag(),
@@ -82,6 +91,12 @@ func evalCommand(e env) *cli.Command {
 				},
 			}
 			o.suite.to, o.suite.utterances = o.speakers, o.utterances
+			if c.IsSet("disturb") {
+				var err error
+				if o.suite.disturb, err = disturb.Parse(c.String("disturb")); err != nil {
+					return usagef("eval", "eval: --disturb: %w", err)
+				}
+			}
 			if err := o.settle(c); err != nil {
 				return usagef("eval", "eval: %w", err)
 			}
@@ -95,7 +110,7 @@ func evalCommand(e env) *cli.Command {
 
 // settle checks the flags and says which evaluation they ask for.
 func (o *evalOptions) settle(c *cli.Context) error {
-	for _, flag := range []string{"sources", "targets", "from", "per-source", "judge", "phones", "labels", "speaker-table", "json", "html", "examples", "export", "random-check"} {
+	for _, flag := range []string{"sources", "targets", "from", "per-source", "judge", "phones", "labels", "speaker-table", "json", "html", "examples", "export", "disturb", "random-check"} {
 		o.full = o.full || c.IsSet(flag)
 	}
 	s := &o.suite

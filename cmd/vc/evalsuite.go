@@ -20,6 +20,7 @@ import (
 	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/disturb"
 	"github.com/starvc/vc/internal/eval"
 	"github.com/starvc/vc/internal/judge"
 	"github.com/starvc/vc/internal/phones"
@@ -36,6 +37,7 @@ type suiteOptions struct {
 	perSource          int
 	json, html, export string
 	examples, random   int
+	disturb            []disturb.Condition
 }
 
 // runSuite scores conversions of all sources to all targets.
@@ -55,7 +57,7 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 	}
 	so := eval.SuiteOptions{
 		PerSource: o.suite.perSource, SameWords: o.suite.sameWords, Text: transcripts(), Features: m.Features,
-		Vocoder: string(converter.Vocoder()), Model: path, Config: eval.DefaultConfig(), Export: o.suite.export,
+		Vocoder: string(converter.Vocoder()), Model: path, Config: eval.DefaultConfig(), Export: o.suite.export, Disturb: o.suite.disturb,
 	}
 	if o.suite.html != "" {
 		so.Keep = o.suite.examples

@@ -23,29 +23,42 @@ type hearing struct {
 
 // read listens to a file, or to what the vocoder makes of its frames.
 func (s *suite) read(ctx context.Context, path string, vocoded bool) (*hearing, error) {
+	if vocoded {
+		clip, f0, err := s.vocode(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		h, err := s.listen(clip)
+		if err != nil {
+			return nil, err
+		}
+		h.asked = f0
+		return h, nil
+	}
 	clip, err := audio.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	if !vocoded {
-		return s.listen(clip)
+	return s.listen(clip)
+}
+
+// vocode is what the vocoder makes of a recording's own frames, and the F0 in those.
+func (s *suite) vocode(ctx context.Context, path string) (audio.Clip, []float32, error) {
+	clip, err := audio.ReadFile(path)
+	if err != nil {
+		return audio.Clip{}, nil, err
 	}
 	cfg := s.o.Features
 	x := audio.Resample(clip.Samples, clip.Rate, cfg.SampleRate)
 	frames, err := features.Extract(cfg, x)
 	if err != nil {
-		return nil, err
+		return audio.Clip{}, nil, err
 	}
 	y, err := s.o.Vocode(ctx, cfg, frames, len(x))
 	if err != nil {
-		return nil, fmt.Errorf("vocoder: %w", err)
+		return audio.Clip{}, nil, fmt.Errorf("vocoder: %w", err)
 	}
-	h, err := s.listen(audio.Clip{Samples: y, Rate: cfg.SampleRate})
-	if err != nil {
-		return nil, err
-	}
-	h.asked = frames.F0
-	return h, nil
+	return audio.Clip{Samples: y, Rate: cfg.SampleRate}, frames.F0, nil
 }
 
 // listen notices all that is scored.
@@ -196,29 +209,6 @@ func within(logEnergy []float32, db float64) []bool {
 	return speech
 }
 
-// compareMelody compares F0 that was asked for with F0 that is heard, frame by frame, where the recording that gave the
-// timing is no silence.
-func compareMelody(source features.Frames, asked, heard []float32) Melody {
-	var a, b []float64
-	var mismatched, n, squares float64
-	speech := within(source.LogEnergy, speechDB)
-	for t := range min(len(asked), len(heard), len(speech)) {
-		if !speech[t] {
-			continue
-		}
-		n++
-		switch {
-		case asked[t] > 0 && heard[t] > 0:
-			a, b = append(a, math.Log(float64(asked[t]))), append(b, math.Log(float64(heard[t])))
-			d := (b[len(b)-1] - a[len(a)-1]) * centsPerNeper
-			squares += d * d
-		case asked[t] > 0 || heard[t] > 0:
-			mismatched++
-		}
-	}
-	return Melody{Correlation: correlation(a, b), OffCents: math.Sqrt(squares / float64(len(a))), Voicing: mismatched / n}
-}
-
 // Health is what must not happen to a conversion.
 type Health struct {
 	NotFinite int  `json:"notFinite"` // samples that are no numbers
@@ -229,8 +219,12 @@ type Health struct {
 // silentDB is how far below the loud parts of the output a frame counts as silence.
 const silentDB = 45
 
-// examine looks for what must not be. Output and source have the same timing.
-func examine(out audio.Clip, source *hearing) Health {
+// heard tells whether there is something to hear.
+func (h Health) heard() bool { return h.NotFinite == 0 && !h.Silent }
+
+// examine looks for what must not be. Output and source have the same timing; gain is by how much the source was louder than
+// what was converted.
+func examine(out audio.Clip, source *hearing, gain float64) Health {
 	var h Health
 	for _, v := range out.Samples {
 		switch {
@@ -249,7 +243,7 @@ func examine(out audio.Clip, source *hearing) Health {
 		for _, v := range out.Samples[from:to] {
 			sum += float64(v) * float64(v)
 		}
-		energies[t] = float32(math.Log(math.Sqrt(sum/float64(max(to-from, 1))) + 1e-6))
+		energies[t] = float32(math.Log(gain*math.Sqrt(sum/float64(max(to-from, 1))) + 1e-6))
 	}
 	sounding := within(energies, silentDB)
 	var spoken, lost int

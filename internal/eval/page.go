@@ -125,11 +125,13 @@ var pageText string
 // WritePage writes the report as one HTML page that needs nothing else: sounds and pictures lie in it.
 func (r *Report) WritePage(w io.Writer) error {
 	page, err := template.New("page").Funcs(template.FuncMap{
-		"columns": func() []column { return columns },
-		"value":   func(c column, s Summary) string { return c.value(s) },
-		"short":   func(v float64) string { return short(v, 2) },
-		"rate":    func(e PhoneErrors) string { return percent(e.Rate()) },
-		"share":   func(v number) string { return percent(float64(v)) },
+		"columns":    func() []column { return columns },
+		"ownColumns": func() []column { return ownColumns },
+		"disturbed":  r.disturbedRows,
+		"value":      func(c column, s Summary) string { return c.value(s) },
+		"short":      func(v float64) string { return short(v, 2) },
+		"rate":       func(e PhoneErrors) string { return percent(e.Rate()) },
+		"share":      func(v number) string { return percent(float64(v)) },
 		// hue colours a margin: red where the conversion is nearer to the source, green where it is nearer to the target.
 		"hue": func(v Interval) template.CSS {
 			if math.IsNaN(v.Mean) {

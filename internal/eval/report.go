@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/starvc/vc/internal/disturb"
 )
 
 // Report is what Suite found.
@@ -16,10 +18,12 @@ type Report struct {
 	Judge      string       `json:"judge"`  // what is known of it, "" without
 	Phones     string       `json:"phones"` // likewise
 	Conditions []Condition  `json:"conditions"`
-	Groups     []Condition  `json:"groups"`     // of the conversions
-	Pairs      []PairScores `json:"pairs"`      // the worst first
-	Worst      string       `json:"worst"`      // the pair of least margin, "" where similarity is not known
-	WorstWords string       `json:"worstWords"` // the pair that adds most phone errors
+	Groups     []Condition  `json:"groups"`              // of the conversions
+	Own        []Condition  `json:"own"`                 // voices converted to themselves, one by one and then together
+	Disturbed  []Disturbed  `json:"disturbed,omitempty"` // the clean sources first
+	Pairs      []PairScores `json:"pairs"`               // the worst first
+	Worst      string       `json:"worst"`               // the pair of least margin, "" where similarity is not known
+	WorstWords string       `json:"worstWords"`          // the pair that adds most phone errors
 	// Of the pairs whose similarities are known, those whose mean similarity to the target is above that to the source;
 	// and of the clips.
 	PairsNearer, PairsKnown int
@@ -29,8 +33,10 @@ type Report struct {
 	Random                  []RandomScores `json:"random,omitempty"`
 	Notes                   []string       `json:"notes"` // how the scores were made
 	Clips                   []ClipScores   `json:"clips"`
+	OwnClips                []ClipScores   `json:"ownClips"`
 
-	examples []example
+	conversions int // looked at for faults
+	examples    []example
 }
 
 // Condition is a set of recordings summed up.
@@ -63,7 +69,7 @@ func sexOf(a, b Speaker) string {
 
 // report sums up all clips.
 func (s *suite) report() *Report {
-	r := &Report{Model: s.o.Model, Vocoder: s.o.Vocoder, Clips: s.clips, Notes: s.notes()}
+	r := &Report{Model: s.o.Model, Vocoder: s.o.Vocoder, Clips: s.clips, OwnClips: s.ownClips, Notes: s.notes()}
 	if s.o.Judge != nil {
 		t := s.o.Judge.Trained()
 		r.Judge = fmt.Sprintf("%d speakers, equal error rate %.1f %% on %d others", len(t.Speakers), 100*t.EnrolledEER, len(t.HeldOut))
@@ -114,18 +120,51 @@ func (s *suite) report() *Report {
 			Summary: summarize(own, converted), True: summarize(own, func(c ClipScores) Scores { return c.True }).ToTarget})
 	}
 	r.rank()
-	for i, c := range s.clips {
+	for _, c := range s.clips {
 		if m := c.Converted.ToTarget - c.Converted.ToSource; !math.IsNaN(m) {
 			r.ClipsKnown++
 			if m > 0 {
 				r.ClipsNearer++
 			}
 		}
-		if h := c.Health; h.NotFinite > 0 || h.Clipped > 0 || h.Silent {
-			r.Faults = append(r.Faults, fmt.Sprintf("%s to %s: %s", s.tasks[i].path, c.Target, h))
-		}
+	}
+	r.addFaults("", s.tasks, s.clips)
+	r.addFaults("", s.own, s.ownClips)
+	r.Own = ownVoices(s.ownClips)
+	if len(s.o.Disturb) > 0 {
+		clean := newDisturbed(disturb.Clean, s.clips)
+		clean.Clips = nil
+		r.Disturbed = append(r.Disturbed, clean)
 	}
 	return r
+}
+
+// addFaults lists the conversions that are not sound. name is the condition of their sources, as a prefix.
+func (r *Report) addFaults(name string, tasks []task, clips []ClipScores) {
+	for i, c := range clips {
+		r.conversions++
+		if h := c.Health; h.NotFinite > 0 || h.Clipped > 0 || h.Silent {
+			r.Faults = append(r.Faults, fmt.Sprintf("%s%s to %s: %s", name, tasks[i].path, c.Target, h))
+		}
+	}
+}
+
+// ownVoices sums up conversions of voices to themselves.
+func ownVoices(clips []ClipScores) []Condition {
+	pick := func(c ClipScores) Scores { return c.Converted }
+	var all []Condition
+	for from := 0; from < len(clips); {
+		to := from + 1
+		for to < len(clips) && clips[to].Source == clips[from].Source {
+			to++
+		}
+		all = append(all, Condition{clips[from].Source, summarize(clips[from:to], pick)})
+		from = to
+	}
+	if len(all) > 1 {
+		all = append(all, Condition{"all", summarize(clips, pick)})
+	}
+	return all
 }
 
 // String says what is wrong.
@@ -214,10 +253,18 @@ func (s *suite) notes() []string {
 		notes = append(notes, "No phone network was given (--phones).")
 	}
 	notes = append(notes,
-		"F0 is compared with the F0 that was asked of the vocoder, frame by frame.",
+		"F0 is compared with the F0 that was asked of the vocoder, frame by frame; octave errors are frames, voiced in both, that are off by more than half an octave. "+
+			"What the tracker gets wrong in the source is asked for, and so not seen here.",
 		fmt.Sprintf("MCD: %d mel-cepstra, level equalised, silence left out, aligned by dynamic time warping, only where the target says the same words.", s.o.Config.Order),
 		"Global variance: how much more the spectrum moves within a recording than in the target's own (same mel-cepstra, mean over them); below 0 is dull.",
 		"Brackets hold 95 % bootstrap intervals, drawn by whole pairs of speakers where there are several.")
+	if len(s.own) > 0 {
+		notes = append(notes, "Melody slope: semitones out per semitone in, where a voice is converted to itself: the median over pairs of frames, voiced in both, between which the source moves by a semitone or more.")
+	}
+	if len(s.o.Disturb) > 0 {
+		notes = append(notes, "Disturbed sources: the words, the melody that was asked for and the voices are those of the clean recordings; for listening, "+
+			"everything is brought to the clean recording's active level.")
+	}
 	if s.o.Vocoder != "" {
 		notes = append(notes, "Target through the vocoder: its own frames and pitch through the vocoder \""+s.o.Vocoder+"\", what the vocoder alone takes off.")
 	}

@@ -16,6 +16,10 @@ type Melody struct {
 	Correlation float64 // of log-F0 where both are voiced
 	OffCents    float64 // root mean square difference there
 	Voicing     float64 // share of the frames of speech of which one is voiced and one is not
+	// Shares of the frames voiced in both that lie more than half an octave above, and below, what was asked for.
+	OctaveUp, OctaveDown float64
+	// Slope is how many semitones the output moves where the source moves by one; only of a voice converted to itself.
+	Slope float64
 }
 
 // Scores are what is measured of one recording. What could not be measured is NaN.
@@ -29,9 +33,14 @@ type Scores struct {
 	Variance           float64 // dB, global variance against that of the target's recordings
 }
 
+func noMelody() Melody {
+	nan := math.NaN()
+	return Melody{nan, nan, nan, nan, nan, nan}
+}
+
 func noScores() Scores {
 	nan := math.NaN()
-	return Scores{ToTarget: nan, ToSource: nan, Melody: Melody{nan, nan, nan}, MCD: nan, Variance: nan}
+	return Scores{ToTarget: nan, ToSource: nan, Melody: noMelody(), MCD: nan, Variance: nan}
 }
 
 // MarshalJSON writes what is not known as null.
@@ -45,10 +54,14 @@ func (s Scores) MarshalJSON() ([]byte, error) {
 		Correlation  number `json:"logF0Correlation"`
 		OffCents     number `json:"f0OffCents"`
 		VoicingError number `json:"voicingError"`
+		OctaveUp     number `json:"octaveErrorsUp"`
+		OctaveDown   number `json:"octaveErrorsDown"`
+		Slope        number `json:"melodySlope"`
 		MCD          number `json:"mcdDB"`
 		Variance     number `json:"globalVarianceDB"`
 	}{number(s.ToTarget), number(s.ToSource), number(s.Source.Rate()), number(s.Labels.Rate()), number(s.Before.Rate()),
-		number(s.Melody.Correlation), number(s.Melody.OffCents), number(s.Melody.Voicing), number(s.MCD), number(s.Variance)})
+		number(s.Melody.Correlation), number(s.Melody.OffCents), number(s.Melody.Voicing),
+		number(s.Melody.OctaveUp), number(s.Melody.OctaveDown), number(s.Melody.Slope), number(s.MCD), number(s.Variance)})
 }
 
 // ClipScores is one conversion with its baselines.
@@ -78,6 +91,9 @@ type Summary struct {
 	Melody    Interval `json:"logF0Correlation"`
 	OffCents  Interval `json:"f0OffCents"`
 	Voicing   Interval `json:"voicingError"`
+	Up        Interval `json:"octaveErrorsUp"`
+	Down      Interval `json:"octaveErrorsDown"`
+	Slope     Interval `json:"melodySlope"`
 	MCD       Interval `json:"mcdDB"`
 	MCDBefore Interval `json:"sourceMCDdB"` // of the unconverted source, on the same clips
 	Variance  Interval `json:"globalVarianceDB"`
@@ -125,6 +141,9 @@ func summarize(clips []ClipScores, pick func(ClipScores) Scores) Summary {
 		Melody:    plain(func(s Scores) float64 { return s.Melody.Correlation }),
 		OffCents:  plain(func(s Scores) float64 { return s.Melody.OffCents }),
 		Voicing:   plain(func(s Scores) float64 { return s.Melody.Voicing }),
+		Up:        plain(func(s Scores) float64 { return s.Melody.OctaveUp }),
+		Down:      plain(func(s Scores) float64 { return s.Melody.OctaveDown }),
+		Slope:     plain(func(s Scores) float64 { return s.Melody.Slope }),
 		MCD:       plain(func(s Scores) float64 { return s.MCD }),
 		MCDBefore: sum(func(_ Scores, c ClipScores) (float64, float64) { return c.Copied.MCD, 1 }),
 		Variance:  plain(func(s Scores) float64 { return s.Variance }),

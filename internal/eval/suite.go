@@ -10,6 +10,7 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/disturb"
 	"github.com/starvc/vc/internal/judge"
 	"github.com/starvc/vc/internal/phones"
 )
@@ -52,7 +53,10 @@ type SuiteOptions struct {
 	Phones *phones.Network // nil leaves phone errors out
 	Config Config          // for the MCD
 
-	Export  string // folder that gets source/target/utterance.wav and a manifest; "" for none
+	// Disturb are further evaluations of the same conversions: the sources are disturbed and judged by what the clean ones say.
+	Disturb []disturb.Condition
+
+	Export  string // folder that gets conversions, copies through the vocoder and a manifest; "" for none
 	Keep    int    // examples to keep for the page
 	Workers int    // files worked on at once, 0 for one per processor
 	// Progress, unless nil, is told after each piece of work, by one goroutine at a time.
@@ -78,8 +82,8 @@ type task struct {
 // mostEnrolled bounds the recordings that stand for a voice.
 const mostEnrolled = 12
 
-// planSuite lists the conversions, pair by pair.
-func planSuite(o SuiteOptions) ([]task, error) {
+// planSuite lists the conversions, pair by pair, and those of voices to themselves.
+func planSuite(o SuiteOptions) (tasks, own []task, err error) {
 	text := func(path string) string {
 		if o.Text == nil {
 			return ""
@@ -98,18 +102,23 @@ func planSuite(o SuiteOptions) ([]task, error) {
 		rest := slices.DeleteFunc(slices.Clone(files), func(f string) bool { return f == path || utteranceOf(f) == utteranceOf(path) })
 		return rest[:min(len(rest), mostEnrolled)]
 	}
-	var tasks []task
 	for _, source := range o.Sources {
 		files := source.Files
 		if o.PerSource > 0 && len(files) > o.PerSource {
 			files = files[:o.PerSource]
 		}
 		for _, target := range o.Targets {
-			if target.Name == source.Name {
-				continue
-			}
 			for i, path := range files {
 				t := task{source: source, target: target, path: path}
+				t.enrolSource = without(known[source.Name], path)
+				if len(t.enrolSource) == 0 {
+					t.enrolSource = []string{path} // the conversion is compared with the very recording that it was made of
+				}
+				if target.Name == source.Name {
+					t.enrolTarget = t.enrolSource
+					own = append(own, t)
+					continue
+				}
 				for _, f := range target.Files {
 					if o.SameWords && utteranceOf(f) == utteranceOf(path) || text(path) != "" && text(f) == text(path) {
 						t.reference, t.sameWords = f, true
@@ -124,32 +133,32 @@ func planSuite(o SuiteOptions) ([]task, error) {
 				if len(t.enrolTarget) == 0 {
 					t.enrolTarget = without(known[target.Name], "")
 				}
-				t.enrolSource = without(known[source.Name], path)
-				if len(t.enrolSource) == 0 {
-					t.enrolSource = []string{path} // the conversion is compared with the very recording that it was made of
-				}
 				tasks = append(tasks, t)
 			}
 		}
 	}
 	if len(tasks) == 0 {
-		return nil, errors.New("eval: nothing to convert: no source has a recording, or the only one is the target")
+		return nil, nil, errors.New("eval: nothing to convert: no source has a recording, or the only one is the target")
 	}
-	return tasks, nil
+	return tasks, own, nil
 }
 
 // suite is a Suite under way.
 type suite struct {
-	o     SuiteOptions
-	tasks []task
-	heard map[string]*hearing // recordings as they are
-	vocal map[string]*hearing // the same through the vocoder
-	clips []ClipScores
+	o        SuiteOptions
+	tasks    []task
+	own      []task              // voices converted to themselves
+	heard    map[string]*hearing // recordings as they are
+	vocal    map[string]*hearing // the same through the vocoder
+	clips    []ClipScores        // of tasks
+	ownClips []ClipScores        // of own
+	asked    [][]float32         // F0 that was asked of the conversions of tasks, from the clean sources
 }
 
 // Suite converts every recording of every source to every target and scores what comes out, beside three baselines: the
-// source as it is, a recording of the target, and the same after the vocoder alone. It is an error, which names the file,
-// if a recording cannot be read or a conversion fails.
+// source as it is, a recording of the target, and the same after the vocoder alone. Voices that are sources and targets are
+// converted to themselves as well, for the melody. It is an error, which names the file, if a recording cannot be read or a
+// conversion fails.
 func Suite(ctx context.Context, o SuiteOptions) (*Report, error) {
 	if o.Convert == nil || o.Vocode == nil {
 		panic("eval: Suite without Convert or Vocode")
@@ -157,44 +166,47 @@ func Suite(ctx context.Context, o SuiteOptions) (*Report, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, err
 	}
-	tasks, err := planSuite(o)
+	tasks, own, err := planSuite(o)
 	if err != nil {
 		return nil, err
 	}
-	s := &suite{o: o, tasks: tasks, heard: map[string]*hearing{}, vocal: map[string]*hearing{}, clips: make([]ClipScores, len(tasks))}
+	s := &suite{o: o, tasks: tasks, own: own, heard: map[string]*hearing{}, vocal: map[string]*hearing{},
+		clips: make([]ClipScores, len(tasks)), ownClips: make([]ClipScores, len(own)), asked: make([][]float32, len(tasks))}
+	if err := s.checkBabble(); err != nil {
+		return nil, err
+	}
 	var files, vocoded []string
-	for _, t := range tasks {
+	for _, t := range slices.Concat(tasks, own) {
 		files = append(append(append(files, t.path), t.enrolSource...), t.enrolTarget...)
 		if t.reference != "" {
 			files, vocoded = append(files, t.reference), append(vocoded, t.reference)
 		}
 	}
 	files, vocoded = distinct(files), distinct(vocoded)
-	p := &pool{workers: o.Workers, progress: o.Progress, total: len(files) + len(vocoded) + len(tasks)}
-	heard := make([]*hearing, len(files))
-	err = p.each(ctx, len(files), func(i int) (err error) {
-		if heard[i], err = s.read(ctx, files[i], false); err != nil {
-			return fmt.Errorf("%s: %w", files[i], err)
+	sources := s.sources()
+	p := &pool{workers: o.Workers, progress: o.Progress,
+		total: len(files) + len(vocoded) + len(tasks) + len(own) + len(o.Disturb)*(len(sources)+len(tasks))}
+	if o.Export != "" {
+		p.total += len(sources)
+	}
+	for _, r := range []struct {
+		files   []string
+		vocoded bool
+		into    map[string]*hearing
+	}{{files, false, s.heard}, {vocoded, true, s.vocal}} {
+		heard := make([]*hearing, len(r.files))
+		err = p.each(ctx, len(r.files), func(i int) (err error) {
+			if heard[i], err = s.read(ctx, r.files[i], r.vocoded); err != nil {
+				return fmt.Errorf("%s: %w", r.files[i], err)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i, f := range files {
-		s.heard[f] = heard[i]
-	}
-	err = p.each(ctx, len(vocoded), func(i int) (err error) {
-		if heard[i], err = s.read(ctx, vocoded[i], true); err != nil {
-			return fmt.Errorf("%s: %w", vocoded[i], err)
+		for i, f := range r.files {
+			r.into[f] = heard[i]
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i, f := range vocoded {
-		s.vocal[f] = heard[i]
 	}
 	err = p.each(ctx, len(tasks), func(i int) error {
 		if err := s.convert(ctx, i); err != nil {
@@ -205,19 +217,65 @@ func Suite(ctx context.Context, o SuiteOptions) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := s.report()
-	if report.Speed, err = s.speed(ctx); err != nil {
+	err = p.each(ctx, len(own), func(i int) (err error) {
+		if s.ownClips[i], err = s.convertOwn(ctx, own[i]); err != nil {
+			return fmt.Errorf("%s to itself: %w", own[i].path, err)
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
+	report := s.report()
+	for _, c := range o.Disturb {
+		if err := s.disturb(ctx, p, c, sources, report); err != nil {
+			return nil, err
+		}
+	}
 	if o.Export != "" {
+		if err := s.exportCopies(ctx, p, sources); err != nil {
+			return nil, err
+		}
 		if err := s.writeManifest(); err != nil {
 			return nil, err
 		}
+	}
+	if report.Speed, err = s.speed(ctx); err != nil {
+		return nil, err
 	}
 	if o.Keep > 0 {
 		report.examples, err = s.examples(ctx, report)
 	}
 	return report, err
+}
+
+// sources are the tasks by recording: the first of each.
+func (s *suite) sources() []task {
+	var first []task
+	seen := map[string]bool{}
+	for _, t := range s.tasks {
+		if !seen[t.path] {
+			seen[t.path] = true
+			first = append(first, t)
+		}
+	}
+	return first
+}
+
+// turn makes one conversion, puts it where it is exported to, and names it. condition is that of the source.
+func (s *suite) turn(ctx context.Context, t task, clip audio.Clip, condition string) (Conversion, ClipScores, error) {
+	out, err := s.o.Convert(ctx, clip, t.target.Name)
+	if err != nil {
+		return Conversion{}, ClipScores{}, err
+	}
+	if s.o.Export != "" {
+		if err := writeClip(s.exportPath(t, condition), out.Clip); err != nil {
+			return Conversion{}, ClipScores{}, err
+		}
+	}
+	return out, ClipScores{Source: t.source.Name, Target: t.target.Name, Utterance: utteranceOf(t.path), SameWords: t.sameWords,
+		Seconds:   float64(len(out.Clip.Samples)) / float64(out.Clip.Rate),
+		Converted: noScores(), Copied: noScores(), True: noScores(), Vocoded: noScores()}, nil
 }
 
 // convert makes and scores one conversion.
@@ -227,23 +285,15 @@ func (s *suite) convert(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	out, err := s.o.Convert(ctx, clip, t.target.Name)
-	if err != nil {
+	c := &s.clips[i]
+	var out Conversion
+	if out, *c, err = s.turn(ctx, t, clip, disturb.Clean); err != nil {
 		return err
 	}
-	if s.o.Export != "" {
-		if err := writeClip(s.exported(t), out.Clip); err != nil {
-			return err
-		}
-	}
-	c := &s.clips[i]
-	*c = ClipScores{Source: t.source.Name, Target: t.target.Name, Utterance: utteranceOf(t.path), SameWords: t.sameWords,
-		Seconds: float64(len(out.Clip.Samples)) / float64(out.Clip.Rate)}
+	s.asked[i] = out.Mapped
 	source := s.heard[t.path]
-	c.Health = examine(out.Clip, source)
-	if c.Health.NotFinite > 0 || c.Health.Silent {
-		c.Converted = noScores() // there is nothing to hear
-	} else {
+	c.Health = examine(out.Clip, source, 1)
+	if c.Health.heard() {
 		converted, err := s.listen(out.Clip)
 		if err != nil {
 			return err
@@ -255,7 +305,6 @@ func (s *suite) convert(ctx context.Context, i int) error {
 	if c.Copied, err = s.score(t, source, nil); err != nil {
 		return err
 	}
-	c.True, c.Vocoded = noScores(), noScores()
 	if t.reference == "" {
 		return nil
 	}
@@ -264,6 +313,31 @@ func (s *suite) convert(ctx context.Context, i int) error {
 	}
 	c.Vocoded, err = s.scoreReference(t, s.vocal[t.reference])
 	return err
+}
+
+// convertOwn makes and scores one conversion of a voice to itself.
+func (s *suite) convertOwn(ctx context.Context, t task) (ClipScores, error) {
+	clip, err := audio.ReadFile(t.path)
+	if err != nil {
+		return ClipScores{}, err
+	}
+	out, c, err := s.turn(ctx, t, clip, ownVoice)
+	if err != nil {
+		return c, err
+	}
+	source := s.heard[t.path]
+	if c.Health = examine(out.Clip, source, 1); !c.Health.heard() {
+		return c, nil
+	}
+	converted, err := s.listen(out.Clip)
+	if err != nil {
+		return c, err
+	}
+	if c.Converted, err = s.score(t, converted, out.Mapped); err != nil {
+		return c, err
+	}
+	c.Converted.Melody.Slope = melodySlope(source.frames, converted.frames.F0)
+	return c, nil
 }
 
 // Speed is how fast conversion is on this machine.

@@ -90,8 +90,8 @@ func TestSuite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done != total || total != 4+4+4 {
-		t.Errorf("progress ended at %d of %d, want 12 of 12", done, total)
+	if done != total || total != 4+4+4+4+4 { // files, vocoded, converted, own, copies
+		t.Errorf("progress ended at %d of %d, want 20 of 20", done, total)
 	}
 	if len(r.Pairs) != 2 || len(r.Clips) != 4 || r.Worst != "high -> low" || r.PairsNearer != 1 || r.PairsKnown != 2 || r.ClipsNearer != 2 {
 		t.Fatalf("%d pairs, %d clips, worst %q, %d of %d nearer, %d clips", len(r.Pairs), len(r.Clips), r.Worst, r.PairsNearer, r.PairsKnown, r.ClipsNearer)
@@ -134,9 +134,19 @@ func checkWritten(t *testing.T, o SuiteOptions, r *Report) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "low/high/u1.wav\tlow\thigh\tu1\ttext of u1\t" + o.Sources[0].Files[0] + "\t" + o.Targets[1].Files[0] + "\t1\n"
-	if !strings.HasPrefix(string(manifest), ManifestHeader+"\n") || !strings.Contains(string(manifest), want) || strings.Count(string(manifest), "\n") != 5 {
-		t.Errorf("manifest:\n%s\nwant a line %q", manifest, want)
+	first := o.Sources[0].Files[0]
+	for _, want := range []string{
+		"low/high/u1.wav\tlow\thigh\tu1\ttext of u1\t" + first + "\t" + o.Targets[1].Files[0] + "\t1\tclean\t\n",
+		"own/low/low/u1.wav\tlow\tlow\tu1\ttext of u1\t" + first + "\t\t0\town\t\n",
+		"vocoder/low/u1.wav\tlow\tlow\tu1\ttext of u1\t" + first + "\t\t0\tvocoder\t\n",
+	} {
+		if !strings.HasPrefix(string(manifest), ManifestHeader+"\n") || !strings.Contains(string(manifest), want) || strings.Count(string(manifest), "\n") != 13 {
+			t.Errorf("manifest:\n%s\nwant a line %q", manifest, want)
+		}
+		path, _, _ := strings.Cut(want, "\t")
+		if _, err := os.Stat(filepath.Join(o.Export, path)); err != nil {
+			t.Error(err)
+		}
 	}
 	if _, err := audio.ReadFile(filepath.Join(o.Export, "high/low/u2.wav")); err != nil {
 		t.Error(err)
@@ -145,7 +155,7 @@ func checkWritten(t *testing.T, o SuiteOptions, r *Report) {
 	if err := r.WriteText(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"target through the vocoder", "low -> high", "1 of 2 pairs (50 %)", "Worst pair: high -> low", "None of 4", "latency of live conversion 42 ms"} {
+	for _, want := range []string{"target through the vocoder", "low -> high", "1 of 2 pairs (50 %)", "Worst pair: high -> low", "None of 8", "latency of live conversion 42 ms"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in:\n%s", want, text.String())
 		}
@@ -200,7 +210,7 @@ func TestSuiteWithout(t *testing.T) {
 // TestEnrolment: a voice is never enrolled by what is compared with it, nor by the same words, while there is another recording.
 func TestEnrolment(t *testing.T) {
 	s := []Speaker{{Name: "a", Files: []string{"a/1.wav", "a/2.wav", "a/3.wav"}}, {Name: "b", Files: []string{"b/1.wav"}}}
-	tasks, err := planSuite(SuiteOptions{Sources: s, Targets: s})
+	tasks, own, err := planSuite(SuiteOptions{Sources: s, Targets: s})
 	if err != nil || len(tasks) != 4 {
 		t.Fatalf("%d tasks, %v", len(tasks), err)
 	}
@@ -211,7 +221,10 @@ func TestEnrolment(t *testing.T) {
 	if last.reference != "a/1.wav" || strings.Join(last.enrolTarget, " ") != "a/2.wav a/3.wav" || strings.Join(last.enrolSource, " ") != "b/1.wav" {
 		t.Errorf("%+v", last)
 	}
-	tasks, _ = planSuite(SuiteOptions{Sources: s, Targets: s, SameWords: true})
+	if len(own) != 4 || own[0].reference != "" || strings.Join(own[0].enrolTarget, " ") != "a/2.wav a/3.wav" || strings.Join(own[3].enrolTarget, " ") != "b/1.wav" {
+		t.Errorf("to themselves: %+v", own)
+	}
+	tasks, _, _ = planSuite(SuiteOptions{Sources: s, Targets: s, SameWords: true})
 	if !tasks[0].sameWords || tasks[1].sameWords {
 		t.Errorf("%+v", tasks[:2])
 	}
@@ -240,7 +253,7 @@ func TestHealth(t *testing.T) {
 		{"half silent", change(func(x []float32) { clear(x[len(x)/2:]) }), Health{Silent: true}},
 		{"all silent", change(func(x []float32) { clear(x) }), Health{Silent: true}},
 	} {
-		if got := examine(c.out, source); got != c.want {
+		if got := examine(c.out, source, 1); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
 	}
