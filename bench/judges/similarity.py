@@ -2,7 +2,6 @@
 """Asks Resemblyzer, which knows nothing of us, whose voice conversions are in. See README.md."""
 
 import argparse
-import csv
 import pathlib
 import warnings
 
@@ -10,6 +9,8 @@ import numpy as np
 
 warnings.simplefilter("ignore")
 from resemblyzer import VoiceEncoder, preprocess_wav  # noqa: E402
+
+import exports  # noqa: E402
 
 SOUNDS = {".wav", ".flac"}
 
@@ -19,12 +20,23 @@ def recordings(folder, most):
     return [preprocess_wav(f) for f in files[:most]]
 
 
+class Voices:
+    """What Resemblyzer knows of the speakers in a folder of folders, by up to so many recordings of each."""
+
+    def __init__(self, folder, per_speaker=12):
+        self.encoder = VoiceEncoder("cpu", verbose=False)
+        self.names = sorted(f.name for f in folder.iterdir() if f.is_dir() and recordings(f, 1))
+        self.voices = np.array([self.encoder.embed_speaker(recordings(folder / n, per_speaker)) for n in self.names])
+        self.at = {n: i for i, n in enumerate(self.names)}
+
+    def score(self, path):
+        """Cosines of a sound with all of them, [names]."""
+        return self.voices @ self.encoder.embed_utterance(preprocess_wav(path))
+
+
 def interval(values):
     """Mean and 95 % bootstrap interval, in text."""
-    values = np.asarray(values, float)
-    draws = np.random.default_rng(1).integers(0, len(values), (1000, len(values)))
-    low, high = np.percentile(values[draws].mean(1), [2.5, 97.5])
-    return f"{values.mean():.3f} [{low:.3f}, {high:.3f}]"
+    return "%.3f [%.3f, %.3f]" % exports.interval(values)
 
 
 def row(name, to_target, to_source, named):
@@ -37,17 +49,16 @@ def main():
     p.add_argument("exports", nargs="+", type=pathlib.Path, help="folders that vc eval --export wrote")
     p.add_argument("--enrol", required=True, type=pathlib.Path, help="folder with a folder of recordings per speaker, other ones than were converted")
     p.add_argument("--per-speaker", type=int, default=12, help="recordings that a speaker is known by")
+    p.add_argument("--condition", default=exports.CLEAN, help="which conversions, as vc eval --disturb names them")
     o = p.parse_args()
-    encoder = VoiceEncoder("cpu", verbose=False)
-    names = sorted(f.name for f in o.enrol.iterdir() if f.is_dir())
-    voices = np.array([encoder.embed_speaker(recordings(o.enrol / n, o.per_speaker)) for n in names])
-    at = {n: i for i, n in enumerate(names)}
+    known = Voices(o.enrol, o.per_speaker)
+    names, at, score = known.names, known.at, known.score
 
     print(f"{'':24} clips  {'to the target':21}  {'to the source':21}  nearer   named")
     for folder in o.exports:
-        with open(folder / "manifest.tsv", newline="") as f:
-            pairs = [r for r in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE) if r["source"] in at and r["target"] in at]
-        score = lambda path: voices @ encoder.embed_utterance(preprocess_wav(path))
+        pairs = [r for r in exports.rows(folder) if r["condition"] == o.condition and r["source"] in at and r["target"] in at]
+        if not pairs:
+            p.error(f"{folder}: no conversion of condition {o.condition} is between speakers in {o.enrol}")
         if folder == o.exports[0]:
             own = {r["source_path"]: (r["source"], score(r["source_path"])) for r in pairs}
             row("sources as they are", *zip(*[(own[r["source_path"]][1][at[r["target"]]], own[r["source_path"]][1][at[r["source"]]],
@@ -56,7 +67,7 @@ def main():
             row("true targets", *zip(*[(true[r["reference_path"]][at[r["target"]]], true[r["reference_path"]][at[r["source"]]],
                                         names[true[r["reference_path"]].argmax()] == r["target"]) for r in pairs]))
         row(folder.name, *zip(*[(s[at[r["target"]]], s[at[r["source"]]], names[s.argmax()] == r["target"])
-                                for r in pairs for s in [score(folder / r["path"])]]))
+                                for r in pairs for s in [score(r["path"])]]))
 
 
 if __name__ == "__main__":
