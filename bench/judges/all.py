@@ -20,8 +20,9 @@ def arguments():
     p.add_argument("--enrol", type=pathlib.Path, help="folder with a folder of recordings per speaker, other ones than were converted; "
                    "without it nobody is asked whose voice it is")
     p.add_argument("--judges", default=",".join(NAMES), help="which to ask (default: %(default)s)")
-    p.add_argument("--whisper", default="tiny.en", choices=("tiny.en", "base"), help="base taught the phone network")
+    p.add_argument("--whisper", default="tiny.en", choices=("tiny.en", "base"), help="base is the teacher of vc train phones --teacher")
     p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--conditions", help="only these, joined by commas, such as clean,noise=15 (default: all)")
     p.add_argument("--clips", type=int, default=0, help="conversions per condition, drawn evenly from the manifest (default: all)")
     p.add_argument("--tsv", type=pathlib.Path, help="write every figure of every sound to this file")
     p.add_argument("--cache", type=pathlib.Path, help="where answers are kept, so that no sound is judged twice (default: judged.json "
@@ -45,6 +46,8 @@ import numpy as np  # noqa: E402
 
 import exports  # noqa: E402
 
+# Conditions that stand in the table of the clean sources.
+SPECIAL = {"vocoder": "through the vocoder", "own": "to the own voice"}
 PEAK = 0.7  # that sounds are brought to: no judge is to hear how loud they are
 
 
@@ -122,6 +125,11 @@ def ask(answers, judge, label, sounds):
 def chosen(folder):
     """The rows of a folder by condition, as many as were asked for."""
     by = exports.conditions(exports.rows(folder))
+    if O.conditions:
+        wanted = O.conditions.split(",")
+        by = {c: rows for c, rows in by.items() if (exports.CLEAN if c in SPECIAL else c) in wanted}
+        if not by:
+            sys.exit(f"{folder}: holds none of the conditions {O.conditions}")
     for condition, rows in by.items():
         if 0 < O.clips < len(rows):
             by[condition] = [rows[i * len(rows) // O.clips] for i in range(O.clips)]
@@ -205,7 +213,7 @@ def main():
     for i, (name, by) in enumerate(folders):
         prefix = f"{name}: " if len(folders) > 1 else ""
         for condition, rows in by.items():
-            special = {"vocoder": "through the vocoder", "own": "to the own voice"}.get(condition)
+            special = SPECIAL.get(condition)
             lines = tables.setdefault(exports.CLEAN if special else condition, [])
             if i == 0 and condition == exports.CLEAN:
                 lines.append(("source", rows, "source_path"))
@@ -229,7 +237,7 @@ def main():
             every += [(condition, name, r, f) for r, f in zip(rows, found)]
             cells.append([name, str(len(rows)), *summary(rows, found)])
         print_table(condition, cells)
-    print(f"CER and WER: Whisper {O.whisper}, {'which taught' if O.whisper == 'base' else 'kin of Whisper base, which taught'} the phone network; "
+    print(f"CER and WER: Whisper {O.whisper}, {'' if O.whisper == 'base' else 'kin of Whisper base, '}the teacher of vc train phones --teacher; "
           "Sphinx: PocketSphinx, no kin. \"added\": less those of the clean source.\nSimilarities: Resemblyzer. P.808 and OVRL: DNSMOS. "
           "Brackets hold 95 % bootstrap intervals, drawn by source recordings.")
     if O.tsv:

@@ -72,7 +72,7 @@ def counts(want, have):
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("exports", nargs="+", type=pathlib.Path, help="folders that vc eval --export wrote")
-    p.add_argument("--model", default="tiny.en", choices=MODELS, help="base taught the phone network; tiny.en is kin of it")
+    p.add_argument("--model", default="tiny.en", choices=MODELS, help="base is the teacher of vc train phones --teacher; tiny.en is kin of it")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--beam", type=int, default=5)
     o = p.parse_args()
