@@ -53,18 +53,22 @@ func samplesDuration(samples int64, rate int) time.Duration {
 	return time.Duration(whole)*time.Second + time.Duration(rest)*time.Second/time.Duration(rate)
 }
 
-// Decode reads a whole WAV or FLAC stream, told apart by their first bytes, and averages the channels to mono. It
-// never seeks, so that a pipe will do. A WAV whose header gives no length, as programs write that cannot seek back,
-// is read to its end. Float samples beyond full scale are clipped, with a warning.
+// Decode reads a whole WAV or FLAC stream, told apart by their first bytes, and mixes the channels to mono. It never seeks,
+// so that a pipe will do. Two channels are averaged, unless one is silent or they cancel each other: then the live or the
+// louder one is taken. More are mixed by their places, where those are known (ITU-R BS.775-4). Float samples beyond full
+// scale are clipped.
 //
-// A stream cut short gives what is there and a warning saying how much is missing, in seconds and per cent. All else
-// is an error: another format, a damaged header, samples that are no numbers, no samples at all, more than
+// Lengths in headers are not believed against what is there: a WAV without one is read to its end, a recording that goes on
+// behind its claimed end is read on, files joined into one are read one after the other, tags of music players are passed
+// over, and a stream cut short gives what is there. Clip.Warnings says what was guessed, missing or left out.
+//
+// All else is an error: another format, a damaged header, samples that are no numbers, no samples at all, more than
 // [MaxSamples]. Memory grows with what was really read, whatever the header claims.
 func Decode(r io.Reader) (Clip, error) { return decode(r, MaxSamples) }
 
 func decode(r io.Reader, maxSamples int) (Clip, error) {
 	br := bufio.NewReaderSize(r, 1<<16)
-	if err := skipID3(br); err != nil {
+	if err := skipTags(br); err != nil {
 		return Clip{}, err
 	}
 	head, err := br.Peek(sniffBytes)
@@ -132,18 +136,28 @@ func shellQuote(name string) string {
 	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
-// skipID3 passes over an ID3v2 tag, which some programs put before FLAC. Before anything else it means MP3.
-func skipID3(br *bufio.Reader) error {
-	head, err := br.Peek(10)
-	if err != nil || !bytes.HasPrefix(head, []byte("ID3")) {
-		return nil // too short for a tag: the sniffing says what it is
+// id3Bytes returns the length of the ID3v2 tag whose first 10 bytes head has, with its header and footer.
+func id3Bytes(head []byte) int {
+	n := 10 + (int(head[6]&0x7f)<<21 | int(head[7]&0x7f)<<14 | int(head[8]&0x7f)<<7 | int(head[9]&0x7f))
+	if head[5]&0x10 != 0 {
+		n += 10
 	}
-	body := int(head[6]&0x7f)<<21 | int(head[7]&0x7f)<<14 | int(head[8]&0x7f)<<7 | int(head[9]&0x7f)
-	if _, err := br.Discard(10 + body); err != nil {
-		return &formatError{kind: "an ID3 tag without sound"}
-	}
-	if next, _ := br.Peek(4); !bytes.Equal(next, []byte("fLaC")) {
-		return &formatError{kind: "MP3"}
+	return n
+}
+
+// skipTags passes over the ID3v2 tags of music players that some programs put before any format.
+func skipTags(br *bufio.Reader) error {
+	for range maxChunks {
+		head, _ := br.Peek(10)
+		if len(head) < 10 || !bytes.HasPrefix(head, []byte("ID3")) {
+			return nil // too short for a tag: the sniffing says what it is
+		}
+		if _, err := br.Discard(id3Bytes(head)); err != nil {
+			return &formatError{kind: "an ID3 tag without sound"}
+		}
+		if _, err := br.Peek(1); err == io.EOF {
+			return &formatError{kind: "an ID3 tag without sound"}
+		}
 	}
 	return nil
 }
@@ -194,7 +208,7 @@ func signature(head []byte) string {
 	case at(0, "RIFF"):
 		return fmt.Sprintf("a RIFF file that is not WAV (%q)", head[8:12])
 	case at(0, "riff"):
-		return "Sony Wave64"
+		return kindWAV
 	case at(0, "OggS"):
 		return "Ogg (Vorbis, Opus or FLAC inside)"
 	case at(4, "ftyp"):
@@ -227,6 +241,15 @@ func missing(have, want int64, rate int) string {
 	return fmt.Sprintf("cut short: %s s of %s s are missing (%.1f %%); the rest is used",
 		seconds(lost, rate), seconds(want, rate), 100*float64(lost)/float64(want))
 }
+
+// beyondClaim words how far a recording goes on behind the length that its header gives.
+func beyondClaim(claimed, have int64, rate int) string {
+	return fmt.Sprintf("longer than its header says: %s s more than %s s were found and read (%.1f %% of all)",
+		seconds(have-claimed, rate), seconds(claimed, rate), 100*float64(have-claimed)/float64(have))
+}
+
+// secondsOf words a number of samples as a time, with its unit.
+func secondsOf(samples int64, rate int) string { return seconds(samples, rate) + " s" }
 
 func seconds(samples int64, rate int) string {
 	s := float64(samples) / float64(rate)

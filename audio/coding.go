@@ -3,7 +3,6 @@ package audio
 import (
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math"
 )
 
@@ -106,54 +105,8 @@ func expandMuLaw(b byte) int16 {
 	return v
 }
 
-// mixer decodes interleaved frames and averages their channels.
-type mixer struct {
-	coding   coding
-	channels int
-	rate     int
-	frames   int64 // decoded so far
-	clipped  int64
-	peak     float32
-	scratch  []float32
-}
-
-func (m *mixer) frameBytes() int { return m.channels * m.coding.bytes() }
-
-// decode fills dst with one mono sample per frame of src.
-func (m *mixer) decode(dst []float32, src []byte) error {
-	flat := dst
-	if m.channels > 1 {
-		if need := len(dst) * m.channels; cap(m.scratch) < need {
-			m.scratch = make([]float32, need)
-		}
-		flat = m.scratch[:len(dst)*m.channels]
-	}
-	if bad := m.coding.decode(flat, src); bad >= 0 {
-		frame := m.frames + int64(bad/m.channels)
-		return badSample(frame, m.rate, flat[bad])
-	}
-	if m.channels > 1 {
-		scale := 1 / float32(m.channels)
-		for i := range dst {
-			var sum float32
-			for _, v := range flat[i*m.channels : (i+1)*m.channels] {
-				sum += v
-			}
-			dst[i] = sum * scale
-		}
-	}
-	if m.coding == codingF32 || m.coding == codingF64 {
-		for i, v := range dst {
-			if v > 1 || v < -1 {
-				m.clipped++
-				m.peak = max(m.peak, v, -v)
-				dst[i] = clip(v)
-			}
-		}
-	}
-	m.frames += int64(len(dst))
-	return nil
-}
+// fractional reports whether samples may lie beyond full scale or be no numbers.
+func (c coding) fractional() bool { return c == codingF32 || c == codingF64 }
 
 func clip(v float32) float32 { return max(-1, min(1, v)) }
 
@@ -166,48 +119,6 @@ func badSample(frame int64, rate int, v float32) error {
 	}
 	return fmt.Errorf("sample %d (at %s s) is %s: the recording is damaged, or its samples are not the floats it claims; "+
 		"export it again, as 16-bit PCM", frame, seconds(frame, rate), what)
-}
-
-// warnings tells what the mixer had to change.
-func (m *mixer) warnings() []string {
-	if m.clipped == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("%d samples (%.2f %%) were beyond full scale (up to %.3g) and were clipped",
-		m.clipped, 100*float64(m.clipped)/float64(m.frames), m.peak)}
-}
-
-// readAll decodes frames from r until its end or until limit bytes, where limit < 0 means no limit. It reports the
-// bytes read. Memory grows with what arrives: a limit is only a claim.
-func (m *mixer) readAll(r io.Reader, limit int64, maxSamples int) (samples []float32, got int64, err error) {
-	frame := m.frameBytes()
-	buf := make([]byte, max(1, 1<<15/frame)*frame)
-	if limit >= 0 {
-		samples = make([]float32, 0, min(limit/int64(frame), 1<<20, int64(maxSamples)))
-	}
-	for {
-		want := int64(len(buf))
-		if limit >= 0 {
-			want = min(want, limit-got)
-		}
-		n, err := io.ReadFull(r, buf[:want])
-		got += int64(n)
-		frames := n / frame
-		if len(samples)+frames > maxSamples {
-			return nil, got, tooLong(m.rate, maxSamples)
-		}
-		start := len(samples)
-		samples = grow(samples, frames)
-		if err := m.decode(samples[start:], buf[:frames*frame]); err != nil {
-			return nil, got, err
-		}
-		if err == io.EOF || err == io.ErrUnexpectedEOF || (err == nil && got == limit) {
-			return samples, got, nil
-		}
-		if err != nil {
-			return nil, got, err
-		}
-	}
 }
 
 // grow extends x by n samples whose values are not set.

@@ -64,8 +64,8 @@ func (f Format) coding() coding {
 	panic(fmt.Sprintf("audio: no such raw format: %d", uint8(f)))
 }
 
-// DecodeRaw reads r to its end as interleaved raw PCM of the given rate (Hz) and channels and averages the channels
-// to mono. Bytes left at the end that make no whole frame are dropped with a warning. No samples, more than
+// DecodeRaw reads r to its end as interleaved raw PCM of the given rate (Hz) and channels and mixes the channels to
+// mono as [Decode] does. Bytes left at the end that make no whole frame are dropped with a warning. No samples, more than
 // [MaxSamples], float samples that are no numbers or far beyond full scale, which is what another format looks like,
 // are errors.
 func DecodeRaw(r io.Reader, f Format, rate, channels int) (Clip, error) {
@@ -76,26 +76,53 @@ func decodeRaw(r io.Reader, f Format, rate, channels, maxSamples int) (Clip, err
 	if err := errors.Join(checkRate(int64(rate)), checkChannels(channels)); err != nil {
 		return Clip{}, fmt.Errorf("raw %s: %w", f, err)
 	}
-	mix := &mixer{coding: f.coding(), channels: channels, rate: rate}
-	samples, got, err := mix.readAll(r, unknownLength, maxSamples)
+	sink := newChannelSink(rate, channels, 0, maxSamples)
+	got, err := readFrames(r, f.coding(), channels, sink)
 	if err != nil {
 		return Clip{}, fmt.Errorf("raw %s: %w", f, err)
 	}
-	if len(samples) == 0 {
+	clip := sink.clip()
+	if len(clip.Samples) == 0 {
 		return Clip{}, fmt.Errorf("raw %s: no samples: the input ended after %d bytes; does the recording program work?", f, got)
 	}
-	clip := Clip{Samples: samples, Rate: rate, Warnings: mix.warnings()}
-	if left := got % int64(mix.frameBytes()); left != 0 {
+	if left := got % int64(channels*f.BytesPerSample()); left != 0 {
 		clip.Warnings = append(clip.Warnings, fmt.Sprintf(
 			"the last %d bytes make no whole frame of %d channels of %s and were dropped", left, channels, f))
 	}
 	return clip, nil
 }
 
+// readFrames decodes whole frames from r to its end into sink and reports the bytes read.
+func readFrames(r io.Reader, c coding, channels int, sink *channelSink) (got int64, err error) {
+	frame := channels * c.bytes()
+	buf := make([]byte, max(1, 1<<15/frame)*frame)
+	samples := make([]float32, len(buf)/c.bytes())
+	for {
+		n, err := io.ReadFull(r, buf)
+		got += int64(n)
+		frames := n / frame
+		x := samples[:frames*channels]
+		if bad := c.decode(x, buf); bad >= 0 {
+			return got, badSample(sink.frames+int64(bad/channels), sink.rate, x[bad])
+		}
+		if err := sink.add(x); err != nil {
+			return got, err
+		}
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return got, nil
+		}
+		if err != nil {
+			return got, err
+		}
+	}
+}
+
 // PCMReader reads mono raw PCM as it arrives. Create one with [NewPCMReader].
 type PCMReader struct {
 	r    io.Reader
-	mix  mixer
+	code coding
+	rate int   // samples of all channels per second, for errors
+	done int64 // samples decoded
 	buf  []byte
 	held int // bytes at the start of buf that are not decoded yet: a part of a sample
 	err  error
@@ -105,7 +132,7 @@ const pcmBufferBytes = 12 << 10 // a multiple of every sample size
 
 // NewPCMReader reads samples of format f from r. An error names the time of a sample by rate, in samples of all channels per second.
 func NewPCMReader(r io.Reader, f Format, rate int) *PCMReader {
-	return &PCMReader{r: r, mix: mixer{coding: f.coding(), channels: 1, rate: rate}, buf: make([]byte, pcmBufferBytes)}
+	return &PCMReader{r: r, code: f.coding(), rate: rate, buf: make([]byte, pcmBufferBytes)}
 }
 
 // Read fills dst with up to len(dst) samples and returns how many. Like an [io.Reader] it hands out what one read of
@@ -117,7 +144,7 @@ func (p *PCMReader) Read(dst []float32) (int, error) {
 	if len(dst) == 0 {
 		return 0, nil
 	}
-	size := p.mix.coding.bytes()
+	size := p.code.bytes()
 	for empty := 0; p.held < size; {
 		if p.err != nil {
 			return 0, p.err
@@ -135,10 +162,16 @@ func (p *PCMReader) Read(dst []float32) (int, error) {
 		}
 	}
 	n := min(p.held/size, len(dst))
-	if err := p.mix.decode(dst[:n], p.buf[:n*size]); err != nil {
-		p.held, p.err = 0, fmt.Errorf("raw input: %w", err)
+	if bad := p.code.decode(dst[:n], p.buf); bad >= 0 {
+		p.held, p.err = 0, fmt.Errorf("raw input: %w", badSample(p.done+int64(bad), p.rate, dst[bad]))
 		return 0, p.err
 	}
+	if p.code.fractional() {
+		for i, v := range dst[:n] {
+			dst[i] = clip(v)
+		}
+	}
+	p.done += int64(n)
 	p.held = copy(p.buf, p.buf[n*size:p.held])
 	return n, nil
 }

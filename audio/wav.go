@@ -1,21 +1,10 @@
 package audio
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-
-	"github.com/go-audio/riff"
 )
-
-// The chunks are walked here, with go-audio/riff reading only the chunk headers, and not by go-audio/wav's Decoder.
-// Version 1.1.0 of that one needs a seekable input, returns float samples as integer bit patterns and A-law and
-// mu-law bytes as they are, takes a data length of 0 or 0xFFFFFFFF for no samples, decodes the pad byte of an odd
-// data length, says nothing of a truncated file and allocates whatever size a fmt chunk claims. None of this can be
-// seen from its results, so that even plain PCM cannot be left to it.
 
 // Format tags of a fmt chunk.
 const (
@@ -29,87 +18,17 @@ const (
 // extensibleTail ends every subformat GUID that stands for a plain format tag (its first two bytes).
 const extensibleTail = "\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71"
 
-// maxChunks bounds the chunks before the samples, so that a pipe of empty chunks ends.
-const maxChunks = 4096
-
 type wavFormat struct {
-	coding   coding
-	channels int
-	rate     int
-	warnings []string
+	coding     coding
+	channels   int
+	rate       int // Hz
+	mask       speakerMask
+	bits       int  // of a sample, as the header says
+	blockBytes int  // of a moment of all channels, as the header says
+	alone      bool // nothing is looked for behind the samples
 }
 
-func decodeWAV(br *bufio.Reader, maxSamples int) (Clip, error) {
-	clip, err := walkWAV(br, maxSamples)
-	if err != nil {
-		return Clip{}, fmt.Errorf("wav: %w", err)
-	}
-	return clip, nil
-}
-
-func walkWAV(br *bufio.Reader, maxSamples int) (Clip, error) {
-	var head [12]byte
-	if _, err := io.ReadFull(br, head[:]); err != nil {
-		return Clip{}, cutHeader(err)
-	}
-	var format *wavFormat
-	var dataLength64 int64 // from the ds64 chunk of RF64, where the 32-bit length says 0xFFFFFFFF
-	parser := riff.New(br)
-	for range maxChunks {
-		id, length, err := parser.IDnSize()
-		if err != nil {
-			return Clip{}, cutHeader(err)
-		}
-		switch {
-		case id == riff.DataFormatID:
-			if format == nil {
-				return Clip{}, errors.New("the samples come before their description (no fmt chunk): the header is damaged")
-			}
-			return readData(br, format, dataLength(length, dataLength64), maxSamples)
-		case id == riff.FmtID && format == nil:
-			body, err := readChunk(br, length, 40)
-			if err != nil {
-				return Clip{}, err
-			}
-			if format, err = parseFormat(body); err != nil {
-				return Clip{}, err
-			}
-		case id == [4]byte{'d', 's', '6', '4'}:
-			body, err := readChunk(br, length, 28)
-			if err != nil {
-				return Clip{}, err
-			}
-			if len(body) >= 16 {
-				dataLength64 = int64(binary.LittleEndian.Uint64(body[8:]) & (1<<63 - 1))
-			}
-		default:
-			if _, err := readChunk(br, length, 0); err != nil {
-				return Clip{}, err
-			}
-		}
-	}
-	return Clip{}, fmt.Errorf("no samples within the first %d chunks: the header is damaged", maxChunks)
-}
-
-func cutHeader(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return errors.New("it ends before the samples begin: the file is cut short; copy or export it again")
-	}
-	return err
-}
-
-// readChunk returns up to keep bytes of a chunk's body and passes over the rest and the pad byte.
-func readChunk(br *bufio.Reader, length uint32, keep int) ([]byte, error) {
-	body := make([]byte, min(int64(length), int64(keep)))
-	if _, err := io.ReadFull(br, body); err != nil {
-		return nil, cutHeader(err)
-	}
-	rest := int64(length) + int64(length&1) - int64(len(body))
-	if _, err := io.CopyN(io.Discard, br, rest); err != nil {
-		return nil, cutHeader(err)
-	}
-	return body, nil
-}
+func (f *wavFormat) frameBytes() int { return f.channels * f.coding.bytes() }
 
 // parseFormat reads the body of a fmt chunk.
 func parseFormat(b []byte) (*wavFormat, error) {
@@ -121,6 +40,7 @@ func parseFormat(b []byte) (*wavFormat, error) {
 	rate := binary.LittleEndian.Uint32(b[4:])
 	blockBytes := int(binary.LittleEndian.Uint16(b[12:]))
 	bits := int(binary.LittleEndian.Uint16(b[14:]))
+	var mask speakerMask
 	if tag == tagExtensible {
 		if len(b) < 40 {
 			return nil, fmt.Errorf("the EXTENSIBLE fmt chunk has %d bytes, needs 40: the header is damaged", len(b))
@@ -128,6 +48,7 @@ func parseFormat(b []byte) (*wavFormat, error) {
 		if string(b[26:40]) != extensibleTail {
 			return nil, &formatError{kind: fmt.Sprintf("WAV with a private coding (GUID %x)", b[24:40])}
 		}
+		mask = speakerMask(binary.LittleEndian.Uint32(b[20:]))
 		tag = binary.LittleEndian.Uint16(b[24:])
 	}
 	if err := checkChannels(channels); err != nil {
@@ -140,11 +61,7 @@ func parseFormat(b []byte) (*wavFormat, error) {
 	if err != nil {
 		return nil, err
 	}
-	format := &wavFormat{coding: c, channels: channels, rate: int(rate)}
-	if want := channels * c.bytes(); blockBytes != want {
-		format.warnings = append(format.warnings, fmt.Sprintf(
-			"the header says %d bytes for a moment of %d channels of %d bits; %d were taken", blockBytes, channels, bits, want))
-	}
+	format := &wavFormat{coding: c, channels: channels, rate: int(rate), mask: mask, bits: bits, blockBytes: blockBytes}
 	return format, nil
 }
 
@@ -199,36 +116,79 @@ func dataLength(length uint32, length64 int64) int64 {
 	return int64(length)
 }
 
-func readData(br *bufio.Reader, format *wavFormat, length int64, maxSamples int) (Clip, error) {
-	mix := &mixer{coding: format.coding, channels: format.channels, rate: format.rate}
-	if length == unknownLength && startsChunk(br) {
-		return Clip{}, errNoSamples
-	}
-	samples, got, err := mix.readAll(br, length, maxSamples)
-	if err != nil {
-		return Clip{}, err
-	}
-	if len(samples) == 0 {
-		return Clip{}, errNoSamples
-	}
-	clip := Clip{Samples: samples, Rate: format.rate, Warnings: append(format.warnings, mix.warnings()...)}
-	if length != unknownLength && got < length {
-		if want := length / int64(mix.frameBytes()); want > int64(len(samples)) {
-			clip.Warnings = append(clip.Warnings, missing(int64(len(samples)), want, format.rate))
-		}
-	}
-	return clip, nil
-}
-
 var errNoSamples = errors.New("no samples inside: record or export it again")
 
-// startsChunk tells a recording that is truly empty and is followed by tags from one of unknown length.
-func startsChunk(br *bufio.Reader) bool {
-	next, _ := br.Peek(4)
-	for _, id := range []string{"LIST", "id3 ", "ID3 ", "bext", "cue ", "smpl", "fact", "PEAK", "iXML"} {
-		if bytes.Equal(next, []byte(id)) {
-			return true
+// wavLayout is one way to read what a contradictory header describes: samples of a coding, one every stride bytes.
+type wavLayout struct {
+	coding coding
+	stride int
+	name   string
+}
+
+// settleLayout decides between bits and block length where they contradict each other, such as 24 bits in 4 bytes or 16
+// in 3: by the sound, which a wrong layout turns into noise. head is the first of the samples. The word is for the
+// user, empty where nothing is contradicted.
+func (f *wavFormat) settleLayout(head []byte) (wavLayout, string) {
+	packed := wavLayout{f.coding, f.coding.bytes(), fmt.Sprint(f.frameBytes())}
+	stride := f.blockBytes / f.channels
+	if f.blockBytes == f.frameBytes() {
+		return packed, ""
+	}
+	say := func(l wavLayout) string {
+		return fmt.Sprintf("the header says %d bytes for a moment of %d channels of %d bits; %s were taken",
+			f.blockBytes, f.channels, f.bits, l.name)
+	}
+	integers := map[int]coding{2: codingS16, 3: codingS24, 4: codingS32}
+	wide, ok := integers[stride]
+	if f.blockBytes%f.channels != 0 || f.coding < codingS16 || f.coding > codingS32 || !ok {
+		return packed, say(packed)
+	}
+	whole := wavLayout{wide, stride, fmt.Sprintf("samples of %d bytes", stride)}
+	best, least := whole, whole.roughness(head, f.channels)
+	others := []wavLayout{packed}
+	if stride > f.coding.bytes() {
+		// Values in the lower bytes sound the same when all bytes are read, only lower.
+		others = append(others, wavLayout{f.coding, stride, fmt.Sprintf("the lower %d of %d bytes", f.coding.bytes(), stride)})
+	}
+	for _, l := range others {
+		if r := l.roughness(head, f.channels); r < least || r < silentRoughness && r <= 1.001*least {
+			best, least = l, r
 		}
 	}
-	return false
+	return best, say(best) + ", which sounds most like a recording"
+}
+
+// silentRoughness is what silence is given: that of noise, since it tells nothing.
+const silentRoughness = 2
+
+// roughness is the energy of the differences between neighbouring samples over that of the samples: about 2 for noise, far
+// less for sound. Silence is given [silentRoughness].
+func (l wavLayout) roughness(b []byte, channels int) float64 {
+	var energy, differences float64
+	last := make([]float64, channels)
+	x := make([]float32, 1)
+	for i := 0; (i+1)*l.stride <= len(b); i++ {
+		l.decode(x, b[i*l.stride:])
+		v := float64(x[0])
+		d := v - last[i%channels]
+		energy += v * v
+		differences += d * d
+		last[i%channels] = v
+	}
+	if energy == 0 {
+		return silentRoughness
+	}
+	return differences / energy
+}
+
+// decode is coding.decode for samples that lie stride bytes apart.
+func (l wavLayout) decode(dst []float32, src []byte) int {
+	n := l.coding.bytes()
+	if n == l.stride {
+		return l.coding.decode(dst, src)
+	}
+	for i := range dst {
+		l.coding.decode(dst[i:i+1], src[i*l.stride:i*l.stride+n])
+	}
+	return -1
 }

@@ -28,6 +28,7 @@ type live struct {
 	found   <-chan foundVoice // the voice that is being made, nil for none
 	quiet   bool
 	warned  bool
+	told    int // warnings of the input that were printed
 
 	dry    []float32 // input samples whose output is still to come
 	gain   float32   // of the last sample given out
@@ -59,6 +60,7 @@ func (l *live) open(v convert.Voice, latency latencySetting, raw pipeFormat) (er
 	if l.stream, err = convert.NewStream(l.model, v, o); err != nil {
 		return err
 	}
+	l.tellInput()
 	l.out = newPipeWriter(l.env.stdout, l.in)
 	l.pieces = l.stream.Pieces(latency.chunk)
 	l.meter = newMeter(l.statsTo, rate, latency.chunk)
@@ -68,11 +70,20 @@ func (l *live) open(v convert.Voice, latency latencySetting, raw pipeFormat) (er
 // describe says what comes in and how late it goes out.
 func (l *live) describe(latency latencySetting) string {
 	f, kind := l.in.format, "raw"
-	if l.in.wav {
+	if l.in.wav != nil {
 		kind = "WAV"
 	}
 	return fmt.Sprintf("%s %s, %d Hz, %d channels; chunks of %.0f ms, delay %.1f ms", kind, f.format, f.rate, f.channels,
 		1000*latency.chunk.Seconds(), delayMilliseconds(l.stream, l.pieces))
+}
+
+// tellInput prints what was wrong with the input and was coped with.
+func (l *live) tellInput() {
+	words := l.in.warnings()
+	for _, text := range words[l.told:] {
+		l.env.tell("warning: standard input: %s", text)
+	}
+	l.told = len(words)
 }
 
 // run reads, converts and writes chunk by chunk. Reading goes on in a goroutine of its own, which owns nothing but two
@@ -116,6 +127,7 @@ func (l *live) run(ctx context.Context) error {
 				return err
 			}
 			if p.err == io.EOF {
+				l.tellInput()
 				return l.finish()
 			}
 			if p.err != nil {

@@ -136,7 +136,7 @@ func TestStreamEndsWithinASample(t *testing.T) {
 	}
 }
 
-// A header is believed as far as it can be true; the rest is refused.
+// A header is believed as far as it can be true; where it cannot, the sound tells, or it is refused.
 func TestStreamLyingHeader(t *testing.T) {
 	half := pcm16(buzz(16000, 0.5), 1)
 	for _, c := range []struct {
@@ -145,16 +145,17 @@ func TestStreamLyingHeader(t *testing.T) {
 		samples       int
 	}{
 		{"more than there is", "", riff(1, 1, 16000, 16, half, 1<<30), 8000},
-		{"less than there is", "", riff(1, 1, 16000, 16, half, 6000), 3000},
-		{"half a sample", "", riff(1, 1, 16000, 16, half, 6001), 3000},
+		{"less than there is", "", riff(1, 1, 16000, 16, half, 6000), 8000},
+		{"half a sample", "", riff(1, 1, 16000, 16, half[:6001], 6001), 3000},
 		{"length 0, as pipes have", "", riff(1, 1, 16000, 16, half, 0), 8000},
-		{"no channels", "make no sense", riff(1, 0, 16000, 16, half, 16000), 0},
-		{"a million channels", "do not fit", bytes.Replace(riff(1, 200, 16000, 16, half, 16000), []byte{0x90, 1, 16, 0}, []byte{2, 0, 16, 0}, 1), 0},
-		{"no rate", "make no sense", riff(1, 1, 0, 16, half, 16000), 0},
-		{"a rate of a gigahertz", "make no sense", riff(1, 1, 1e9, 16, half, 16000), 0},
-		{"a rate of 7 Hz", "make no sense", riff(1, 1, 7, 16, half, 16000), 0},
-		{"12 bits", "not for streams", riff(1, 1, 16000, 12, half, 16000), 0},
-		{"another coding", "not for streams", riff(85, 1, 16000, 16, half, 16000), 0},
+		{"length just below 2^31, as pipes have", "", riff(1, 1, 16000, 16, half, 0x7ffffc00), 8000},
+		{"no channels", "0 channels", riff(1, 0, 16000, 16, half, 16000), 0},
+		{"block of two channels", "", bytes.Replace(riff(1, 1, 16000, 16, half, 16000), []byte{2, 0, 16, 0}, []byte{4, 0, 16, 0}, 1), 8000},
+		{"no rate", "sample rate 0 Hz", riff(1, 1, 0, 16, half, 16000), 0},
+		{"a rate of a gigahertz", "sample rate 1000000000 Hz", riff(1, 1, 1e9, 16, half, 16000), 0},
+		{"a rate of 7 Hz", "sample rate 7 Hz", riff(1, 1, 7, 16, half, 16000), 0},
+		{"12 bits", "", bytes.Replace(riff(1, 1, 16000, 12, half, 16000), []byte{1, 0, 12, 0}, []byte{2, 0, 12, 0}, 1), 8000},
+		{"another coding", "WAV with MP3", riff(85, 1, 16000, 16, half, 16000), 0},
 		{"cut short", "cut short", riff(1, 1, 16000, 16, nil, 0)[:30], 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -210,5 +211,43 @@ func TestStreamIsInterrupted(t *testing.T) {
 			in.Close()
 			out.Close()
 		})
+	}
+}
+
+// What sox and others write into a pipe as the length, 0x7ffffc00, ended a stream after 2 GiB without a word; RF64 was
+// refused with a sentence that asked for the WAV stream it was.
+func TestPipeReadsBeyondItsHeader(t *testing.T) {
+	const want = 0x7ffffc00/2 + 1<<20
+	silence := io.LimitReader(zeros{}, 2*want)
+	p, err := openPipe(io.MultiReader(bytes.NewReader(riff(1, 1, 16000, 16, nil, 0x7ffffc00)), silence), pipeFormat{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := 0
+	for x := make([]float32, 1<<15); err == nil; {
+		var n int
+		n, err = p.readFull(x)
+		got += n
+	}
+	if got != want || err != io.EOF || p.warnings() != nil {
+		t.Errorf("%d samples, want %d, error %v, warnings %q", got, want, err, p.warnings())
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func TestStreamTakesRF64(t *testing.T) {
+	half := pcm16(buzz(16000, 0.5), 1)
+	plain := riff(1, 1, 16000, 16, half, 1<<32-1)
+	long := append([]byte("RF64\xff\xff\xff\xffWAVEds64\x1c\x00\x00\x00"), make([]byte, 28)...)
+	binary.LittleEndian.PutUint64(long[28:], uint64(len(half)))
+	out, err := feed(t, "s16le", 48000, append(long, plain[12:]...))
+	if err != nil || len(out) != 44+len(half) {
+		t.Errorf("%d bytes out, error %v", len(out), err)
 	}
 }

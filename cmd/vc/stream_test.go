@@ -34,7 +34,7 @@ func TestPipeReader(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if name == "wav" && (!p.wav || p.format.rate != 22050) {
+				if name == "wav" && (p.wav == nil || p.format.rate != 22050) {
 					t.Errorf("header not understood: %+v", p.format)
 				}
 				var got []float32
