@@ -2,6 +2,7 @@ package audio
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -43,63 +44,136 @@ func walkFLAC(br *bufio.Reader, maxSamples int) (Clip, error) {
 	if want > int64(maxSamples) {
 		return Clip{}, tooLong(rate, maxSamples)
 	}
-	clip := Clip{Rate: rate, Samples: make([]float32, 0, min(want, 1<<20))}
+	sink := newChannelSink(rate, int(info.NChannels), flacPlaces(int(info.NChannels)), maxSamples)
 	in := &frameReader{br: br}
-	for want == 0 || int64(len(clip.Samples)) < want {
+	end := flacEnd{want: want}
+	for end.err == nil {
+		if want > 0 && sink.frames >= want && !end.goesOn(br, info) {
+			break
+		}
 		f, err := in.next(info)
-		if err != nil {
-			return truncatedFLAC(clip, in.ended, err, want)
-		}
-		if f.SampleRate != 0 && f.SampleRate != info.SampleRate {
+		switch {
+		case err != nil && want > 0 && sink.frames >= want:
+			end.notes = append(end.notes, fmt.Sprintf("what stands behind %s cannot be read and was left out", secondsOf(sink.frames, rate)))
+			end.err = io.EOF
+			continue
+		case err != nil:
+			end.err = err
+			continue
+		case f.SampleRate != 0 && f.SampleRate != info.SampleRate:
 			return Clip{}, fmt.Errorf("the rate changes from %d to %d Hz at %s s: the file is damaged, or several joined into one",
-				rate, f.SampleRate, seconds(int64(len(clip.Samples)), rate))
+				rate, f.SampleRate, seconds(sink.frames, rate))
+		case f.Channels.Count() != sink.channels:
+			return Clip{}, fmt.Errorf("the channels change from %d to %d at %s s: the file is damaged, or several joined into one",
+				sink.channels, f.Channels.Count(), seconds(sink.frames, rate))
 		}
-		n := len(f.Subframes[0].Samples)
-		if len(clip.Samples)+n > maxSamples {
-			return Clip{}, tooLong(rate, maxSamples)
+		if err := sink.add(interleave(f)); err != nil {
+			return Clip{}, err
 		}
-		start := len(clip.Samples)
-		clip.Samples = grow(clip.Samples, n)
-		mixFrame(clip.Samples[start:], f)
 	}
-	if want > 0 {
-		clip.Samples = clip.Samples[:want]
+	return end.judge(sink, in.ended)
+}
+
+// flacPlaces are the places of the channels that FLAC prescribes (RFC 9639, section 9.1.3).
+func flacPlaces(channels int) speakerMask {
+	return [...]speakerMask{0, 0, 0,
+		frontLeft | frontRight | frontCentre,
+		frontLeft | frontRight | backLeft | backRight,
+		frontLeft | frontRight | frontCentre | backLeft | backRight,
+		frontLeft | frontRight | frontCentre | lowFrequency | backLeft | backRight,
+		frontLeft | frontRight | frontCentre | lowFrequency | backCentre | sideLeft | sideRight,
+		frontLeft | frontRight | frontCentre | lowFrequency | backLeft | backRight | sideLeft | sideRight,
+	}[channels]
+}
+
+// flacEnd follows what lies behind the number of samples that the header gives.
+type flacEnd struct {
+	want   int64 // samples by all headers, 0 for unknown
+	joined int   // further streams that were begun
+	notes  []string
+	err    error
+}
+
+// goesOn reports whether more sound follows: frames that the header does not count, or another stream of the same kind, whose
+// header it passes over.
+func (e *flacEnd) goesOn(br *bufio.Reader, info *meta.StreamInfo) bool {
+	for range maxChunks {
+		n := tagBytes(br)
+		if n == 0 {
+			break
+		}
+		br.Discard(n)
+	}
+	head, _ := br.Peek(42)
+	switch {
+	case len(head) == 0 || bytes.HasPrefix(head, []byte("TAG")):
+		return false
+	case len(head) >= 16 && head[0] == 0xff && head[1]&0xfe == 0xf8:
+		return true
+	case !bytes.HasPrefix(head, []byte("fLaC")):
+		rest, _ := br.Peek(strayBytes)
+		some := fmt.Sprint(len(rest))
+		if len(rest) == strayBytes {
+			some = fmt.Sprintf("%d or more", strayBytes)
+		}
+		e.notes = append(e.notes, some+" bytes behind the sound are no FLAC and were left out")
+		return false
+	}
+	stream, err := flac.New(br)
+	if err != nil || stream.Info.SampleRate != info.SampleRate || stream.Info.NChannels != info.NChannels ||
+		stream.Info.BitsPerSample != info.BitsPerSample {
+		e.notes = append(e.notes, "behind the sound stands a FLAC of another kind, which was left out: take the two apart")
+		return false
+	}
+	e.joined++
+	if e.want += int64(stream.Info.NSamples); stream.Info.NSamples == 0 {
+		e.want = 0
+	}
+	return true
+}
+
+// judge gives the recording once no more of it can be read: after some sound the end of the input is a file cut short, or
+// the right end where the header does not give the length.
+func (e *flacEnd) judge(sink *channelSink, ended bool) (Clip, error) {
+	have, rate := sink.frames, sink.rate
+	var unread *formatError
+	switch {
+	case errors.As(e.err, &unread):
+		return Clip{}, e.err
+	case e.err != nil && !ended && e.err != io.EOF:
+		return Clip{}, fmt.Errorf("damaged at %s s: %w; copy or export the file again", seconds(have, rate), e.err)
+	case have == 0:
+		return Clip{}, errFLACHeader
+	}
+	clip := sink.clip()
+	clip.Warnings = append(clip.Warnings, e.notes...)
+	if e.joined > 0 {
+		clip.Warnings = append(clip.Warnings, fmt.Sprintf("%d recordings joined into one: all were read", e.joined+1))
+	}
+	switch {
+	case e.want > have:
+		clip.Warnings = append(clip.Warnings, missing(have, e.want, rate))
+	case e.want > 0 && have > e.want:
+		clip.Warnings = append(clip.Warnings, beyondClaim(e.want, have, rate))
+	case e.err != nil && e.err != io.EOF:
+		clip.Warnings = append(clip.Warnings, "cut short in the middle of a frame; how much is missing is not known")
 	}
 	return clip, nil
 }
 
 var errFLACHeader = errors.New("it ends before the sound begins: the file is cut short; copy or export it again")
 
-// truncatedFLAC judges the error that ended a stream: after some sound the end of the input is a file cut short, or
-// the right end where the header does not give the length.
-func truncatedFLAC(clip Clip, ended bool, err error, want int64) (Clip, error) {
-	have := int64(len(clip.Samples))
-	var unread *formatError
-	switch {
-	case errors.As(err, &unread):
-		return Clip{}, err
-	case !ended:
-		return Clip{}, fmt.Errorf("damaged at %s s: %w; copy or export the file again", seconds(have, clip.Rate), err)
-	case have == 0:
-		return Clip{}, errFLACHeader
-	case want > 0:
-		clip.Warnings = append(clip.Warnings, missing(have, want, clip.Rate))
-	case err != io.EOF:
-		clip.Warnings = append(clip.Warnings, "cut short in the middle of a frame; how much is missing is not known")
-	}
-	return clip, nil
-}
-
-// mixFrame averages the channels of a frame into dst.
-func mixFrame(dst []float32, f *frame.Frame) {
-	scale := 1 / (float64(len(f.Subframes)) * float64(uint64(1)<<(f.BitsPerSample-1)))
-	for i := range dst {
-		var sum int64
-		for _, sub := range f.Subframes {
-			sum += int64(sub.Samples[i])
+// interleave scales the samples of a frame to [-1, 1] and lays them out moment by moment.
+func interleave(f *frame.Frame) []float32 {
+	scale := 1 / float64(uint64(1)<<(f.BitsPerSample-1))
+	channels := len(f.Subframes)
+	x := make([]float32, channels*int(f.BlockSize))
+	for c, sub := range f.Subframes {
+		for i, v := range sub.Samples {
+			x[i*channels+c] = float32(float64(v) * scale)
 		}
-		dst[i] = clip(float32(float64(sum) * scale))
 	}
+	return x
 }
 
 // frameReader takes frames from br and notices whether the input ended within one.

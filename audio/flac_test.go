@@ -108,10 +108,6 @@ func TestDecodeFLAC(t *testing.T) {
 		}
 		return x
 	}
-	side := make([]int32, len(small))
-	for i := range side {
-		side[i] = small[i] % 64
-	}
 	one := func(rate, bits int, f flacFrame) []byte {
 		f.bits = bits
 		return flacFile(rate, len(f.channels), bits, len(small), f.bytes())
@@ -134,9 +130,6 @@ func TestDecodeFLAC(t *testing.T) {
 		{"32 bits", one(48000, 32, flacFrame{rateCode: 10, bitsCode: 7, channels: [][]int32{scaled(65536)}}), 48000, mono(small)},
 		{"32 bits, rate spelt out", one(22051, 32, flacFrame{rateCode: 13, rateBytes: []byte{22051 >> 8, 22051 & 255}, bitsCode: 7,
 			channels: [][]int32{scaled(65536)}}), 22051, mono(small)},
-		{"8 channels", one(16000, 16, flacFrame{rateCode: 5, bitsCode: 4, channelCode: 7,
-			channels: [][]int32{small, small, small, small, small, small, small, side}}), 16000,
-			mono(small, small, small, small, small, small, small, side)},
 		{"length not known", flacFile(16000, 1, 16, 0, flacFrame{rateCode: 5, bitsCode: 4, bits: 16, channels: [][]int32{small}}.bytes()),
 			16000, mono(small)},
 		{"tags at both ends", slices.Concat([]byte("ID3\x04\x00\x00\x00\x00\x00\x05hello"), encodeFLAC(t, 16000, left), []byte("TAG artist")),
@@ -163,6 +156,65 @@ func TestDecodeFLAC(t *testing.T) {
 	}
 	if logged.Len() > 0 {
 		t.Errorf("printed by a library: %q", logged.String())
+	}
+}
+
+// FLAC says where its channels are heard.
+func TestDecodeFLACPlaces(t *testing.T) {
+	const channels = 8
+	frames := make([][]int32, channels)
+	want := make([]float64, 16)
+	for c, w := range monoWeights(channels, flacPlaces(channels)) {
+		frames[c] = make([]int32, len(want))
+		for i := range want {
+			frames[c][i] = int32(1000 * (i - c))
+			want[i] += float64(w) * float64(frames[c][i]) / 32768
+		}
+	}
+	clip, err := Decode(bytes.NewReader(flacFile(16000, channels, 16, len(want),
+		flacFrame{rateCode: 5, bitsCode: 4, bits: 16, channelCode: channels - 1, channels: frames}.bytes())))
+	if err != nil || len(clip.Warnings) != 1 || !strings.Contains(clip.Warnings[0], "8 channels were mixed by their places") {
+		t.Fatalf("warnings %q, error %v", clip.Warnings, err)
+	}
+	for i, v := range clip.Samples {
+		if math.Abs(float64(v)-want[i]) > 1e-6 {
+			t.Errorf("sample %d is %g, want %g", i, v, want[i])
+		}
+	}
+}
+
+// The number of samples in the header is a claim; what stands behind is read, or said to be left out.
+func TestDecodeFLACBeyondItsHeader(t *testing.T) {
+	x := sine16(40960, 0.05)
+	file := encodeFLAC(t, 16000, x)
+	short := slices.Clone(file)
+	binary.BigEndian.PutUint32(short[22:], 10000)
+	other := encodeFLAC(t, 24000, x)
+	ape := slices.Concat([]byte("APETAGEX"), le(uint32(2000), uint32(2000), uint32(0), uint32(1<<31|1<<29), uint64(0)))
+	tests := []struct {
+		name    string
+		file    []byte
+		samples int
+		warn    string
+	}{
+		{"sound", file, 40960, ""},
+		{"10000 samples in the header", short, 40960, "longer than its header says: 1.94 s more than 0.62 s were found and read (75.6 % of all)"},
+		{"two joined", slices.Concat(file, file), 81920, "2 recordings joined into one: all were read"},
+		{"two joined with a tag between", slices.Concat(file, []byte("ID3\x04\x00\x00\x00\x00\x00\x05hello"), file), 81920, "2 recordings joined"},
+		{"another rate behind", slices.Concat(file, other), 40960, "a FLAC of another kind, which was left out"},
+		{"rubbish behind", slices.Concat(file, make([]byte, 77)), 40960, "77 bytes behind the sound are no FLAC and were left out"},
+		{"two tags behind", slices.Concat(file, ape, make([]byte, 1968), ape, []byte("TAG"), make([]byte, 125)), 40960, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			clip, err := Decode(bytes.NewReader(tt.file))
+			if err != nil || len(clip.Samples) != tt.samples {
+				t.Errorf("%d samples, error %v, want %d", len(clip.Samples), err, tt.samples)
+			}
+			if tt.warn == "" && clip.Warnings != nil || tt.warn != "" && (len(clip.Warnings) != 1 || !strings.Contains(clip.Warnings[0], tt.warn)) {
+				t.Errorf("warnings %q, want %q", clip.Warnings, tt.warn)
+			}
+		})
 	}
 }
 
