@@ -1,8 +1,8 @@
 // Package audio brings sound into the program and takes it out again.
 //
 // Everything inside the program is one thing: mono float32 samples in [-1, 1] at a known rate. This package turns
-// what the world offers into that: WAV and FLAC files of any rate, depth and channel count, WAV on a pipe, raw PCM
-// from a microphone program. And it turns the result back into 16-bit WAV or raw PCM. Two rules hold everywhere.
+// what the world offers into that: WAV, FLAC, MP3 and Ogg Vorbis of any rate, depth and channel count, whatever an ffmpeg on
+// the PATH reads besides, WAV on a pipe, raw PCM from a microphone program. And it turns the result back into 16-bit WAV or raw PCM. Two rules hold everywhere.
 // A decoder never guesses in silence: what can be used is used with a warning in plain words, the rest is an error
 // that says what to do. And a file appears under its name only when it is complete.
 //
@@ -13,10 +13,12 @@ package audio
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -53,7 +55,7 @@ func samplesDuration(samples int64, rate int) time.Duration {
 	return time.Duration(whole)*time.Second + time.Duration(rest)*time.Second/time.Duration(rate)
 }
 
-// Decode reads a whole WAV or FLAC stream, told apart by their first bytes, and mixes the channels to mono. It never seeks,
+// Decode reads a whole WAV, FLAC, MP3 or Ogg Vorbis stream, told apart by their first bytes, and mixes the channels to mono. It never seeks,
 // so that a pipe will do. Two channels are averaged, unless one is silent or they cancel each other: then the live or the
 // louder one is taken. More are mixed by their places, where those are known (ITU-R BS.775-4). Float samples beyond full
 // scale are clipped.
@@ -66,9 +68,13 @@ func samplesDuration(samples int64, rate int) time.Duration {
 // [MaxSamples]. Memory grows with what was really read, whatever the header claims.
 func Decode(r io.Reader) (Clip, error) { return decode(r, MaxSamples) }
 
+// readAhead is a whole page of Ogg, the longest that any format needs to look ahead.
+const readAhead = 1<<16 + 1<<10
+
 func decode(r io.Reader, maxSamples int) (Clip, error) {
-	br := bufio.NewReaderSize(r, 1<<16)
-	if err := skipTags(br); err != nil {
+	br := bufio.NewReaderSize(r, readAhead)
+	tagged, err := skipTags(br)
+	if err != nil {
 		return Clip{}, err
 	}
 	head, err := br.Peek(sniffBytes)
@@ -80,40 +86,71 @@ func decode(r io.Reader, maxSamples int) (Clip, error) {
 		return decodeWAV(br, maxSamples)
 	case kind == kindFLAC:
 		return decodeFLAC(br, maxSamples)
+	case kind == kindMP3 && (tagged || isMP3(br)), kind == "" && tagged:
+		return decodeMP3(br, maxSamples)
+	case kind == kindOgg:
+		return decodeOgg(br, maxSamples)
 	case len(head) == 0:
-		return Clip{}, errors.New("the input is empty: expected a WAV or FLAC recording")
+		return Clip{}, errors.New("the input is empty: expected a recording (" + ReadHere + ")")
 	case kind != "":
 		return Clip{}, &formatError{kind: kind}
 	}
 	return Clip{}, &formatError{kind: fmt.Sprintf("no audio known here (it begins with %q)", head[:min(len(head), 8)])}
 }
 
-// ReadFile decodes the WAV or FLAC file at path as [Decode] does. Errors begin with the path.
-func ReadFile(path string) (Clip, error) {
+// ReadFile decodes the recording at path: WAV, FLAC, MP3 and Ogg Vorbis as [Decode] does, anything else by an ffmpeg on the
+// PATH. Errors begin with the path.
+func ReadFile(path string) (Clip, error) { return ReadFileContext(context.Background(), path) }
+
+// ReadFileContext is ReadFile; an ffmpeg that is at work ends with ctx.
+func ReadFileContext(ctx context.Context, path string) (Clip, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Clip{}, fmt.Errorf("%s: %w", path, pathCause(err))
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return Clip{}, fmt.Errorf("%s: is a folder: give a WAV or FLAC file", path)
+		return Clip{}, fmt.Errorf("%s: is a folder: name a recording", path)
 	}
-	clip, err := Decode(f)
+	clip, err := DecodeFile(ctx, f)
 	if err != nil {
-		var unknown *formatError
-		if errors.As(err, &unknown) {
-			unknown.path = path
-		}
 		return Clip{}, fmt.Errorf("%s: %w", path, pathCause(err))
 	}
 	return clip, nil
 }
 
-// formatError refuses an input that is not WAV or FLAC, or is coded in a way not read here, and names the way out.
+// DecodeFile is ReadFileContext for a file that is open, read from where it stands. Errors do not name it.
+func DecodeFile(ctx context.Context, f *os.File) (Clip, error) {
+	clip, err := Decode(f)
+	var unread *formatError
+	if !errors.As(err, &unread) {
+		return clip, err
+	}
+	unread.path = f.Name()
+	return unread.askFFmpeg(ctx, f.Name(), nil, err)
+}
+
+// DecodeStream is [Decode] with an ffmpeg on the PATH for what it does not read. Some formats, such as MPEG-4 with its
+// index at the end, cannot be read from a pipe even so.
+func DecodeStream(ctx context.Context, r io.Reader) (Clip, error) {
+	seen := &bytes.Buffer{}
+	// No format is refused after more than this, so that ffmpeg can have it from the beginning.
+	clip, err := Decode(io.MultiReader(io.TeeReader(io.LimitReader(r, 1<<20), seen), r))
+	var unread *formatError
+	if !errors.As(err, &unread) || seen.Len() >= 1<<20 {
+		return clip, err
+	}
+	return unread.askFFmpeg(ctx, "", io.MultiReader(seen, r), err)
+}
+
+// formatError refuses an input that is not read here, and names the way out.
 type formatError struct {
 	kind string // what the input is
 	path string // its name where known, for a command that can be pasted
 }
+
+// ReadHere names the formats that need no ffmpeg.
+const ReadHere = "WAV, FLAC, MP3 and Ogg Vorbis"
 
 func (e *formatError) Error() string {
 	in, out := "INPUT", "OUTPUT.wav"
@@ -121,8 +158,24 @@ func (e *formatError) Error() string {
 		in = e.path
 		out = strings.TrimSuffix(in, filepath.Ext(in)) + "-pcm.wav"
 	}
-	return fmt.Sprintf("this is %s: only plain WAV and FLAC are read; convert it with ffmpeg -i %s %s",
-		e.kind, shellQuote(in), shellQuote(out))
+	return fmt.Sprintf("this is %s: only %s are read here; install ffmpeg, and all that it knows is read, or convert it with ffmpeg -i %s %s",
+		e.kind, ReadHere, shellQuote(in), shellQuote(out))
+}
+
+// askFFmpeg has an ffmpeg on the PATH read what is refused with err. Without one that is the answer.
+func (e *formatError) askFFmpeg(ctx context.Context, path string, r io.Reader, err error) (Clip, error) {
+	program, missing := exec.LookPath("ffmpeg")
+	if missing != nil {
+		return Clip{}, err
+	}
+	clip, err := ffmpeg{program, ffmpegPatience}.convert(ctx, path, r, MaxSamples)
+	switch {
+	case ctx.Err() != nil:
+		return Clip{}, ctx.Err()
+	case err != nil:
+		return Clip{}, fmt.Errorf("this is %s: only %s are read here, and %w", e.kind, ReadHere, err)
+	}
+	return clip, nil
 }
 
 // shellQuote makes a name safe to paste into a shell.
@@ -145,26 +198,31 @@ func id3Bytes(head []byte) int {
 	return n
 }
 
+var errOnlyTag = errors.New("an ID3 tag without sound: the file is cut short; copy or export it again")
+
 // skipTags passes over the ID3v2 tags of music players that some programs put before any format.
-func skipTags(br *bufio.Reader) error {
+func skipTags(br *bufio.Reader) (found bool, err error) {
 	for range maxChunks {
 		head, _ := br.Peek(10)
 		if len(head) < 10 || !bytes.HasPrefix(head, []byte("ID3")) {
-			return nil // too short for a tag: the sniffing says what it is
+			return found, nil // too short for a tag: the sniffing says what it is
 		}
 		if _, err := br.Discard(id3Bytes(head)); err != nil {
-			return &formatError{kind: "an ID3 tag without sound"}
+			return true, errOnlyTag
 		}
 		if _, err := br.Peek(1); err == io.EOF {
-			return &formatError{kind: "an ID3 tag without sound"}
+			return true, errOnlyTag
 		}
+		found = true
 	}
-	return nil
+	return found, nil
 }
 
 const (
 	kindWAV  = "WAV"
 	kindFLAC = "FLAC"
+	kindMP3  = "MP3"
+	kindOgg  = "Ogg"
 
 	sniffBytes = 16
 )
@@ -178,7 +236,7 @@ func sniff(head []byte) string {
 	case len(head) >= 2 && head[0] == 0xff && head[1]&0xf6 == 0xf0:
 		return "AAC (ADTS)"
 	case len(head) >= 3 && head[0] == 0xff && head[1]&0xe0 == 0xe0 && head[1]&0x06 != 0 && head[2]&0xf0 != 0xf0:
-		return "MP3"
+		return kindMP3
 	}
 	return ""
 }
@@ -210,7 +268,7 @@ func signature(head []byte) string {
 	case at(0, "riff"):
 		return kindWAV
 	case at(0, "OggS"):
-		return "Ogg (Vorbis, Opus or FLAC inside)"
+		return kindOgg
 	case at(4, "ftyp"):
 		return "MPEG-4 audio or video (m4a, mp4, mov)"
 	case at(0, "FORM") && (at(8, "AIFF") || at(8, "AIFC")):

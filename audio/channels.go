@@ -173,6 +173,23 @@ func (s *channelSink) add(x []float32) error {
 	return nil
 }
 
+// cut keeps the first n frames.
+func (s *channelSink) cut(n int64) {
+	s.frames, s.left = n, s.left[:n]
+	if len(s.right) > 0 {
+		s.right = s.right[:n]
+	}
+}
+
+// cutFront drops n frames from frame at on.
+func (s *channelSink) cutFront(at, n int64) {
+	s.left = append(s.left[:at], s.left[at+n:]...)
+	if len(s.right) > 0 {
+		s.right = append(s.right[:at], s.right[at+n:]...)
+	}
+	s.frames -= n
+}
+
 func weighted(x, weights []float32) float32 {
 	var sum float32
 	for i, w := range weights {

@@ -109,15 +109,16 @@ func onlyFile(t *testing.T, path string) {
 }
 
 func TestReadFileErrors(t *testing.T) {
+	t.Setenv("PATH", "") // no ffmpeg
 	dir := t.TempDir()
-	song := filepath.Join(dir, "it's a song.mp3")
-	if err := os.WriteFile(song, []byte("\xff\xfb\x90\x64aaaaaaaaaaaaaaaaaaaa"), 0o644); err != nil {
+	song := filepath.Join(dir, "it's a song.m4a")
+	if err := os.WriteFile(song, []byte("\x00\x00\x00\x20ftypM4A aaaaaaaaaaaa"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct{ path, want string }{
 		{dir, "is a folder"},
 		{filepath.Join(dir, "none.wav"), "no such file"},
-		{song, `ffmpeg -i '` + filepath.Join(dir, `it'\''s a song.mp3`) + `' '`},
+		{song, `ffmpeg -i '` + filepath.Join(dir, `it'\''s a song.m4a`) + `' '`},
 	}
 	for _, tt := range tests {
 		_, err := ReadFile(tt.path)
