@@ -23,8 +23,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const convertDescription = `Says the same words in another voice: one of those that "vc speakers" lists, or one made from them. Reads WAV and FLAC of any rate, depth
-and number of channels; writes 16-bit WAV at the model's rate, as long as the input.
+const convertDescription = `Says the same words in another voice: one of those that "vc speakers" lists, or one made from them. Reads WAV, FLAC, MP3 and
+Ogg Vorbis, and with ffmpeg installed nearly all else, of any rate, depth and number of channels; writes 16-bit WAV at the model's rate, as long as the input.
 
 EXAMPLES
 
@@ -116,7 +116,7 @@ func (o convertOptions) validate() error {
 	}
 	switch {
 	case len(o.inputs) == 0:
-		return errors.New("no input: name a WAV or FLAC file, a folder, or - for standard input")
+		return errors.New("no input: name a recording, a folder, or - for standard input")
 	case o.output != "" && o.outDir != "":
 		return errors.New("-o names one file and --out-dir a folder: give one of them")
 	case o.output != "" && (len(o.inputs) > 1 || folders > 0):
@@ -166,7 +166,7 @@ func runConvert(ctx context.Context, e env, o convertOptions) error {
 	for i := range jobs {
 		j := &jobs[i]
 		if j.err == nil && j.in == standardStream && e.stdinIsTerminal {
-			j.err = errors.New("standard input is a terminal: pipe a WAV or FLAC into it")
+			j.err = errors.New("standard input is a terminal: pipe a recording into it")
 		}
 		if j.err == nil && j.out == standardStream && e.stdoutIsTerminal {
 			j.err = errors.New("standard output is a terminal: name a file with -o, or pipe the sound on")
@@ -319,7 +319,7 @@ func (w *converting) one(ctx context.Context, j *job, i int) error {
 // process ends right after.
 func readClip(ctx context.Context, e env, path string) (audio.Clip, error) {
 	if path != standardStream {
-		return audio.ReadFile(path)
+		return audio.ReadFileContext(ctx, path)
 	}
 	type result struct {
 		clip audio.Clip
@@ -327,7 +327,7 @@ func readClip(ctx context.Context, e env, path string) (audio.Clip, error) {
 	}
 	read := make(chan result, 1)
 	go func() {
-		clip, err := audio.Decode(e.stdin)
+		clip, err := audio.DecodeStream(ctx, e.stdin)
 		read <- result{clip, err}
 	}()
 	select {

@@ -8,12 +8,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/starvc/vc/audio"
 )
 
 const standardStream = "-"
-
-// audioExtensions are what is picked up in folders. Files that are named are opened whatever they are called.
-var audioExtensions = []string{".wav", ".wave", ".flac"}
 
 // job is one file to convert.
 type job struct {
@@ -65,7 +64,12 @@ func walk(dir string) []input {
 				return fs.SkipDir
 			}
 			return nil
-		case d.IsDir() || !slices.Contains(audioExtensions, strings.ToLower(filepath.Ext(path))):
+		case d.IsDir():
+			return nil
+		}
+		// Files that are named are opened whatever they are called. One that needs an ffmpeg is not passed over for the lack
+		// of it: it fails and says so.
+		if recording, _ := audio.IsRecording(path); !recording {
 			return nil
 		}
 		inside, err := filepath.Rel(dir, path)
@@ -76,7 +80,7 @@ func walk(dir string) []input {
 		return []input{{path: dir, err: plainCause(err)}}
 	}
 	if len(found) == 0 {
-		return []input{{path: dir, err: errors.New("no WAV or FLAC files in this folder")}}
+		return []input{{path: dir, err: errors.New("no recordings in this folder (WAV, FLAC, MP3, Ogg and whatever an ffmpeg reads, by the ends of their names)")}}
 	}
 	return found
 }

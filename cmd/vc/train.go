@@ -6,8 +6,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const trainDescription = `Reads a folder for each speaker, with WAV or FLAC recordings of any rate, and trains one model for all of them. Ten
-minutes of clear speech per speaker are good, one minute is enough to try. Everything about the run goes into a run
+const trainDescription = `Reads a folder for each speaker, with recordings of any rate (WAV, FLAC, MP3, Ogg Vorbis and, with ffmpeg
+installed, nearly all others), and trains one model for all of them. Ten minutes of clear speech per speaker are good, one minute is enough to try. Everything about the run goes into a run
 folder: its configuration, losses, pictures and converted examples. A line in about.txt in a speaker's folder,
 such as "woman, US English", stays with the voice.
 

@@ -97,7 +97,7 @@ type vocodeOptions struct {
 func (o vocodeOptions) validate(iterationsSet bool) error {
 	switch {
 	case len(o.inputs) == 0:
-		return errors.New("no input: name a WAV or FLAC file, or - for standard input")
+		return errors.New("no input: name a recording, or - for standard input")
 	case o.compare && o.output != "":
 		return errors.New("--compare prints a table: -o does not go with it; --export DIR writes what was made, --png draws it")
 	case !o.compare && (o.export != "" || o.json != ""):
@@ -148,7 +148,7 @@ func runVocode(ctx context.Context, e env, o vocodeOptions) error {
 	in, out := o.inputs[0], o.output
 	switch {
 	case in == standardStream && e.stdinIsTerminal:
-		return errors.New("standard input is a terminal: pipe a WAV or FLAC into it")
+		return errors.New("standard input is a terminal: pipe a recording into it")
 	case out == "" && in == standardStream:
 		out = standardStream
 	case out == "":

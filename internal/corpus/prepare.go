@@ -1,7 +1,6 @@
 package corpus
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -151,7 +150,7 @@ func readAll(ctx context.Context, speakers []Speaker, cfg features.Config, store
 	for range min(opts.Workers, len(all)) {
 		wg.Go(func() {
 			for r := range next {
-				if err := r.read(cfg, store, opts.KeepEnds); err != nil {
+				if err := r.read(ctx, cfg, store, opts.KeepEnds); err != nil {
 					cancel(err)
 					continue
 				}
@@ -182,7 +181,7 @@ func readAll(ctx context.Context, speakers []Speaker, cfg features.Config, store
 }
 
 // read fills in r. It returns an error only for what concerns all recordings alike.
-func (r *recording) read(cfg features.Config, store *cache, keepEnds bool) error {
+func (r *recording) read(ctx context.Context, cfg features.Config, store *cache, keepEnds bool) error {
 	file, err := openRegular(r.path)
 	if err != nil {
 		r.refuse(Unreadable, plainCause(err))
@@ -203,7 +202,7 @@ func (r *recording) read(cfg features.Config, store *cache, keepEnds bool) error
 				r.refuse(Unreadable, plainCause(err))
 				return nil
 			}
-			clip, err := audio.Decode(bufio.NewReaderSize(file, 1<<16))
+			clip, err := audio.DecodeFile(ctx, file)
 			if err != nil {
 				r.refuse(Unreadable, plainCause(err))
 				return nil

@@ -12,13 +12,15 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/starvc/vc/audio"
 )
 
 // maxNameRunes bounds a speaker's name: it becomes part of file names.
 const maxNameRunes = 64
 
-// Scan finds the speakers that spec names, in order of their names, each with its recordings (WAV and FLAC, by the
-// ending of the file name) in order of their paths, and with what about.txt in the speaker's folder says of the voice. The
+// Scan finds the speakers that spec names, in order of their names, each with its recordings (WAV, FLAC, MP3, Ogg
+// Vorbis and, where there is an ffmpeg, whatever [audio.IsRecording] knows, by the ending of the file name) in order of their paths, and with what about.txt in the speaker's folder says of the voice. The
 // order does not depend on the file system.
 //
 // spec is a folder that holds a folder per speaker, or a list "ann=dirA,bob=dirB" (a folder name may contain commas).
@@ -57,7 +59,7 @@ func Scan(spec string) ([]Speaker, error) {
 			return nil, fmt.Errorf("speakers: %s: %w", f.name, err)
 		}
 		if len(found.files) == 0 {
-			return nil, fmt.Errorf("speakers: %s: no recordings (WAV or FLAC) in %q; %s", f.name, f.dir, found.remedy())
+			return nil, fmt.Errorf("speakers: %s: no recordings (%s) in %q; %s", f.name, audio.ReadHere, f.dir, found.remedy())
 		}
 		about, err := readAbout(f.dir)
 		if err != nil {
@@ -152,7 +154,7 @@ func foldersIn(root string) ([]folder, error) {
 	case len(folders) == 0 && len(loose) > 0:
 		return nil, fmt.Errorf("speakers: %q holds %s but no speaker folders; %s", root, count(len(loose), "recording"), layout)
 	case len(folders) == 0 && len(found.foreign) > 0:
-		return nil, fmt.Errorf("speakers: %q holds no speaker folders and no WAV or FLAC; %s; %s", root, found.remedy(), layout)
+		return nil, fmt.Errorf("speakers: %q holds no speaker folders and no %s; %s; %s", root, audio.ReadHere, found.remedy(), layout)
 	case len(folders) == 0:
 		return nil, fmt.Errorf("speakers: %q is empty; %s", root, layout)
 	case len(loose) > 0:
@@ -315,8 +317,8 @@ func (a *audioFiles) walk(dir string, visited map[string]bool) error {
 }
 
 func (a *audioFiles) countForeign(name string) {
-	switch ext := strings.ToLower(filepath.Ext(name)); ext {
-	case ".mp3", ".m4a", ".m4b", ".aac", ".ogg", ".oga", ".opus", ".wma", ".aif", ".aiff", ".amr", ".webm", ".mp4", ".mkv", ".caf", ".au", ".raw":
+	ext := strings.ToLower(filepath.Ext(name))
+	if recording, _ := audio.IsRecording(name); recording || ext == ".raw" {
 		a.foreign[ext]++
 	}
 }
@@ -329,15 +331,13 @@ func (a *audioFiles) remedy() string {
 	for _, ext := range slices.Sorted(maps.Keys(a.foreign)) {
 		parts = append(parts, fmt.Sprintf("%d %s", a.foreign[ext], ext))
 	}
-	return fmt.Sprintf("convert what is there (%s), for example with: ffmpeg -i in%s out.wav", strings.Join(parts, ", "), slices.Sorted(maps.Keys(a.foreign))[0])
+	return fmt.Sprintf("install ffmpeg, so that what is there is read (%s), or convert it, for example with: ffmpeg -i in%s out.wav", strings.Join(parts, ", "), slices.Sorted(maps.Keys(a.foreign))[0])
 }
 
+// isAudio reports whether a file is read as a recording.
 func isAudio(name string) bool {
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".wav", ".wave", ".flac":
-		return true
-	}
-	return false
+	recording, own := audio.IsRecording(name)
+	return own || recording && audio.HasFFmpeg()
 }
 
 func isDir(path string) bool {

@@ -133,10 +133,8 @@ func TestScanRefuses(t *testing.T) {
 		{"empty folder", nil, "", []string{"is empty", "ann"}},
 		{"only hidden", []string{".a/1.wav", ".b.wav"}, "", []string{"is empty"}},
 		{"no speaker folders", []string{"a.wav", "b.flac"}, "", []string{"2 recordings but no speaker folders", "1.wav", "ann=DIR"}},
-		{"only mp3", []string{"a.mp3"}, "", []string{"1 .mp3", "ffmpeg"}},
 		{"loose file", []string{"ann/1.wav", "test.wav"}, "", []string{"1 recording beside", "test.wav", "move"}},
 		{"no recordings", []string{"ann/1.wav", "bob/"}, "", []string{"bob: no recordings", "remove the folder"}},
-		{"recordings in mp3", []string{"ann/1.mp3", "ann/2.MP3", "ann/3.ogg"}, "", []string{"ann: no recordings", "2 .mp3, 1 .ogg", "ffmpeg"}},
 		{"space in a name", []string{"ann lee/1.wav"}, "", []string{`"ann lee"`, `' '`, "ann_lee="}},
 		{"leading hyphen", []string{"-ann/1.wav"}, "", []string{"starts with", "ann="}},
 		{"long name", []string{strings.Repeat("x", 65) + "/1.wav"}, "", []string{"longer than 64"}},
@@ -175,6 +173,42 @@ func TestScanRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What an ffmpeg reads is a recording where there is one, and needs one where there is none.
+func TestScanWithAndWithoutFFmpeg(t *testing.T) {
+	root, tools := t.TempDir(), t.TempDir()
+	for _, f := range []string{"1.m4a", "2.M4A", "3.opus"} {
+		writeBytes(t, filepath.Join(root, "ann", f), nil)
+	}
+	t.Setenv("PATH", tools)
+	for dir, want := range map[string]string{root: "ann: no recordings", filepath.Join(root, "ann"): "no speaker folders"} {
+		_, err := Scan(dir)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "install ffmpeg, so that what is there is read (2 .m4a, 1 .opus)") {
+			t.Errorf("%s: error %v", dir, err)
+		}
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("programs are found by their endings")
+	}
+	if err := os.WriteFile(filepath.Join(tools, "ffmpeg"), nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Scan(root); err != nil || len(got) != 1 || len(got[0].Files) != 3 {
+		t.Errorf("%v, error %v", got, err)
+	}
+}
+
+// MP3 and Ogg Vorbis need no ffmpeg.
+func TestScanTakesCodedRecordings(t *testing.T) {
+	root := t.TempDir()
+	for _, f := range []string{"1.mp3", "2.OGG", "3.oga", "4.flac", "5.txt"} {
+		writeBytes(t, filepath.Join(root, "ann", f), nil)
+	}
+	t.Setenv("PATH", "")
+	if got, err := Scan(root); err != nil || len(got) != 1 || len(got[0].Files) != 4 {
+		t.Errorf("%v, error %v", got, err)
 	}
 }
 
