@@ -53,16 +53,16 @@ func newNetwork(cfg Config, lookAhead int, get func(name string) []float32) (*ne
 	// The taps beyond the look-ahead count as zero, so they are left out.
 	seen := (cfg.StemPast + 1 + lookAhead) * cfg.NMels
 	n.stem = nn.NewLinear(get("gen.stem.w")[:seen*w], get("gen.stem.b"), seen, w)
-	oneDimensional := func(name string) block {
+	oneDimensional := func(name string, dilation int) block {
 		return block{
-			depthwise: nn.NewDepthwise(get(name+".dw.w"), get(name+".dw.b"), cfg.Kernel, w),
+			depthwise: nn.NewDilatedDepthwise(get(name+".dw.w"), get(name+".dw.b"), cfg.Kernel, w, dilation),
 			up:        linear(name+".up", w, cfg.Hidden),
 			down:      linear(name+".down", cfg.Hidden, w),
 		}
 	}
 	for i := range cfg.EncoderBlocks {
 		name := fmt.Sprintf("gen.enc.%d", i)
-		b := oneDimensional(name)
+		b := oneDimensional(name, cfg.EncoderDilation(i))
 		b.gain, b.bias = get(name+".norm.gain"), get(name+".norm.bias")
 		n.encoder = append(n.encoder, b)
 	}
@@ -78,7 +78,7 @@ func newNetwork(cfg Config, lookAhead int, get func(name string) []float32) (*ne
 			})
 			continue
 		}
-		b := oneDimensional(name)
+		b := oneDimensional(name, 1)
 		n.decoder = append(n.decoder, &b)
 	}
 	n.neckGain, n.neckBias = get("gen.neck.norm.gain"), get("gen.neck.norm.bias")
@@ -91,7 +91,7 @@ func newNetwork(cfg Config, lookAhead int, get func(name string) []float32) (*ne
 
 // receptivePast is how many frames before a frame can change its output.
 func (c Config) receptivePast() int {
-	return c.StemPast + c.EncoderBlocks*(c.Kernel-1) + c.decoderPast()
+	return c.EncoderPast() + c.decoderPast()
 }
 
 func (b *block) window(a *nn.Arena, room int) nn.Window { return b.depthwise.Window(a, room) }

@@ -21,6 +21,10 @@ type Config struct {
 	DecoderBlocks int `json:"decoderBlocks"` // blocks after the bottleneck, AdaLN
 	Bottleneck    int `json:"bottleneck"`    // channels that pass from encoder to decoder
 
+	// EncoderDilations are the frames from one tap to the next of each encoder block's convolution (van den Oord et al. 2016,
+	// WaveNet): a block with dilation d hears (Kernel-1)*d frames back, for the work of one without. Empty is 1 for all.
+	EncoderDilations []int `json:"encoderDilations,omitempty"`
+
 	// With DecoderBands above 0 the decoder works on an image instead, frames by bands, of DecoderChannels channels: its
 	// blocks see neighbouring bands as they see neighbouring frames. nMels must be a multiple of the bands. Width, Hidden
 	// and Kernel are then the encoder's, but for Hidden/Width, which is the widening inside a block in both.
@@ -136,6 +140,14 @@ func (c Config) Validate() error {
 	if c.Kernel%2 == 0 {
 		return fmt.Errorf("gan config: kernel is %d, want an odd number", c.Kernel)
 	}
+	if n := len(c.EncoderDilations); n != 0 && n != c.EncoderBlocks {
+		return fmt.Errorf("gan config: encoderDilations has %d entries for %d encoder blocks, want one each, or none", n, c.EncoderBlocks)
+	}
+	for i, d := range c.EncoderDilations {
+		if d < 1 || d > maxDilation {
+			return fmt.Errorf("gan config: encoderDilations[%d] is %d, want 1 to %d", i, d, maxDilation)
+		}
+	}
 	if err := c.validateImage(); err != nil {
 		return err
 	}
@@ -151,6 +163,26 @@ func (c Config) Validate() error {
 		return fmt.Errorf("gan config: %d residual blocks halve %d mels to nothing", len(c.BodyWidths)-1, c.NMels)
 	}
 	return nil
+}
+
+// maxDilation keeps a damaged model file from asking for absurd amounts of memory.
+const maxDilation = 64
+
+// EncoderDilation is how many frames lie between the taps of encoder block i.
+func (c Config) EncoderDilation(i int) int {
+	if len(c.EncoderDilations) == 0 {
+		return 1
+	}
+	return c.EncoderDilations[i]
+}
+
+// EncoderPast is how many frames before a frame the encoder hears.
+func (c Config) EncoderPast() int {
+	past := c.StemPast
+	for i := range c.EncoderBlocks {
+		past += (c.Kernel - 1) * c.EncoderDilation(i)
+	}
+	return past
 }
 
 // StemTaps is the length of the stem convolution.

@@ -50,6 +50,7 @@ func trainPhonesCommand(e env) *cli.Command {
 			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
 			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
 			&cli.StringFlag{Name: "hold-out", Usage: "`NAMES` of speakers to score and not to train on, joined by commas (default: none)"},
+			&cli.StringFlag{Name: "teacher", Usage: "`DIR` with features of a larger network, SPEAKER.safetensors, to learn beside the phones (default: none)"},
 			&cli.StringFlag{Name: "voices", Usage: "`MODEL` whose voices say every recording too, or base, the one in the program (default: none)"},
 			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
@@ -78,7 +79,7 @@ func trainPhonesOptions(e env, c *cli.Context) (train.PhoneOptions, error) {
 		return train.PhoneOptions{}, usagef("train phones", "train phones: "+format, a...)
 	}
 	o := train.PhoneOptions{
-		Speakers: c.String("speakers"), Labels: c.String("labels"), Voices: c.String("voices"), Preset: c.String("preset"), Set: c.StringSlice("set"),
+		Speakers: c.String("speakers"), Labels: c.String("labels"), Teacher: c.String("teacher"), Voices: c.String("voices"), Preset: c.String("preset"), Set: c.StringSlice("set"),
 		Steps: c.Int("steps"), Batch: c.Int("batch"), Seed: c.Uint64("seed"), Output: c.String("output"), Half: c.Bool("float16"),
 		RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"), Device: c.String("device"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
 	}

@@ -44,7 +44,7 @@ func usualPhones(c Config) string {
 		return ""
 	}
 	f, err := openPhones(builtIn)
-	if err != nil || fitsPhones(f, c) != nil {
+	if err != nil || fitsPhones(f, withEncoderOf(c, f)) != nil {
 		return ""
 	}
 	return builtIn
@@ -65,5 +65,21 @@ func fitsPhones(f *safetensors.File, c Config) error {
 				err, own.Width, own.EncoderBlocks, own.Bottleneck)
 		}
 	}
+	for i := range c.GAN.EncoderBlocks { // as many as P has, or a tensor had been missing, or its own list is wrong
+		if own.Validate() != nil || own.EncoderBlocks != c.GAN.EncoderBlocks || own.EncoderDilation(i) != c.GAN.EncoderDilation(i) {
+			return fmt.Errorf("its encoder has %d blocks and dilations %v, this run's %d and %v: leave gan.encoderDilations to the phone network, or name one of this form",
+				own.EncoderBlocks, own.EncoderDilations, c.GAN.EncoderBlocks, c.GAN.EncoderDilations)
+		}
+	}
 	return nil
+}
+
+// withEncoderOf is c with the dilations of a phone network's encoder, which a new G takes over with its weights, unless c says
+// something of its own or has another number of blocks.
+func withEncoderOf(c Config, f *safetensors.File) Config {
+	own, _, err := phonesHeader(f)
+	if err == nil && len(c.GAN.EncoderDilations) == 0 && own.EncoderBlocks == c.GAN.EncoderBlocks && len(own.EncoderDilations) == own.EncoderBlocks {
+		c.GAN.EncoderDilations = own.EncoderDilations
+	}
+	return c
 }

@@ -28,7 +28,7 @@ func (n networks) encodeAs(prefix string, x, tapMask *Node) *Node {
 	h := n.net.TimeConv(x, prefix+".stem", n.cfg.StemPast, n.cfg.StemFuture, tapMask)
 	for i := range n.cfg.EncoderBlocks {
 		name := fmt.Sprintf("%s.enc.%d", prefix, i)
-		h = n.block(h, name, func(y *Node) *Node { return n.net.LayerNorm(y, name+".norm") })
+		h = n.block(h, name, n.cfg.EncoderDilation(i), func(y *Node) *Node { return n.net.LayerNorm(y, name+".norm") })
 	}
 	return n.net.Linear(n.net.LayerNorm(h, prefix+".neck.norm"), prefix+".neck.down")
 }
@@ -43,7 +43,7 @@ func (n networks) decode(content, controls, style *Node) *Node {
 	}
 	for i := range n.cfg.DecoderBlocks {
 		name := fmt.Sprintf("gen.dec.%d", i)
-		h = n.block(h, name, func(y *Node) *Node { return n.net.AdaLN(y, style, name+".ada") })
+		h = n.block(h, name, 1, func(y *Node) *Node { return n.net.AdaLN(y, style, name+".ada") })
 	}
 	return mlx.Float(n.net.Linear(n.net.LayerNorm(h, "gen.out.norm"), "gen.out"))
 }
@@ -73,8 +73,8 @@ func (n networks) generate(x, controls, style, tapMask *Node) *Node {
 }
 
 // block is a residual block: causal depthwise convolution, norm, and two linear layers around a GELU (Liu et al. 2022).
-func (n networks) block(h *Node, name string, norm func(*Node) *Node) *Node {
-	y := norm(n.net.CausalDepthwise(h, name+".dw"))
+func (n networks) block(h *Node, name string, dilation int, norm func(*Node) *Node) *Node {
+	y := norm(n.net.DilatedDepthwise(h, name+".dw", dilation))
 	y = n.net.Linear(mlx.GELU(n.net.Linear(y, name+".up")), name+".down")
 	return Add(h, y)
 }

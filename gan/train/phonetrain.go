@@ -58,6 +58,13 @@ func (p *phoneTrainer) run(ctx context.Context) error {
 	if p.speech, err = readPhoneSpeech(ctx, p.req, p.say); err != nil {
 		return err
 	}
+	switch dims := &p.req.Config.TeacherDims; {
+	case p.o.Resume && *dims != p.speech.teacherDims:
+		return fmt.Errorf("--teacher: its features have %d numbers per frame, those that the run began with %d: name that folder, or begin a new run",
+			p.speech.teacherDims, *dims)
+	default:
+		*dims = p.speech.teacherDims
+	}
 	p.introduce()
 	backend, err := p.device.Open()
 	if err != nil {
@@ -107,7 +114,7 @@ func (p *phoneTrainer) run(ctx context.Context) error {
 func (p *phoneTrainer) warn(format string, a ...any) { p.say.Linef("warning: "+format, a...) }
 
 // configure settles what is asked for, from the run folder of an old run or from the preset, and then from the flags.
-func (p *phoneTrainer) configure() error {
+func (p *phoneTrainer) configure() (err error) {
 	o, q := p.o, &p.req
 	if o.Resume {
 		p.folder = runFolder{o.RunDir}
@@ -123,6 +130,9 @@ func (p *phoneTrainer) configure() error {
 			runlog.Fixed{Flag: "seed", Was: runlog.Number(q.Config.Seed), Now: runlog.Number(o.Seed)},
 		); err != nil {
 			return err
+		}
+		if o.Teacher != "" && q.Teacher == "" {
+			return fmt.Errorf("--teacher: the run began without a teacher: leave --teacher out, or begin a new run")
 		}
 		if o.Voices != "" {
 			return fmt.Errorf("--voices: the run began with %s, and keeps it: leave --voices out, or begin a new run", cmp.Or(q.Voices, "no other voices"))
@@ -145,7 +155,10 @@ func (p *phoneTrainer) configure() error {
 	for _, path := range []struct {
 		given string
 		to    *string
-	}{{o.Labels, &q.Labels}, {o.Output, &q.Output}} {
+	}{{o.Labels, &q.Labels}, {o.Output, &q.Output}, {o.Teacher, &q.Teacher}} {
+		if path.given == "" && *path.to == "" {
+			continue
+		}
 		whole, err := filepath.Abs(cmp.Or(path.given, *path.to))
 		if err != nil {
 			return fmt.Errorf("run folder: %w", err)
@@ -155,6 +168,14 @@ func (p *phoneTrainer) configure() error {
 	q.Half = q.Half || o.Half
 	q.Config.Steps = cmp.Or(o.Steps, q.Config.Steps)
 	q.Config.Batch = cmp.Or(o.Batch, q.Config.Batch)
+	if o.Resume {
+		dilations := q.Config.GAN.EncoderDilations
+		defer func() {
+			if err == nil && !slices.Equal(dilations, q.Config.GAN.EncoderDilations) {
+				err = fmt.Errorf("--set gan.encoderDilations: the run began with %v, and keeps them: leave it out, or begin a new run", dilations)
+			}
+		}()
+	}
 	began := q.Config
 	for _, s := range o.Set {
 		if err := q.Config.applySet(s); err != nil {

@@ -151,8 +151,8 @@ func TestPhonesAreReadInWindows(t *testing.T) {
 	t.Parallel()
 	c := smallPhones(t)
 	e := phoneEngine(t, c)
-	whole := chart(c, 3*readFrames+17, 5, 3)
-	const from, to = 61, 2*readFrames + 5
+	whole := chart(c, 3*shortestRead+17, 5, 3)
+	const from, to = 61, 2*shortestRead + 5
 	part := labelled{frames: whole.frames.Slice(from, to)}
 	got := map[int][]float32{}
 	err := e.readPhones(c, []labelled{whole, part, chart(c, 1, 2, 1)}, c.GAN.StemFuture, func(i int, p, _ []float32) {

@@ -15,6 +15,7 @@ import (
 type PhoneOptions struct {
 	Speakers string   // folder with a folder per speaker, or name=folder,name=folder
 	Labels   string   // folder with SPEAKER.tsv, see corpus.FindPhoneLabels
+	Teacher  string   // folder with a teacher's features, SPEAKER.safetensors, see teacher; empty for none
 	Voices   string   // voice model that says the recordings in other voices too; base for the program's own, empty for none
 	HoldOut  []string // speakers that are scored and not trained on
 	Preset   string   // tiny, small, medium, live or hq: P has the form of that G's encoder; empty for medium
@@ -42,6 +43,7 @@ type phoneRequest struct {
 	Speakers string      `json:"speakers"`
 	Labels   string      `json:"labels"`
 	HoldOut  []string    `json:"holdOut,omitempty"`
+	Teacher  string      `json:"teacher,omitempty"`
 	Voices   string      `json:"voices,omitempty"` // of which the run folder holds a copy
 	Output   string      `json:"output"`
 	Half     bool        `json:"float16,omitempty"`
@@ -64,15 +66,33 @@ type PhoneConfig struct {
 	Smoothing    float64 `json:"smoothing"` // share of the target that goes to all phones alike
 	Dropout      float64 `json:"dropout"`   // share of the hidden layer's channels silenced for a crop
 
-	WarpRange  float64 `json:"warpRange"`  // largest warp of the mel axis, as a factor less 1
-	SpeedRange float64 `json:"speedRange"` // largest change of tempo, as a factor less 1
-	TiltRange  float64 `json:"tiltRange"`  // largest slope, and bow, of the spectrum at its edges, normalised log-mel units
-	GainDB     float64 `json:"gainDB"`     // largest change of level
-	NoiseShare float64 `json:"noiseShare"` // share of the crops that get noise
-	MinSNRDB   float64 `json:"minSNRDB"`   // of the noise, against the loud frames of the crop
-	MaxSNRDB   float64 `json:"maxSNRDB"`
-	MaskShare  float64 `json:"maskShare"` // share of the crops that lose a range of bands
-	MaskBands  int     `json:"maskBands"` // the widest such range
+	TeacherWeight float64 `json:"teacherWeight"`         // of the squared error of the teacher's features beside the cross entropy
+	TeacherDims   int     `json:"teacherDims,omitempty"` // numbers per frame, as the files of --teacher have them
+
+	SpeedRange  float64 `json:"speedRange"` // largest change of tempo, pitch and formants together, as a factor less 1
+	WarpRange   float64 `json:"warpRange"`  // largest warp of the mel axis, as a factor less 1: formants alone
+	CleanShare  float64 `json:"cleanShare"` // share of the crops that only speed, warp and level change; the shares below are of the others
+	RoomShare   float64 `json:"roomShare"`  // share in a room
+	MinRT60     float64 `json:"minRT60"`    // of the room, seconds
+	MaxRT60     float64 `json:"maxRT60"`
+	MinDirectDB float64 `json:"minDirectDB"` // of the direct path against the room's answer
+	MaxDirectDB float64 `json:"maxDirectDB"`
+	NoiseShare  float64 `json:"noiseShare"`  // share with stationary noise
+	BabbleShare float64 `json:"babbleShare"` // share with 3 to 8 other recordings behind it
+	HumShare    float64 `json:"humShare"`    // share with hum of the mains
+	MinSNRDB    float64 `json:"minSNRDB"`    // of noise, babble and hum, against the recording's speech
+	MaxSNRDB    float64 `json:"maxSNRDB"`
+	BandShare   float64 `json:"bandShare"`  // share through a telephone or a low-pass at 3 to 8 kHz
+	CodecShare  float64 `json:"codecShare"` // share with the holes of a lossy coder
+	EQShare     float64 `json:"eqShare"`    // share through a microphone that wavers by eqRangeDB
+	EQRangeDB   float64 `json:"eqRangeDB"`
+	LevelShare  float64 `json:"levelShare"` // share of all crops at any level; the others lie near -23 dBFS
+	MinLevelDB  float64 `json:"minLevelDB"`
+	MaxLevelDB  float64 `json:"maxLevelDB"`
+	TiltRange   float64 `json:"tiltRange"` // largest slope, and bow, of the spectrum at its edges, normalised log-mel units
+	GainDB      float64 `json:"gainDB"`    // largest change of level of what --voices says, which has no waveform
+	MaskShare   float64 `json:"maskShare"` // share of the crops that lose a range of bands
+	MaskBands   int     `json:"maskBands"` // the widest such range
 
 	VoicesPer   int     `json:"voicesPer"`   // other voices, all different, in which --voices says each recording
 	MinStrength float64 `json:"minStrength"` // how strongly they are put on, see convert.Strengthen
@@ -80,6 +100,7 @@ type PhoneConfig struct {
 
 	Seed          uint64  `json:"seed"`
 	ScoreEvery    int     `json:"scoreEvery"`    // steps between scores, 0 never before the end
+	ScoreMinutes  float64 `json:"scoreMinutes"`  // of held-out speech that is scored during training, 0 for all; all of it is scored at the end
 	ScoreFraction float64 `json:"scoreFraction"` // of each speaker's utterances, scored where no speaker is held out
 	SnapshotEvery int     `json:"snapshotEvery"`
 	KeepSnapshots int     `json:"keepSnapshots"`
@@ -96,9 +117,11 @@ func DefaultPhoneConfig(preset string) (PhoneConfig, error) {
 		Preset: preset, GAN: g, Features: features.DefaultConfig(),
 		Steps: 8000, Batch: 32, CropFrames: 128, LearningRate: 1e-3, RampSteps: 200, WeightDecay: 1e-2, Clip: 2, EMA: 0.998,
 		Smoothing: 0.05, Dropout: 0.1,
-		WarpRange: 0.25, SpeedRange: 0.15, TiltRange: 0.7, GainDB: 10, NoiseShare: 0.6, MinSNRDB: 3, MaxSNRDB: 40,
-		MaskShare: 0.3, MaskBands: 8, VoicesPer: 3, MinStrength: 0.8, MaxStrength: 1.4,
-		Seed: 1, ScoreEvery: 500, ScoreFraction: 0.05, SnapshotEvery: 500, KeepSnapshots: 3, LogEvery: 10,
+		TeacherWeight: 1,
+		SpeedRange:    0.15, WarpRange: 0.2, CleanShare: 0.25, RoomShare: 0.4, MinRT60: 0.1, MaxRT60: 0.8, MinDirectDB: -3, MaxDirectDB: 15,
+		NoiseShare: 0.5, BabbleShare: 0.25, HumShare: 0.05, MinSNRDB: 5, MaxSNRDB: 35, BandShare: 0.2, CodecShare: 0.1, EQShare: 0.4, EQRangeDB: 6,
+		LevelShare: 0.25, MinLevelDB: -50, MaxLevelDB: -10, TiltRange: 0.4, GainDB: 10, MaskShare: 0.3, MaskBands: 8, VoicesPer: 3, MinStrength: 0.8, MaxStrength: 1.4,
+		Seed: 1, ScoreEvery: 500, ScoreMinutes: 5, ScoreFraction: 0.05, SnapshotEvery: 500, KeepSnapshots: 3, LogEvery: 10,
 	}
 	switch preset {
 	case "medium":
@@ -126,6 +149,9 @@ func (c PhoneConfig) Validate() error {
 	if c.GAN.NMels != c.Features.NMels {
 		return fmt.Errorf("phone config: gan.nMels is %d and features.nMels %d, want the same", c.GAN.NMels, c.Features.NMels)
 	}
+	if n := c.Features.NFFT; n&(n-1) != 0 {
+		return fmt.Errorf("phone config: features.nFFT is %d, want a power of two", n)
+	}
 	return checkRanges("phone config", []bound{
 		{"steps", float64(c.Steps), 1, 1e8},
 		{"batch", float64(c.Batch), 1, 4096},
@@ -137,8 +163,25 @@ func (c PhoneConfig) Validate() error {
 		{"ema", c.EMA, 0, 1},
 		{"smoothing", c.Smoothing, 0, 0.9},
 		{"dropout", c.Dropout, 0, 0.9},
-		{"warpRange", c.WarpRange, 0, 1},
+		{"teacherWeight", c.TeacherWeight, 0, 1e6},
+		{"teacherDims", float64(c.TeacherDims), 0, 4096},
 		{"speedRange", c.SpeedRange, 0, 0.5},
+		{"warpRange", c.WarpRange, 0, 1},
+		{"cleanShare", c.CleanShare, 0, 1},
+		{"roomShare", c.RoomShare, 0, 1},
+		{"minRT60", c.MinRT60, 0, 10},
+		{"maxRT60", c.MaxRT60, c.MinRT60, 10},
+		{"minDirectDB", c.MinDirectDB, -60, 60},
+		{"maxDirectDB", c.MaxDirectDB, c.MinDirectDB, 60},
+		{"babbleShare", c.BabbleShare, 0, 1},
+		{"humShare", c.HumShare, 0, 1},
+		{"bandShare", c.BandShare, 0, 1},
+		{"codecShare", c.CodecShare, 0, 1},
+		{"eqShare", c.EQShare, 0, 1},
+		{"eqRangeDB", c.EQRangeDB, 0, 40},
+		{"levelShare", c.LevelShare, 0, 1},
+		{"minLevelDB", c.MinLevelDB, -90, 0},
+		{"maxLevelDB", c.MaxLevelDB, c.MinLevelDB, 0},
 		{"tiltRange", c.TiltRange, 0, 10},
 		{"gainDB", c.GainDB, 0, 100},
 		{"noiseShare", c.NoiseShare, 0, 1},
@@ -150,6 +193,7 @@ func (c PhoneConfig) Validate() error {
 		{"minStrength", c.MinStrength, convert.MinStrength, convert.MaxStrength},
 		{"maxStrength", c.MaxStrength, c.MinStrength, convert.MaxStrength},
 		{"scoreEvery", float64(c.ScoreEvery), 0, 1e8},
+		{"scoreMinutes", c.ScoreMinutes, 0, 1e6},
 		{"scoreFraction", c.ScoreFraction, 0.001, 0.5},
 		{"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},
 		{"keepSnapshots", float64(c.KeepSnapshots), 1, 1000},

@@ -7,9 +7,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
@@ -20,14 +23,21 @@ type labelled struct {
 	path    string
 	speaker int // index into phoneSpeech.speakers
 	frames  features.Frames
+	start   int         // of the recording's frames, which frames begins with
+	sound   *phoneSound // nil for what --voices says
+	teacher *teacherFrames
 	phones  []uint8 // per frame, corpus.NoPhone where unknown
 	spoken  []uint8 // the phones in their order, without silence
 }
+
+// name is how labels and teachers name the utterance.
+func (u labelled) name() string { return corpus.UtteranceName(u.path) }
 
 // phoneSpeaker is a speaker of labelled speech.
 type phoneSpeaker struct {
 	Name, Part string
 	HeldOut    bool
+	Unlabelled bool // and taught by a teacher alone
 }
 
 // phoneSpeech is what a phone network is trained on and scored with.
@@ -36,6 +46,7 @@ type phoneSpeech struct {
 	train, score []labelled
 	converted    []labelled // train as other voices say it
 	unlabelled   []string   // speakers without labels
+	teacherDims  int        // numbers per frame of the teacher, 0 without one
 }
 
 // learnt is all that is trained on.
@@ -49,6 +60,10 @@ func (s *phoneSpeech) seen() bool {
 // readPhoneSpeech reads the recordings that have labels. Without a held-out speaker a fraction of the utterances is scored.
 func readPhoneSpeech(ctx context.Context, q phoneRequest, say *reporter) (*phoneSpeech, error) {
 	cfg := q.Config
+	source, err := openTeacher(q.Teacher)
+	if err != nil {
+		return nil, err
+	}
 	all, err := corpus.Scan(q.Speakers)
 	if err != nil {
 		return nil, err
@@ -62,13 +77,18 @@ func readPhoneSpeech(ctx context.Context, q phoneRequest, say *reporter) (*phone
 		if err != nil {
 			return nil, err
 		}
+		if l == nil && source.has(s.Name) {
+			speakers, labels = append(speakers, s), append(labels, &corpus.PhoneLabels{})
+			speech.speakers = append(speech.speakers, phoneSpeaker{Name: s.Name, Unlabelled: true})
+			continue
+		}
 		if l == nil {
 			speech.unlabelled = append(speech.unlabelled, s.Name)
 			continue
 		}
 		own := corpus.Speaker{Name: s.Name}
 		for _, path := range s.Files {
-			if len(l.Utterances[corpus.UtteranceName(path)]) > 0 {
+			if len(l.Utterances[corpus.UtteranceName(path)]) > 0 || source.has(s.Name) {
 				own.Files = append(own.Files, path)
 			}
 		}
@@ -78,7 +98,7 @@ func readPhoneSpeech(ctx context.Context, q phoneRequest, say *reporter) (*phone
 				l.Path, s.Name, anyKey(l.Utterances), filepath.Base(s.Files[0]))
 		}
 		speakers, labels = append(speakers, own), append(labels, l)
-		speech.speakers = append(speech.speakers, phoneSpeaker{s.Name, l.Part, slices.Contains(q.HoldOut, s.Name)})
+		speech.speakers = append(speech.speakers, phoneSpeaker{Name: s.Name, Part: l.Part, HeldOut: slices.Contains(q.HoldOut, s.Name)})
 	}
 	if len(speech.unlabelled) > 0 {
 		say.Linef("no labels, not used: %s", strings.Join(speech.unlabelled, ", "))
@@ -90,7 +110,7 @@ func readPhoneSpeech(ctx context.Context, q phoneRequest, say *reporter) (*phone
 		return nil, fmt.Errorf("phone labels: none of %d speakers has labels: %s must hold a file SPEAKER.tsv, such as %s.tsv", len(all), q.Labels, all[0].Name)
 	}
 	for _, name := range q.HoldOut {
-		if !slices.ContainsFunc(speech.speakers, func(p phoneSpeaker) bool { return p.Name == name }) {
+		if !slices.ContainsFunc(speech.speakers, func(p phoneSpeaker) bool { return p.Name == name && !p.Unlabelled }) {
 			return nil, fmt.Errorf("--hold-out: %q is no speaker with labels", name)
 		}
 	}
@@ -112,7 +132,7 @@ func readPhoneSpeech(ctx context.Context, q phoneRequest, say *reporter) (*phone
 	}
 	take := func(u corpus.Utterance) labelled {
 		segments := labels[u.Speaker].Utterances[corpus.UtteranceName(u.Path)]
-		l := labelled{path: u.Path, speaker: u.Speaker, frames: u.Frames, phones: corpus.FramePhones(segments, cfg.Features, u)}
+		l := labelled{path: u.Path, speaker: u.Speaker, frames: u.Frames, start: u.Start, phones: corpus.FramePhones(segments, cfg.Features, u)}
 		for _, s := range segments {
 			if s.Phone != corpus.Silence {
 				l.spoken = append(l.spoken, s.Phone)
@@ -122,16 +142,37 @@ func readPhoneSpeech(ctx context.Context, q phoneRequest, say *reporter) (*phone
 	}
 	for _, u := range set.Train {
 		if speech.speakers[u.Speaker].HeldOut {
+			if len(labels[u.Speaker].Utterances[corpus.UtteranceName(u.Path)]) == 0 {
+				continue // there is nothing to score it by
+			}
 			speech.score = append(speech.score, take(u))
 		} else {
 			speech.train = append(speech.train, take(u))
 		}
 	}
 	for _, u := range set.Valid {
+		if len(labels[u.Speaker].Utterances[corpus.UtteranceName(u.Path)]) == 0 {
+			continue
+		}
 		speech.score = append(speech.score, take(u))
 	}
 	if len(speech.train) == 0 {
 		return nil, fmt.Errorf("--hold-out: no speaker is left to train on")
+	}
+	for _, part := range [][]labelled{speech.train, speech.score} {
+		if err := readSounds(ctx, cfg, part, say); err != nil {
+			return nil, err
+		}
+	}
+	if source != nil {
+		if err := source.teach(speech, cfg, say); err != nil {
+			return nil, err
+		}
+		speech.teacherDims = source.about.Dims
+		// What has neither label nor teacher teaches nothing.
+		speech.train = slices.DeleteFunc(speech.train, func(u labelled) bool {
+			return u.teacher == nil && len(labels[u.speaker].Utterances[u.name()]) == 0
+		})
 	}
 	return speech, nil
 }
@@ -148,19 +189,23 @@ type phoneBatch struct {
 	x         []float32 // [batch, cropFrames, nMels] normalised log-mel
 	target    []float32 // [batch, cropFrames, phones], one-hot; zero where there is no label
 	keep      []float32 // [batch, bottleneck] what the hidden layer is multiplied by
+	teacher   []float32 // [batch, cropFrames, teacherDims], nil without a teacher
+	taught    []float32 // [batch, cropFrames] 1 where it says something
 	lookAhead int
 	files     []string // [batch] where the crops are from
 }
 
-// phoneBatcher draws batches, a pure function of the seed and the step.
+// phoneBatcher draws batches, a pure function of the seed and the step. It is not to be used by two goroutines at once.
 type phoneBatcher struct {
-	cfg  PhoneConfig
-	us   []labelled
-	ends []int // frames of the utterances up to and with each
+	cfg     PhoneConfig
+	us      []labelled
+	all     []labelled // babble is made of
+	ends    []int      // frames of the utterances up to and with each
+	workers []*phoneWorker
 }
 
 func newPhoneBatcher(cfg PhoneConfig, us []labelled) *phoneBatcher {
-	b := &phoneBatcher{cfg: cfg, us: us}
+	b := &phoneBatcher{cfg: cfg, us: us, all: us}
 	end := 0
 	for _, u := range us {
 		end += u.frames.Len()
@@ -171,54 +216,122 @@ func newPhoneBatcher(cfg PhoneConfig, us []labelled) *phoneBatcher {
 
 func (b *phoneBatcher) at(step int) *phoneBatch {
 	c := b.cfg
-	n, m := c.CropFrames, c.GAN.NMels
 	r := rand.New(rand.NewPCG(c.Seed^0x70686f6e6573, uint64(step)))
 	batch := &phoneBatch{
-		x:         make([]float32, c.Batch*n*m),
-		target:    make([]float32, c.Batch*n*corpus.PhoneCount),
+		x:         make([]float32, c.Batch*c.CropFrames*c.GAN.NMels),
+		target:    make([]float32, c.Batch*c.CropFrames*corpus.PhoneCount),
 		keep:      make([]float32, c.Batch*c.GAN.Bottleneck),
-		lookAhead: r.IntN(c.GAN.StemFuture + 1),
+		lookAhead: drawLookAhead(r, c.GAN.StemFuture),
+		files:     make([]string, c.Batch),
+	}
+	if c.TeacherDims > 0 {
+		batch.teacher = make([]float32, c.Batch*c.CropFrames*c.TeacherDims)
+		batch.taught = make([]float32, c.Batch*c.CropFrames)
 	}
 	for i := range batch.keep {
 		if r.Float64() >= c.Dropout {
 			batch.keep[i] = float32(1 / (1 - c.Dropout))
 		}
 	}
-	for i := range c.Batch {
-		u := b.us[sort.SearchInts(b.ends, 1+r.IntN(b.ends[len(b.ends)-1]))]
-		batch.files = append(batch.files, u.path)
-		b.crop(r, u, batch.x[i*n*m:(i+1)*n*m], batch.target[i*n*corpus.PhoneCount:(i+1)*n*corpus.PhoneCount])
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for i := range min(runtime.GOMAXPROCS(0), c.Batch) {
+		if i == len(b.workers) {
+			b.workers = append(b.workers, newPhoneWorker(c, c.CropFrames))
+		}
+		worker := b.workers[i]
+		wait.Go(func() {
+			for {
+				item := int(next.Add(1)) - 1
+				if item >= c.Batch {
+					return
+				}
+				b.fill(worker, batch, step, item)
+			}
+		})
 	}
+	wait.Wait()
 	return batch
 }
 
-// crop fills x and target with a stretch of u at another tempo, then disturbs x. A short utterance leaves zeros at the end.
-func (b *phoneBatcher) crop(r *rand.Rand, u labelled, x, target []float32) {
-	n, m := b.cfg.CropFrames, b.cfg.GAN.NMels
-	tempo := factor(r, b.cfg.SpeedRange)
-	last := float64(u.frames.Len() - 1)
+// drawLookAhead favours what streams use: all of it, half, and none.
+func drawLookAhead(r *rand.Rand, most int) int {
+	switch p := r.Float64(); {
+	case p < 0.4:
+		return most
+	case p < 0.6:
+		return most / 2
+	case p < 0.8:
+		return 0
+	}
+	return r.IntN(most + 1)
+}
+
+// fill makes one crop, which depends on the seed, the step and its place in the batch alone.
+func (b *phoneBatcher) fill(w *phoneWorker, batch *phoneBatch, step, item int) {
+	c := b.cfg
+	r := rand.New(rand.NewPCG(c.Seed^0x63726f70, uint64(step)<<16|uint64(item)))
+	u := b.us[sort.SearchInts(b.ends, 1+r.IntN(b.ends[len(b.ends)-1]))]
+	batch.files[item] = u.path
+	n, m, k, d := c.CropFrames, c.GAN.NMels, corpus.PhoneCount, c.TeacherDims
+	x, target := batch.x[item*n*m:(item+1)*n*m], batch.target[item*n*k:(item+1)*n*k]
+
+	speed, last := factor(r, c.SpeedRange), float64(u.frames.Len()-1)
 	start := 0.0
-	if spare := last - float64(n-1)*tempo; spare > 0 {
-		start = math.Floor(r.Float64() * (spare + 1))
+	if spare := last - float64(n-1)*speed; spare > 0 {
+		start = r.Float64() * (spare + 1)
+		if u.sound == nil {
+			start = math.Floor(start)
+		}
+		start = math.Floor(start*float64(c.Features.Hop)) / float64(c.Features.Hop)
 	}
 	length := 0
 	for t := range n {
-		at := start + float64(t)*tempo
+		at := start + float64(t)*speed
 		if at > last {
 			break
 		}
-		low := int(at)
-		part := float32(at - float64(low))
-		row, next := u.frames.Mel(low), u.frames.Mel(min(low+1, u.frames.Len()-1))
-		for k := range m {
-			x[t*m+k] = row[k] + part*(next[k]-row[k])
+		if p := u.phones[min(int(at+0.5), len(u.phones)-1)]; p != corpus.NoPhone {
+			target[t*k+int(p)] = 1
 		}
-		if p := u.phones[int(at+0.5)]; p != corpus.NoPhone {
-			target[t*corpus.PhoneCount+int(p)] = 1
+		if u.teacher != nil && d > 0 {
+			seconds := (float64(u.start) + at) * float64(c.Features.Hop) / float64(c.Features.SampleRate)
+			if u.teacher.at(batch.teacher[(item*n+t)*d:][:d], seconds) {
+				batch.taught[item*n+t] = 1
+			}
 		}
 		length++
 	}
-	disturbPhones(r, b.cfg, x[:length*m])
+	x = x[:length*m]
+	if u.sound == nil {
+		stretch(u.frames, x, start, speed)
+		disturbPhones(r, c, x)
+		return
+	}
+	o := drawOutcome(r, c)
+	w.render(r, b, u, x, (float64(u.start)+start)*float64(c.Features.Hop), speed, o)
+	if o.codec {
+		codec(r, c, x)
+	}
+	warpPhones(r, c, x, o.clean)
+	if !o.clean {
+		maskPhones(r, c, x)
+	}
+	raiseToFloor(c, x)
+}
+
+// stretch fills x with a stretch of frames at another tempo.
+func stretch(frames features.Frames, x []float32, start, tempo float64) {
+	m := frames.NMels
+	for t := range len(x) / m {
+		at := start + float64(t)*tempo
+		low := int(at)
+		part := float32(at - float64(low))
+		row, next := frames.Mel(low), frames.Mel(min(low+1, frames.Len()-1))
+		for k := range m {
+			x[t*m+k] = row[k] + part*(next[k]-row[k])
+		}
+	}
 }
 
 // factor draws 1/(1+span) to 1+span, evenly in its logarithm.
@@ -226,22 +339,37 @@ func factor(r *rand.Rand, span float64) float64 {
 	return math.Exp((2*r.Float64() - 1) * math.Log(1+span))
 }
 
-// disturbPhones makes another voice, microphone and room of x [frames, nMels], normalised log-mel: another length of the
-// vocal tract, another slope and bow of the spectrum, another level, noise, and a range of bands that is lost. Noise adds
-// in power, and nothing falls below the floor of the logarithm, as if it had been recorded so.
+// disturbPhones makes another voice, microphone and room of x [frames, nMels], normalised log-mel without a waveform: another
+// length of the vocal tract, another slope and bow of the spectrum, another level, noise, and a range of bands that is lost. Noise
+// adds in power, and nothing falls below the floor of the logarithm, as if it had been recorded so.
 func disturbPhones(r *rand.Rand, c PhoneConfig, x []float32) {
+	gain := float32((2*r.Float64() - 1) * c.GainDB * nepersPerDB / c.Features.MelScale)
+	for i := range x {
+		x[i] += gain
+	}
+	warpPhones(r, c, x, false)
+	if r.Float64() < c.NoiseShare {
+		addNoise(r, c, x)
+	}
+	maskPhones(r, c, x)
+	raiseToFloor(c, x)
+}
+
+// warpPhones moves the bands of x, as a longer or shorter vocal tract does, and tilts them, unless warpOnly is set.
+func warpPhones(r *rand.Rand, c PhoneConfig, x []float32, warpOnly bool) {
 	m := c.GAN.NMels
 	warp := factor(r, c.WarpRange)
 	slope, bow := (2*r.Float64()-1)*c.TiltRange, (2*r.Float64()-1)*c.TiltRange
-	gain := (2*r.Float64() - 1) * c.GainDB * nepersPerDB / c.Features.MelScale
-
+	if warpOnly {
+		slope, bow = 0, 0
+	}
 	low, part, tilt := make([]int, m), make([]float32, m), make([]float32, m)
 	for k := range m {
 		at := math.Min(float64(k)*warp, float64(m-1))
-		low[k] = min(int(at), m-2)
+		low[k] = int(at)
 		part[k] = float32(at - float64(low[k]))
 		e := 2*float64(k)/float64(m-1) - 1
-		tilt[k] = float32(slope*e + bow*(e*e-1.0/3) + gain)
+		tilt[k] = float32(slope*e + bow*(e*e-1.0/3))
 	}
 	row := make([]float32, m)
 	for t := range len(x) / m {
@@ -249,22 +377,28 @@ func disturbPhones(r *rand.Rand, c PhoneConfig, x []float32) {
 		copy(row, frame)
 		for k := range frame {
 			i := low[k]
-			frame[k] = row[i] + part[k]*(row[i+1]-row[i]) + tilt[k]
+			frame[k] = row[i] + part[k]*(row[min(i+1, m-1)]-row[i]) + tilt[k]
 		}
 	}
-	if r.Float64() < c.NoiseShare {
-		addNoise(r, c, x)
+}
+
+// maskPhones takes a range of bands from some crops.
+func maskPhones(r *rand.Rand, c PhoneConfig, x []float32) {
+	m, floor := c.GAN.NMels, c.Features.NormalizeMel(0)
+	if r.Float64() >= c.MaskShare {
+		return
 	}
+	width := 1 + r.IntN(c.MaskBands)
+	from := r.IntN(m - width + 1)
+	for t := range len(x) / m {
+		for k := from; k < from+width; k++ {
+			x[t*m+k] = floor
+		}
+	}
+}
+
+func raiseToFloor(c PhoneConfig, x []float32) {
 	floor := c.Features.NormalizeMel(0)
-	if r.Float64() < c.MaskShare {
-		width := 1 + r.IntN(c.MaskBands)
-		from := r.IntN(m - width + 1)
-		for t := range len(x) / m {
-			for k := from; k < from+width; k++ {
-				x[t*m+k] = floor
-			}
-		}
-	}
 	for i, v := range x {
 		if v < floor || v != v {
 			x[i] = floor

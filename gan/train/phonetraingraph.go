@@ -3,26 +3,39 @@ package train
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/runlog"
 )
 
-// Metrics of a step of the phone network, in the order in which its graph returns them.
+// Metrics of a step of the phone network, in the order in which its graph returns them, and that of a teacher behind them.
 var phoneMetrics = []string{"ok", "norm", "loss", "accuracy"}
+
+const teacherMetric = "teacher"
+
+// teacherParams are the weights from the hidden layer to the teacher's features. They are trained, and left out of the file of
+// the network.
+func (c PhoneConfig) teacherParams() []gan.Param {
+	if c.TeacherDims == 0 {
+		return nil
+	}
+	return []gan.Param{{Name: "pho.teacher.w", Shape: []int{c.GAN.Bottleneck, c.TeacherDims}}, {Name: "pho.teacher.b", Shape: []int{c.TeacherDims}}}
+}
 
 // phonePrefix is where all weights of the phone network stand.
 const phonePrefix = "pho."
 
 // preparePhones creates every variable that is missing: weights, the optimizer's state and the moving average.
 func preparePhones(vars *mlx.Vars, c PhoneConfig) error {
-	if err := initialise(vars, PhoneParams(c.GAN, corpus.PhoneCount), c.Seed); err != nil {
+	if err := initialise(vars, append(PhoneParams(c.GAN, corpus.PhoneCount), c.teacherParams()...), c.Seed); err != nil {
 		return err
 	}
 	if err := phoneOptimizer(c).Prepare(vars, phonePrefix); err != nil {
@@ -43,8 +56,10 @@ func newPhoneEngine(c PhoneConfig, backend compute.Backend, native bool, vars *m
 }
 
 // phoneStep is one step: cross entropy per labelled frame (Szegedy et al. 2016 for the smoothed target).
-// Inputs: x [batch, frames, nMels], target [batch, frames, phones], keep [batch, bottleneck], taps, schedule (rate, EMA decay).
-func (e *engine) phoneStep(in []*Node, smoothing float64) []*Node {
+// Inputs: x [batch, frames, nMels], target [batch, frames, phones], keep [batch, bottleneck], taps, schedule (rate, EMA decay); with
+// a teacher also its features [batch, frames, dims], whose mean squared error counts teacherWeight, and where there are any,
+// [batch, frames].
+func (e *engine) phoneStep(in []*Node, smoothing, teacherWeight float64) []*Node {
 	x, target, keep, taps, schedule := in[0], in[1], in[2], in[3], in[4]
 	net := e.over(x.Graph(), mlx.GroupWeights, false)
 	hidden := mlx.Float(net.encodeAs("pho", x, taps))
@@ -62,9 +77,19 @@ func (e *engine) phoneStep(in []*Node, smoothing float64) []*Node {
 	hit := GreaterOrEqual(ReduceSum(Mul(target, logits), -1), best)
 	accuracy := Div(ReduceAllSum(Mul(labelled, ConvertDType(hit, dtypes.Float32))), count)
 
-	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: phonePrefix, Rate: mlx.At(schedule, 0)})
+	whole := loss
+	var extra []*Node
+	if len(in) > 5 {
+		features, taught := in[5], in[6]
+		guess := mlx.Float(net.net.Linear(hidden, "pho.teacher"))
+		perFrame := ReduceMean(Square(Sub(guess, features)), -1)
+		apart := Div(ReduceAllSum(Mul(perFrame, taught)), MaxScalar(ReduceAllSum(taught), 1.0))
+		whole = Add(loss, MulScalar(apart, teacherWeight))
+		extra = append(extra, StopGradient(apart))
+	}
+	norms, ok := e.adam.Step(e.vars, whole, mlx.Rate{Prefix: phonePrefix, Rate: mlx.At(schedule, 0)})
 	mlx.UpdateEMA(e.vars, mlx.At(schedule, 1), phonePrefix)
-	return mlx.Results(ok, norms[0], loss, StopGradient(accuracy))
+	return mlx.Results(append([]*Node{ok, norms[0], loss, StopGradient(accuracy)}, extra...)...)
 }
 
 // phoneRead is the averaged phone network at work: x [batch, frames, nMels] and taps to the log-probabilities of the phones
@@ -87,13 +112,18 @@ func phoneTaps(c PhoneConfig, lookAhead int) *tensors.Tensor {
 
 // phoneInputs builds what a step takes, in the order of phoneStep.
 func phoneInputs(c PhoneConfig, batch *phoneBatch, step int) []*tensors.Tensor {
-	return []*tensors.Tensor{
+	in := []*tensors.Tensor{
 		tensors.FromFlatDataAndDimensions(batch.x, c.Batch, c.CropFrames, c.GAN.NMels),
 		tensors.FromFlatDataAndDimensions(batch.target, c.Batch, c.CropFrames, corpus.PhoneCount),
 		tensors.FromFlatDataAndDimensions(batch.keep, c.Batch, c.GAN.Bottleneck),
 		phoneTaps(c, batch.lookAhead),
 		tensors.FromFlatDataAndDimensions([]float32{float32(c.rate(step)), float32(c.emaDecay(step))}, 2),
 	}
+	if c.TeacherDims > 0 {
+		in = append(in, tensors.FromFlatDataAndDimensions(batch.teacher, c.Batch, c.CropFrames, c.TeacherDims),
+			tensors.FromFlatDataAndDimensions(batch.taught, c.Batch, c.CropFrames))
+	}
+	return in
 }
 
 // loadPhoneSteps draws the batches of the steps in [from, to) and puts what the steps take on the device, while earlier ones are
@@ -113,26 +143,39 @@ func (e *engine) loadPhoneSteps(c PhoneConfig, b *phoneBatcher, from, to int) (*
 
 // learnPhones makes one step, and frees its inputs.
 func (e *engine) learnPhones(c PhoneConfig, in []*tensors.Tensor) ([]results, error) {
-	out, err := e.run("phone", func(in []*Node) []*Node { return e.phoneStep(in, c.Smoothing) }, in...)
-	return []results{{Names: phoneMetrics, Tensor: out}}, err
+	out, err := e.run("phone", func(in []*Node) []*Node { return e.phoneStep(in, c.Smoothing, c.TeacherWeight) }, in...)
+	names := phoneMetrics
+	if c.TeacherDims > 0 {
+		names = append(slices.Clone(names), teacherMetric)
+	}
+	return []results{{Names: names, Tensor: out}}, err
 }
 
 // Whole utterances are read in windows of one length, since every new shape is compiled anew, and so that a window's frames
 // have all their past, windows overlap.
 const (
-	readFrames = 256
-	readBatch  = 16
+	shortestRead = 256
+	readBatch    = 16
 )
 
 // phonePast is how many frames back the phone network sees.
-func (c PhoneConfig) phonePast() int { return c.GAN.StemPast + c.GAN.EncoderBlocks*(c.GAN.Kernel-1) }
+func (c PhoneConfig) phonePast() int { return c.GAN.EncoderPast() }
+
+// readFrames is the length of a window: at least half of it is read for the first time.
+func (c PhoneConfig) readFrames() int {
+	n := shortestRead
+	for n < 2*c.phonePast()+2*c.GAN.StemFuture {
+		n *= 2
+	}
+	return n
+}
 
 // readPhones runs the averaged network over utterances and calls visit with each utterance's log-probabilities
 // [frames, phones] and hidden layer [frames, bottleneck].
 func (e *engine) readPhones(c PhoneConfig, us []labelled, lookAhead int, visit func(i int, logProbability, hidden []float32)) error {
 	type window struct{ utterance, from, skip, frames int } // reads from "from", and keeps frames after skip
 	var windows []window
-	past := min(c.phonePast(), readFrames/2)
+	past, readFrames := c.phonePast(), c.readFrames()
 	for i, u := range us {
 		for at := 0; at < u.frames.Len(); {
 			w := window{utterance: i, from: max(0, at-past)}

@@ -13,6 +13,7 @@ import (
 // phoneCurves are the charts of losses.png.
 var phoneCurves = []runreport.Curve{
 	{Title: "Loss (cross entropy per frame)", Names: []string{"loss"}},
+	{Title: "Teacher (squared error per number)", Names: []string{teacherMetric}},
 	{Title: "Frames right", Names: []string{"accuracy", "valid_frames_right"}},
 	{Title: "Phone errors", Names: []string{"valid_phone_errors"}},
 	{Title: "Gradient norm", Names: []string{"norm"}},

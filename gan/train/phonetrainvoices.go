@@ -105,6 +105,7 @@ func (p *phoneTrainer) convertSpeech(ctx context.Context) error {
 					cancel(fmt.Errorf("%s as %s: %w", u.path, m.Speakers[d.speaker].Name, err))
 					continue
 				}
+				u.sound = nil // it is the clean voice's
 				s.converted[i] = u
 				mu.Lock()
 				done++

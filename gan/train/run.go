@@ -203,8 +203,12 @@ func (r *runner) configure() error {
 		}
 	}
 	if !o.Resume && r.req.Phones != "" {
-		if _, err := openPhones(r.req.Phones); err != nil { // before the recordings are read
+		f, err := openPhones(r.req.Phones) // before the recordings are read
+		if err != nil {
 			return fmt.Errorf("--phones: %w", err)
+		}
+		if o.Init == "" {
+			r.req.Config = withEncoderOf(r.req.Config, f)
 		}
 	}
 	if r.req.Config.AddVoice.On && len(r.req.Voices) == 0 {

@@ -93,15 +93,19 @@ func window(padded *Node, offset, frames int) *Node {
 // CausalDepthwise convolves every channel of x [batch, frames, channels] with its own taps: output frame t sees frames
 // t-taps+1 to t, zeros before the start. Weights: name.w [taps, channels], name.b [channels]. Shifts, products and sums:
 // grouped convolutions are slow or unsupported.
-func (n Net) CausalDepthwise(x *Node, name string) *Node {
+func (n Net) CausalDepthwise(x *Node, name string) *Node { return n.DilatedDepthwise(x, name, 1) }
+
+// DilatedDepthwise is CausalDepthwise with taps that lie dilation frames apart: output frame t sees the frames t, t-dilation, up
+// to t-(taps-1)*dilation.
+func (n Net) DilatedDepthwise(x *Node, name string, dilation int) *Node {
 	w := n.Param(name + ".w")
 	taps, channels := w.Shape().Dimensions[0], w.Shape().Dimensions[1]
 	frames := x.Shape().Dimensions[1]
-	padded := ZeroPad(n.cast(x), 1, taps-1, 0)
+	padded := ZeroPad(n.cast(x), 1, (taps-1)*dilation, 0)
 	var y *Node
 	for k := range taps {
 		tap := Reshape(SliceAxis(w, 0, AxisElem(k)), 1, 1, channels)
-		term := Mul(window(padded, k, frames), BroadcastToDims(tap, padded.Shape().Dimensions[0], frames, channels))
+		term := Mul(window(padded, k*dilation, frames), BroadcastToDims(tap, padded.Shape().Dimensions[0], frames, channels))
 		if y == nil {
 			y = term
 		} else {

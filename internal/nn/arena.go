@@ -48,6 +48,8 @@ func (a *Arena) Reset() { clear(a.buf) }
 type Window struct {
 	buf         []float32 // [past+room, width]
 	past, width int
+
+	gathered, made []float32 // scratch of a dilated convolution, see Depthwise.forwardApart
 }
 
 // NewWindow takes a window out of the arena.

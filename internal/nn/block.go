@@ -11,8 +11,13 @@ type Block struct {
 // NewBlock packs the weights name.dw, name.norm, name.up and name.down: width channels, hidden ones inside, taps of the
 // convolution. What get gives is kept and must not change.
 func NewBlock(get func(name string) []float32, name string, taps, width, hidden int) *Block {
+	return NewDilatedBlock(get, name, taps, width, hidden, 1)
+}
+
+// NewDilatedBlock is NewBlock with taps that lie dilation frames apart.
+func NewDilatedBlock(get func(name string) []float32, name string, taps, width, hidden, dilation int) *Block {
 	return &Block{
-		depthwise: NewDepthwise(get(name+".dw.w"), get(name+".dw.b"), taps, width),
+		depthwise: NewDilatedDepthwise(get(name+".dw.w"), get(name+".dw.b"), taps, width, dilation),
 		gain:      get(name + ".norm.gain"), bias: get(name + ".norm.bias"),
 		up:   NewLinear(get(name+".up.w"), get(name+".up.b"), width, hidden),
 		down: NewLinear(get(name+".down.w"), get(name+".down.b"), hidden, width),

@@ -34,29 +34,63 @@ func (l *Linear) ForwardStrided(dst []float32, dstStride int, x []float32, xStri
 	l.w.MulStrided(dst, dstStride, x, xStride, frames, l.bias)
 }
 
-// Depthwise is a causal convolution of each channel with its own taps; the last tap is the present frame's.
+// Depthwise is a causal convolution of each channel with its own taps; the last tap is the present frame's, and each other
+// one dilation frames before the next.
 type Depthwise struct {
-	w, bias     []float32
-	taps, width int
+	w, bias               []float32
+	taps, width, dilation int
 }
 
 // NewDepthwise keeps w, [taps, width], and bias, [width]; they must not change.
 func NewDepthwise(w, bias []float32, taps, width int) *Depthwise {
-	if len(w) != taps*width || len(bias) != width {
-		panic(fmt.Sprintf("nn: depthwise of %d taps, width %d: w %d, bias %d", taps, width, len(w), len(bias)))
+	return NewDilatedDepthwise(w, bias, taps, width, 1)
+}
+
+// NewDilatedDepthwise is NewDepthwise with taps that lie dilation frames apart.
+func NewDilatedDepthwise(w, bias []float32, taps, width, dilation int) *Depthwise {
+	if len(w) != taps*width || len(bias) != width || dilation < 1 {
+		panic(fmt.Sprintf("nn: depthwise of %d taps %d apart, width %d: w %d, bias %d", taps, dilation, width, len(w), len(bias)))
 	}
-	return &Depthwise{w: w, bias: bias, taps: taps, width: width}
+	return &Depthwise{w: w, bias: bias, taps: taps, width: width, dilation: dilation}
 }
 
 // Window makes the memory that a stream through this layer needs, for at most room frames a call.
-func (d *Depthwise) Window(a *Arena, room int) Window { return NewWindow(a, d.taps-1, room, d.width) }
+func (d *Depthwise) Window(a *Arena, room int) Window {
+	w := NewWindow(a, (d.taps-1)*d.dilation, room, d.width)
+	if d.dilation > 1 {
+		rows := (room + d.dilation - 1) / d.dilation
+		w.gathered, w.made = a.Take((d.taps-1+rows)*d.width), a.Take(rows*d.width)
+	}
+	return w
+}
 
 // Forward computes dst [frames, width] from x [frames, width] and the frames before it, which win remembers. dst may
 // be x.
 func (d *Depthwise) Forward(dst, x []float32, frames int, win *Window) {
 	view := win.Push(x, frames)
-	simd.Depthwise(dst[:frames*d.width], view, d.w, d.bias, frames, d.width, d.taps)
+	if d.dilation == 1 {
+		simd.Depthwise(dst[:frames*d.width], view, d.w, d.bias, frames, d.width, d.taps)
+	} else {
+		d.forwardApart(dst, view, frames, win)
+	}
 	win.Drop(frames)
+}
+
+// forwardApart convolves with taps that lie apart. The frames whose numbers leave the same remainder by the dilation see only
+// each other, so they are brought together and convolved as neighbours.
+func (d *Depthwise) forwardApart(dst, view []float32, frames int, win *Window) {
+	w := d.width
+	for first := range min(d.dilation, frames) {
+		rows := (frames - first + d.dilation - 1) / d.dilation
+		in, out := win.gathered[:(d.taps-1+rows)*w], win.made[:rows*w]
+		for r := range d.taps - 1 + rows {
+			copy(in[r*w:(r+1)*w], view[(first+r*d.dilation)*w:])
+		}
+		simd.Depthwise(out, in, d.w, d.bias, rows, w, d.taps)
+		for r := range rows {
+			copy(dst[(first+r*d.dilation)*w:], out[r*w:(r+1)*w])
+		}
+	}
 }
 
 // NormEpsilon is added to the variance in every normalisation of the networks.

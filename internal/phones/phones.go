@@ -108,7 +108,7 @@ func (n *Network) pack(get func(name string) []float32) {
 	c := n.cfg
 	n.stem = nn.NewLinear(get("pho.stem.w"), get("pho.stem.b"), c.StemTaps()*c.NMels, c.Width)
 	for i := range c.EncoderBlocks {
-		n.blocks = append(n.blocks, nn.NewBlock(get, fmt.Sprintf("pho.enc.%d", i), c.Kernel, c.Width, c.Hidden))
+		n.blocks = append(n.blocks, nn.NewDilatedBlock(get, fmt.Sprintf("pho.enc.%d", i), c.Kernel, c.Width, c.Hidden, c.EncoderDilation(i)))
 	}
 	n.gain, n.bias = get("pho.neck.norm.gain"), get("pho.neck.norm.bias")
 	n.neck = nn.NewLinear(get("pho.neck.down.w"), get("pho.neck.down.b"), c.Width, c.Bottleneck)

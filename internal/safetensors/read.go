@@ -32,7 +32,18 @@ type table struct {
 }
 
 // ReadFile reads and checks a whole file. Errors begin with the path.
-func ReadFile(path string) (*File, error) {
+func ReadFile(path string) (*File, error) { return readFile(path, always) }
+
+// verify says when the sums of a file are checked.
+type verify int
+
+const (
+	always  verify = iota // and must be there
+	ifThere               // as other programs leave them out
+	never                 // for the fuzz test, which could otherwise not get past them
+)
+
+func readFile(path string, verify verify) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -42,21 +53,24 @@ func ReadFile(path string) (*File, error) {
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 		size = info.Size()
 	}
-	file, err := read(f, size, true)
+	file, err := read(f, size, verify)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return file, nil
 }
 
+// ReadForeignFile is ReadFile for a file that another program may have written, which has no sums. Those that are there are
+// checked.
+func ReadForeignFile(path string) (*File, error) { return readFile(path, ifThere) }
+
 // Read reads r to its end and checks all of it: the table must cover the data without gap or overlap, both sums
 // must be there and right, and nothing may follow. Memory grows with the bytes that arrive, not with what the
 // header promises.
-func Read(r io.Reader) (*File, error) { return read(r, -1, true) }
+func Read(r io.Reader) (*File, error) { return read(r, -1, always) }
 
-// read does the work. size is the file's length, -1 where unknown; verify is false in the fuzz test only, which
-// could otherwise not get past the sums.
-func read(r io.Reader, size int64, verify bool) (*File, error) {
+// read does the work. size is the file's length, -1 where unknown.
+func read(r io.Reader, size int64, when verify) (*File, error) {
 	var length [8]byte
 	if n, err := io.ReadFull(r, length[:]); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -82,6 +96,7 @@ func read(r io.Reader, size int64, verify bool) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("not a safetensors file, or damaged: %w; %s", err, remedy)
 	}
+	verify := when == always || when == ifThere && (t.metadata[headerSumKey] != "" || t.metadata[dataSumKey] != "")
 	if verify {
 		if err := checkHeaderSum(header, t.metadata[headerSumKey]); err != nil {
 			return nil, err

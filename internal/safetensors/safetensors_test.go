@@ -123,7 +123,7 @@ func TestCutAnywhere(t *testing.T) {
 	raw := encoded(t, small(), map[string]string{"k": "v"})
 	for n := range raw {
 		for _, size := range []int64{-1, int64(n)} {
-			_, err := read(bytes.NewReader(raw[:n]), size, true)
+			_, err := read(bytes.NewReader(raw[:n]), size, always)
 			if err == nil || !strings.Contains(err.Error(), "cut short") || !strings.Contains(err.Error(), remedy) {
 				t.Fatalf("%d of %d bytes: error %v", n, len(raw), err)
 			}
@@ -316,7 +316,7 @@ func FuzzRead(f *testing.F) {
 		if f, err := Read(bytes.NewReader(raw)); err == nil && f == nil {
 			t.Fatal("neither file nor error")
 		}
-		got, err := read(bytes.NewReader(raw), -1, false)
+		got, err := read(bytes.NewReader(raw), -1, never)
 		if err != nil {
 			return
 		}
@@ -350,7 +350,7 @@ func BenchmarkRead(b *testing.B) {
 	b.SetBytes(int64(len(raw)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := read(bytes.NewReader(raw), int64(len(raw)), true); err != nil {
+		if _, err := read(bytes.NewReader(raw), int64(len(raw)), always); err != nil {
 			b.Fatal(err)
 		}
 	}
