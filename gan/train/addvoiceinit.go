@@ -14,6 +14,12 @@ func startFrom(vars *mlx.Vars, cfg Config, m *gan.Model, speakers []corpus.Speak
 	if m.Features != cfg.Features {
 		return nil, fmt.Errorf("--init: the model's features %+v are not this run's %+v: train with the model's", m.Features, cfg.Features)
 	}
+	for i := range min(m.Config.EncoderBlocks, cfg.GAN.EncoderBlocks) {
+		if m.Config.EncoderDilation(i) != cfg.GAN.EncoderDilation(i) {
+			return nil, fmt.Errorf("--init: the model's encoder has dilations %v, this run's %v: leave gan.encoderDilations to the model",
+				m.Config.EncoderDilations, cfg.GAN.EncoderDilations)
+		}
+	}
 	from := make([]int, len(speakers)) // the model's index of each speaker of ours, -1 for new ones
 	for i, s := range speakers {
 		from[i] = -1

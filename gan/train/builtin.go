@@ -5,6 +5,7 @@ import (
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/base"
+	"github.com/starvc/vc/internal/runlog"
 	"github.com/starvc/vc/internal/safetensors"
 )
 
@@ -72,6 +73,11 @@ func fitsPhones(f *safetensors.File, c Config) error {
 		}
 	}
 	return nil
+}
+
+// dilationsFixed says that a run keeps its encoder's dilations: no weight's shape would tell of others.
+func dilationsFixed(was string, now gan.Config) runlog.Fixed {
+	return runlog.Fixed{Flag: "set gan.encoderDilations", Was: was, Now: fmt.Sprint(now.EncoderDilations)}
 }
 
 // withEncoderOf is c with the dilations of a phone network's encoder, which a new G takes over with its weights, unless c says

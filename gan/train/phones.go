@@ -130,52 +130,52 @@ func (e *engine) scaleHidden(c PhoneConfig, us []labelled) error {
 	return e.changeHidden(c, mean, scale)
 }
 
-// changeHidden makes the averaged network's hidden layer h into (h-mean)*scale, without a change of the output.
+// changeHidden makes the averaged network's hidden layer h into (h-mean)*scale, without a change of what the layers behind it give.
 func (e *engine) changeHidden(c PhoneConfig, mean []float64, scale float64) error {
-	n := c.GAN.Bottleneck
-	get := func(name string) ([]float32, []int, error) { return e.vars.Get(mlx.GroupEMA, name) }
-	down, downShape, err := get("pho.neck.down.w")
-	if err != nil {
-		return err
-	}
-	downBias, downBiasShape, err := get("pho.neck.down.b")
-	if err != nil {
-		return err
-	}
-	head, headShape, err := get("pho.head.w") // [bottleneck, phones]
-	if err != nil {
-		return err
-	}
-	headBias, headBiasShape, err := get("pho.head.b")
-	if err != nil {
-		return err
-	}
-	for i := range down {
-		down[i] = float32(float64(down[i]) * scale)
-	}
-	for i := range downBias {
-		downBias[i] = float32((float64(downBias[i]) - mean[i]) * scale)
-	}
-	phones := len(headBias)
-	for j := range headBias {
-		sum := float64(headBias[j])
-		for i := range n {
-			sum += mean[i] * float64(head[i*phones+j])
+	change := func(name string, of func(weights, biases []float32)) error {
+		w, shape, err := e.vars.Get(mlx.GroupEMA, name+".w")
+		if err != nil {
+			return err
 		}
-		headBias[j] = float32(sum)
+		b, biasShape, err := e.vars.Get(mlx.GroupEMA, name+".b")
+		if err != nil {
+			return err
+		}
+		of(w, b)
+		if err := e.vars.Set(mlx.GroupEMA, name+".w", shape, w); err != nil {
+			return err
+		}
+		return e.vars.Set(mlx.GroupEMA, name+".b", biasShape, b)
 	}
-	for i := range head {
-		head[i] = float32(float64(head[i]) / scale)
+	err := change("pho.neck.down", func(w, b []float32) {
+		for i := range w {
+			w[i] = float32(float64(w[i]) * scale)
+		}
+		for i := range b {
+			b[i] = float32((float64(b[i]) - mean[i]) * scale)
+		}
+	})
+	if err != nil {
+		return err
 	}
-	for _, w := range []struct {
-		name  string
-		shape []int
-		data  []float32
-	}{
-		{"pho.neck.down.w", downShape, down}, {"pho.neck.down.b", downBiasShape, downBias},
-		{"pho.head.w", headShape, head}, {"pho.head.b", headBiasShape, headBias},
-	} {
-		if err := e.vars.Set(mlx.GroupEMA, w.name, w.shape, w.data); err != nil {
+	behind := []string{"pho.head"}
+	if c.TeacherDims > 0 {
+		behind = append(behind, "pho.teacher")
+	}
+	for _, name := range behind {
+		err := change(name, func(w, b []float32) { // w is [bottleneck, outputs]
+			for j := range b {
+				sum := float64(b[j])
+				for i := range mean {
+					sum += mean[i] * float64(w[i*len(b)+j])
+				}
+				b[j] = float32(sum)
+			}
+			for i := range w {
+				w[i] = float32(float64(w[i]) / scale)
+			}
+		})
+		if err != nil {
 			return err
 		}
 	}

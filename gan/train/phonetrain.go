@@ -34,6 +34,7 @@ type phoneTrainer struct {
 	req     phoneRequest
 	voices  *gan.Model // that says the recordings in other voices too, or nil
 	speech  *phoneSpeech
+	heard   [][]labelled // what is scored in training, under each of phoneConditions, once it was needed
 	device  mlx.Device
 	engine  *engine
 	first   int         // the first step to make
@@ -114,7 +115,7 @@ func (p *phoneTrainer) run(ctx context.Context) error {
 func (p *phoneTrainer) warn(format string, a ...any) { p.say.Linef("warning: "+format, a...) }
 
 // configure settles what is asked for, from the run folder of an old run or from the preset, and then from the flags.
-func (p *phoneTrainer) configure() (err error) {
+func (p *phoneTrainer) configure() error {
 	o, q := p.o, &p.req
 	if o.Resume {
 		p.folder = runFolder{o.RunDir}
@@ -168,22 +169,17 @@ func (p *phoneTrainer) configure() (err error) {
 	q.Half = q.Half || o.Half
 	q.Config.Steps = cmp.Or(o.Steps, q.Config.Steps)
 	q.Config.Batch = cmp.Or(o.Batch, q.Config.Batch)
-	if o.Resume {
-		dilations := q.Config.GAN.EncoderDilations
-		defer func() {
-			if err == nil && !slices.Equal(dilations, q.Config.GAN.EncoderDilations) {
-				err = fmt.Errorf("--set gan.encoderDilations: the run began with %v, and keeps them: leave it out, or begin a new run", dilations)
-			}
-		}()
-	}
-	began := q.Config
+	began, dilations := q.Config, fmt.Sprint(q.Config.GAN.EncoderDilations) // which settings are written into
 	for _, s := range o.Set {
 		if err := q.Config.applySet(s); err != nil {
 			return err
 		}
 	}
 	if o.Resume {
-		if err := runlog.CheckFixed(runlog.Fixed{Flag: "set seed", Was: runlog.Number(began.Seed), Now: runlog.Number(q.Config.Seed)}); err != nil {
+		if err := runlog.CheckFixed(
+			runlog.Fixed{Flag: "set seed", Was: runlog.Number(began.Seed), Now: runlog.Number(q.Config.Seed)},
+			dilationsFixed(dilations, q.Config.GAN),
+		); err != nil {
 			return err
 		}
 	}
@@ -198,7 +194,7 @@ func (p *phoneTrainer) introduce() {
 			len(s.speakers), p.minutes(s.train), p.minutes(s.score))
 		return
 	}
-	held := len(p.req.HoldOut)
+	held := len(p.req.HoldOut) - len(s.unscored)
 	p.say.Linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of %d other speakers", len(s.speakers)-held, p.minutes(s.train), p.minutes(s.score), held)
 }
 

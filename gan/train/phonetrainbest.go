@@ -11,35 +11,61 @@ import (
 	"github.com/starvc/vc/internal/runreport"
 )
 
-// validate scores the averaged network after so many steps on held-out speech, at the look-ahead that the voice model trains
-// with, and keeps it if it is the best.
+// validate scores the averaged network after so many steps on held-out speech, clean and disturbed, at the look-ahead that the
+// voice model trains with, and keeps it if it is the best.
 func (p *phoneTrainer) validate(book *runlog.Book, made int) error {
 	if len(p.speech.score) == 0 {
 		return nil
 	}
-	lookAhead := p.req.Config.GAN.StemFuture
-	groups, err := p.score(p.engine, lookAhead)
-	if err != nil {
-		return err
+	c := p.req.Config
+	lookAhead := c.GAN.StemFuture
+	if p.heard == nil {
+		some := scoredInTraining(c, p.speech)
+		for _, k := range phoneConditions() {
+			p.heard = append(p.heard, under(c, p.speech, some, k))
+		}
 	}
-	all := groups[len(groups)-1].score
-	metrics := map[string]float32{"valid_frames_right": float32(all.Accuracy()), "valid_phone_errors": float32(all.ErrorRate())}
-	for _, g := range groups[:len(groups)-1] {
-		metrics["valid_frames_right_"+g.name] = float32(g.score.Accuracy())
-		metrics["valid_phone_errors_"+g.name] = float32(g.score.ErrorRate())
+	metrics := map[string]float32{}
+	var clean PhoneScore
+	var told []string
+	sum, conditions := 0.0, 0
+	for i, k := range phoneConditions() {
+		scores, err := p.engine.scoreUtterances(c, len(p.speech.speakers), p.heard[i], lookAhead)
+		if err != nil {
+			return err
+		}
+		groups := groupScores(p.speech.speakers, scores)
+		all := groups[len(groups)-1].score
+		if all.Spoken == 0 {
+			continue
+		}
+		sum += all.ErrorRate()
+		conditions++
+		if k.metric != "" {
+			metrics["valid_"+k.metric+"_frames_right"] = float32(all.Accuracy())
+			metrics["valid_"+k.metric+"_phone_errors"] = float32(all.ErrorRate())
+			told = append(told, fmt.Sprintf("%s %.1f %%", k.name, 100*all.ErrorRate()))
+			continue
+		}
+		clean = all
+		metrics["valid_frames_right"], metrics["valid_phone_errors"] = float32(all.Accuracy()), float32(all.ErrorRate())
+		for _, g := range groups[:len(groups)-1] {
+			metrics["valid_frames_right_"+g.name] = float32(g.score.Accuracy())
+			metrics["valid_phone_errors_"+g.name] = float32(g.score.ErrorRate())
+		}
 	}
+	mean := sum / float64(conditions)
+	metrics["valid_mean_phone_errors"] = float32(mean)
 	if err := book.AddScores(made-1, metrics); err != nil {
 		return err
 	}
-	p.say.Linef("step %d: on %s, %d frames ahead: frames right %.1f %%, phone errors %.1f %%", made, p.scoredOn(), lookAhead, 100*all.Accuracy(), 100*all.ErrorRate())
-	p.keepBest(made, all.ErrorRate())
+	line := fmt.Sprintf("step %d: on %s, %d frames ahead: frames right %.1f %%, phone errors %.1f %%", made, p.scoredOn(), lookAhead, 100*clean.Accuracy(), 100*clean.ErrorRate())
+	if len(told) > 0 {
+		line += "; phone errors with " + strings.Join(told, ", ")
+	}
+	p.say.Linef("%s", line)
+	p.keepBest(made, mean)
 	return nil
-}
-
-// score scores an averaged network: per speaker, per part, and, the last, in all.
-func (p *phoneTrainer) score(e *engine, lookAhead int) ([]scoreGroup, error) {
-	scores, err := e.scorePhones(p.req.Config, p.speech, lookAhead)
-	return groupScores(p.speech.speakers, scores), err
 }
 
 func (p *phoneTrainer) scoredOn() string {
@@ -49,7 +75,8 @@ func (p *phoneTrainer) scoredOn() string {
 	return "other speakers"
 }
 
-// keepBest saves the network if it has the fewest phone errors so far, at the look-ahead that it is used with. Phone errors and
+// keepBest saves the network if it has the fewest phone errors so far, the mean of clean and disturbed speech, at the look-ahead that
+// it is used with. Phone errors and
 // not frames right: they are about the words, which the network is for, while a frame is also wrong when a phone begins a frame
 // later than the label says, and that hardly changes once the network learns its speakers by heart. The least counts, without the
 // margin that the scores of voices get: it is no guess at what is wanted. The best one's own score flatters it a little, having
@@ -88,17 +115,29 @@ func (p *phoneTrainer) chosen(done int) (e *engine, step int, why string) {
 	return best, b.Step, "the best by phone errors on held-out speech"
 }
 
-// report scores the network that is handed over with and without look-ahead, tells it, and writes scores.txt and report.html.
+// report scores the network that is handed over under each condition, with and without look-ahead, tells it, and writes scores.txt and
+// report.html.
 func (p *phoneTrainer) report(e *engine, step int) error {
 	var text strings.Builder
-	for _, lookAhead := range slices.Compact([]int{0, p.req.Config.GAN.StemFuture}) {
-		groups, err := p.score(e, lookAhead)
-		if err != nil {
-			return err
+	c := p.req.Config
+	for _, k := range phoneConditions() {
+		us := under(c, p.speech, p.speech.score, k)
+		if len(us) == 0 && k.metric != "" {
+			continue
 		}
-		fmt.Fprintf(&text, "step %d, on %s, %d frames ahead\n", step, p.scoredOn(), lookAhead)
-		if err := writeScores(&text, "speaker", groups); err != nil {
-			return err
+		where := p.scoredOn()
+		if k.metric != "" {
+			where += " in " + k.name
+		}
+		for _, lookAhead := range slices.Compact([]int{0, c.GAN.StemFuture}) {
+			scores, err := e.scoreUtterances(c, len(p.speech.speakers), us, lookAhead)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&text, "step %d, on %s, %d frames ahead\n", step, where, lookAhead)
+			if err := writeScores(&text, "speaker", groupScores(p.speech.speakers, scores)); err != nil {
+				return err
+			}
 		}
 	}
 	if !p.o.Quiet {
@@ -122,11 +161,15 @@ func (p *phoneTrainer) page(scores string, step int) runreport.Page {
 	page := runreport.Page{
 		Title: p.folder.name(), Program: p.o.Version, Device: p.device.String(), Preset: c.Preset, Steps: c.Steps, Of: c.Steps, Batch: c.Batch,
 		Scores: runreport.Scores{
-			About: fmt.Sprintf("Shares of frames and of phones, of %s, with %d frames of look-ahead; the row in bold is the snapshot with the fewest phone errors.",
+			About: fmt.Sprintf("Shares of frames and of phones, of %s, with %d frames of look-ahead; the row in bold is the snapshot with the fewest phone errors, the mean of clean and disturbed speech.",
 				p.scoredOn(), c.GAN.StemFuture),
-			Columns: []runreport.Score{{Head: "phone errors", Metric: "valid_phone_errors"}, {Head: "frames right", Metric: "valid_frames_right"}},
-			Best:    p.best.Step,
-			Text:    scores,
+			Columns: []runreport.Score{
+				{Head: "phone errors", Metric: "valid_phone_errors"}, {Head: "frames right", Metric: "valid_frames_right"},
+				{Head: "errors in noise", Metric: "valid_noise15_phone_errors"}, {Head: "in babble", Metric: "valid_babble15_phone_errors"},
+				{Head: "in a room", Metric: "valid_room06_phone_errors"}, {Head: "mean errors", Metric: "valid_mean_phone_errors"},
+			},
+			Best: p.best.Step,
+			Text: scores,
 		},
 	}
 	frames := make([]int, len(p.speech.speakers))

@@ -45,7 +45,8 @@ type phoneSpeech struct {
 	speakers     []phoneSpeaker
 	train, score []labelled
 	converted    []labelled // train as other voices say it
-	unlabelled   []string   // speakers without labels
+	unlabelled   []string   // speakers without labels or teacher
+	unscored     []string   // speakers held out who have no labels
 	teacherDims  int        // numbers per frame of the teacher, 0 without one
 }
 
@@ -77,6 +78,10 @@ func readPhoneSpeech(ctx context.Context, q phoneRequest, say *reporter) (*phone
 		if err != nil {
 			return nil, err
 		}
+		if l == nil && slices.Contains(q.HoldOut, s.Name) {
+			speech.unscored = append(speech.unscored, s.Name)
+			continue
+		}
 		if l == nil && source.has(s.Name) {
 			speakers, labels = append(speakers, s), append(labels, &corpus.PhoneLabels{})
 			speech.speakers = append(speech.speakers, phoneSpeaker{Name: s.Name, Unlabelled: true})
@@ -86,19 +91,23 @@ func readPhoneSpeech(ctx context.Context, q phoneRequest, say *reporter) (*phone
 			speech.unlabelled = append(speech.unlabelled, s.Name)
 			continue
 		}
-		own := corpus.Speaker{Name: s.Name}
+		own, named := corpus.Speaker{Name: s.Name}, 0
+		held := slices.Contains(q.HoldOut, s.Name)
 		for _, path := range s.Files {
-			if len(l.Utterances[corpus.UtteranceName(path)]) > 0 || source.has(s.Name) {
-				own.Files = append(own.Files, path)
+			if len(l.Utterances[corpus.UtteranceName(path)]) > 0 {
+				named++
+			} else if held || !source.has(s.Name) {
+				missing++
+				continue
 			}
+			own.Files = append(own.Files, path)
 		}
-		missing += len(s.Files) - len(own.Files)
-		if len(own.Files) == 0 {
+		if named == 0 {
 			return nil, fmt.Errorf("phone labels: %s names no recording of speaker %s (it has %q, the speaker %q): utterances are named like files, without the extension",
 				l.Path, s.Name, anyKey(l.Utterances), filepath.Base(s.Files[0]))
 		}
 		speakers, labels = append(speakers, own), append(labels, l)
-		speech.speakers = append(speech.speakers, phoneSpeaker{Name: s.Name, Part: l.Part, HeldOut: slices.Contains(q.HoldOut, s.Name)})
+		speech.speakers = append(speech.speakers, phoneSpeaker{Name: s.Name, Part: l.Part, HeldOut: held})
 	}
 	if len(speech.unlabelled) > 0 {
 		say.Linef("no labels, not used: %s", strings.Join(speech.unlabelled, ", "))
@@ -106,11 +115,14 @@ func readPhoneSpeech(ctx context.Context, q phoneRequest, say *reporter) (*phone
 	if missing > 0 {
 		say.Linef("no labels, not used: %d recordings of speakers who have some", missing)
 	}
-	if len(speakers) == 0 {
+	if len(speech.unscored) > 0 {
+		say.Linef("no labels, held out and not scored: %s", strings.Join(speech.unscored, ", "))
+	}
+	if !slices.ContainsFunc(speech.speakers, func(p phoneSpeaker) bool { return !p.Unlabelled }) {
 		return nil, fmt.Errorf("phone labels: none of %d speakers has labels: %s must hold a file SPEAKER.tsv, such as %s.tsv", len(all), q.Labels, all[0].Name)
 	}
 	for _, name := range q.HoldOut {
-		if !slices.ContainsFunc(speech.speakers, func(p phoneSpeaker) bool { return p.Name == name && !p.Unlabelled }) {
+		if !slices.ContainsFunc(speech.speakers, func(p phoneSpeaker) bool { return p.Name == name }) && !slices.Contains(speech.unscored, name) {
 			return nil, fmt.Errorf("--hold-out: %q is no speaker with labels", name)
 		}
 	}
@@ -119,7 +131,7 @@ func readPhoneSpeech(ctx context.Context, q phoneRequest, say *reporter) (*phone
 		ValidFraction: cfg.ScoreFraction,
 		Progress:      func(done, total int) { say.Count("reading recordings", done, total) },
 	}
-	if len(q.HoldOut) > 0 {
+	if !speech.seen() {
 		options.ValidFraction = -1
 	}
 	if cache, err := os.UserCacheDir(); err == nil {

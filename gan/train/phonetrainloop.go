@@ -15,7 +15,7 @@ var phoneCurves = []runreport.Curve{
 	{Title: "Loss (cross entropy per frame)", Names: []string{"loss"}},
 	{Title: "Teacher (squared error per number)", Names: []string{teacherMetric}},
 	{Title: "Frames right", Names: []string{"accuracy", "valid_frames_right"}},
-	{Title: "Phone errors", Names: []string{"valid_phone_errors"}},
+	{Title: "Phone errors", Names: []string{"valid_phone_errors", "valid_noise15_phone_errors", "valid_babble15_phone_errors", "valid_room06_phone_errors"}},
 	{Title: "Gradient norm", Names: []string{"norm"}},
 }
 

@@ -104,7 +104,7 @@ func TestBestPhones(t *testing.T) {
 	}
 	want := runlog.Best{}
 	for _, m := range phoneLines(t, o.RunDir) {
-		if e, ok := m.Metrics["valid_phone_errors"]; ok && (want.Step == 0 || float64(e) <= want.Score) {
+		if e, ok := m.Metrics["valid_mean_phone_errors"]; ok && (want.Step == 0 || float64(e) <= want.Score) {
 			want = runlog.Best{Step: m.Step + 1, Score: float64(e)}
 		}
 	}

@@ -31,9 +31,13 @@ func (s *PhoneScore) add(o PhoneScore) {
 
 // scorePhones scores the averaged network on the utterances set aside, per speaker.
 func (e *engine) scorePhones(c PhoneConfig, speech *phoneSpeech, lookAhead int) ([]PhoneScore, error) {
-	scores := make([]PhoneScore, len(speech.speakers))
-	err := e.readPhones(c, speech.score, lookAhead, func(i int, logProbability, _ []float32) {
-		u := speech.score[i]
+	return e.scoreUtterances(c, len(speech.speakers), speech.score, lookAhead)
+}
+
+func (e *engine) scoreUtterances(c PhoneConfig, speakers int, us []labelled, lookAhead int) ([]PhoneScore, error) {
+	scores := make([]PhoneScore, speakers)
+	err := e.readPhones(c, us, lookAhead, func(i int, logProbability, _ []float32) {
+		u := us[i]
 		s := &scores[u.speaker]
 		for t, p := range u.phones {
 			if p == corpus.NoPhone {

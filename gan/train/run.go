@@ -184,12 +184,15 @@ func (r *runner) configure() error {
 			Config: cfg, Speakers: o.Speakers, Output: o.Output, Init: o.Init, Phones: o.Phones, Voices: r.req.Voices,
 		}
 	}
-	began := r.req.Config
+	began, dilations := r.req.Config, fmt.Sprint(r.req.Config.GAN.EncoderDilations) // which settings are written into
 	if err := r.override(); err != nil {
 		return err
 	}
 	if o.Resume {
-		if err := runlog.CheckFixed(runlog.Fixed{Flag: "set seed", Was: runlog.Number(began.Seed), Now: runlog.Number(r.req.Config.Seed)}); err != nil {
+		if err := runlog.CheckFixed(
+			runlog.Fixed{Flag: "set seed", Was: runlog.Number(began.Seed), Now: runlog.Number(r.req.Config.Seed)},
+			dilationsFixed(dilations, r.req.Config.GAN),
+		); err != nil {
 			return err
 		}
 	}
