@@ -18,6 +18,7 @@ func oddImage() Config {
 func eachDecoder(t *testing.T, test func(t *testing.T, c Config)) {
 	t.Run("frames", func(t *testing.T) { test(t, odd()) })
 	t.Run("image", func(t *testing.T) { test(t, oddImage()) })
+	t.Run("dilated", func(t *testing.T) { test(t, dilated()) })
 }
 
 // decodeImage computes the decoder over bands from h, [frames][bands*channels], as it leaves the bottleneck.

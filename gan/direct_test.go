@@ -18,6 +18,13 @@ func odd() Config {
 	}
 }
 
+// dilated is odd with an encoder whose taps lie apart.
+func dilated() Config {
+	c := odd()
+	c.EncoderDilations = []int{3, 2}
+	return c
+}
+
 func noise(seed uint64, n int) []float32 {
 	r := rand.New(rand.NewPCG(seed, 7))
 	x := make([]float32, n)
@@ -95,7 +102,7 @@ func (d direct) generator(logMel, controls, style []float32, lookAhead int) []fl
 		s[i] = float64(style[i])
 	}
 	for i := range c.EncoderBlocks {
-		h = d.block(h, fmt.Sprintf("gen.enc.%d", i), nil)
+		h = d.block(h, fmt.Sprintf("gen.enc.%d", i), nil, max(1, append(c.EncoderDilations, make([]int, c.EncoderBlocks)...)[i]))
 	}
 	for t := range h {
 		e := d.linear(d.layerNorm(h[t], "gen.neck.norm"), "gen.neck.down", c.Bottleneck)
@@ -108,7 +115,7 @@ func (d direct) generator(logMel, controls, style []float32, lookAhead int) []fl
 		return d.decodeImage(h, s)
 	}
 	for i := range c.DecoderBlocks {
-		h = d.block(h, fmt.Sprintf("gen.dec.%d", i), s)
+		h = d.block(h, fmt.Sprintf("gen.dec.%d", i), s, 1)
 	}
 	var out []float64
 	for t := range h {
@@ -117,7 +124,7 @@ func (d direct) generator(logMel, controls, style []float32, lookAhead int) []fl
 	return out
 }
 
-func (d direct) block(h [][]float64, name string, style []float64) [][]float64 {
+func (d direct) block(h [][]float64, name string, style []float64, dilation int) [][]float64 {
 	c := d.m.Config
 	next := make([][]float64, len(h))
 	for t := range h {
@@ -125,7 +132,7 @@ func (d direct) block(h [][]float64, name string, style []float64) [][]float64 {
 		for ch := range n {
 			n[ch] = d.get(name+".dw.b", ch)
 			for k := range c.Kernel {
-				if from := t - (c.Kernel - 1) + k; from >= 0 {
+				if from := t - (c.Kernel-1-k)*dilation; from >= 0 {
 					n[ch] += h[from][ch] * d.get(name+".dw.w", k*c.Width+ch)
 				}
 			}

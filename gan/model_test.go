@@ -214,6 +214,10 @@ func TestNewModelRefuses(t *testing.T) {
 		"log-F0":  func(m *Model) { m.Speakers[0].LogF0Std = -1 },
 		"hop":     func(m *Model) { m.Features = features.Config{} },
 		"kernel":  func(m *Model) { m.Config.Kernel = 4 },
+
+		"encoderDilations has 1":    func(m *Model) { m.Config.EncoderDilations = []int{1} },
+		"encoderDilations[1] is 0":  func(m *Model) { m.Config.EncoderDilations = []int{1, 0} },
+		"encoderDilations[0] is 65": func(m *Model) { m.Config.EncoderDilations = []int{65, 1} },
 	} {
 		m := &Model{good.Features, c, slices.Clone(good.Speakers), Trained{}, maps.Clone(good.tensors), nil}
 		change(m)

@@ -42,7 +42,9 @@ func parityConfigs(t *testing.T) map[string]gan.Config {
 	odd.MapLayers, odd.BodyWidths = 1, []int{3, 3, 5}
 	image := micro // a decoder over bands
 	image.DecoderBands, image.DecoderChannels, image.DecoderBlocks = 4, 5, 2
-	return map[string]gan.Config{"micro": micro, "odd": odd, "image": image}
+	dilated := odd
+	dilated.EncoderDilations = []int{4, 3}
+	return map[string]gan.Config{"micro": micro, "odd": odd, "image": image, "dilated": dilated}
 }
 
 func normals(r *rand.Rand, n int) []float32 {

@@ -8,13 +8,23 @@ import (
 
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/phones"
+	"github.com/starvc/vc/internal/safetensors"
 )
 
 // TestPhonesOnCPU: the phone network reads the same on a CPU, from its file, as the training graph does.
 func TestPhonesOnCPU(t *testing.T) {
 	t.Parallel()
+	t.Run("neighbours", func(t *testing.T) { testPhonesOnCPU(t, nil, false) })
+	t.Run("dilated", func(t *testing.T) { testPhonesOnCPU(t, []int{8, 64}, true) }) // further back than a usual window
+}
+
+func testPhonesOnCPU(t *testing.T, dilations []int, taught bool) {
+	t.Parallel()
 	c := smallPhones(t)
-	c.GAN.EncoderBlocks = 2
+	c.GAN.EncoderBlocks, c.GAN.EncoderDilations = 2, dilations
+	if taught {
+		c.TeacherDims = 5
+	}
 	e := phoneEngine(t, c)
 	path := filepath.Join(t.TempDir(), "phones.safetensors")
 	if err := e.savePhones(phoneRequest{Config: c, Output: path}, 7, "test"); err != nil {
@@ -24,17 +34,24 @@ func TestPhonesOnCPU(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	file, err := safetensors.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file.Has("pho.teacher.w") {
+		t.Error("the file holds the way to the teacher")
+	}
 	if n.Features() != c.Features || !strings.Contains(n.Describe(), "7 steps") {
 		t.Errorf("features %+v, %q", n.Features(), n.Describe())
 	}
-	u := chart(c, 300, 6, 3) // longer than a window of the graph and a chunk of the CPU
+	u := chart(c, 700, 6, 3) // longer than a window of the graph and a chunk of the CPU
 	got := n.Forward(u.frames.LogMel)
 	var want []float32
 	err = e.readPhones(c, []labelled{u}, c.GAN.StemFuture, func(_ int, p, _ []float32) { want = append(want, p...) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != len(want) || len(got) != 300*corpus.PhoneCount {
+	if len(got) != len(want) || len(got) != 700*corpus.PhoneCount {
 		t.Fatalf("%d numbers, want %d", len(got), len(want))
 	}
 	for i, v := range got {

@@ -50,7 +50,7 @@ func directTimeConv(x, w, b, mask array, past int) array {
 	return y
 }
 
-func directDepthwise(x, w, b array) array {
+func directDepthwise(x, w, b array, dilation int) array {
 	taps := w.dims[0]
 	y := zeroArray(x.dims...)
 	for n := range x.dims[0] {
@@ -58,7 +58,7 @@ func directDepthwise(x, w, b array) array {
 			for c := range x.dims[2] {
 				sum := b.v[c]
 				for k := range taps {
-					if from := t - (taps - 1) + k; from >= 0 {
+					if from := t - (taps-1-k)*dilation; from >= 0 {
 						sum += x.at(n, from, c) * w.at(k, c)
 					}
 				}
@@ -240,7 +240,12 @@ func layerCases() []layerCase {
 			name:   "CausalDepthwise " + string(rune('0'+taps)),
 			inputs: map[string]array{"x": n(2, 5, 3), "d.w": n(taps, 3), "d.b": n(3)},
 			build:  func(net Net, in func(string) *Node) *Node { return net.CausalDepthwise(in("x"), "d") },
-			direct: func(in map[string]array) array { return directDepthwise(in["x"], in["d.w"], in["d.b"]) },
+			direct: func(in map[string]array) array { return directDepthwise(in["x"], in["d.w"], in["d.b"], 1) },
+		}, layerCase{
+			name:   "DilatedDepthwise " + string(rune('0'+taps)),
+			inputs: map[string]array{"x": n(2, 9, 3), "d.w": n(taps, 3), "d.b": n(3)},
+			build:  func(net Net, in func(string) *Node) *Node { return net.DilatedDepthwise(in("x"), "d", 2) },
+			direct: func(in map[string]array) array { return directDepthwise(in["x"], in["d.w"], in["d.b"], 2) },
 		})
 	}
 	cases = append(cases,

@@ -139,6 +139,55 @@ func TestDepthwise(t *testing.T) {
 	}
 }
 
+func TestDilatedDepthwise(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 2))
+	const frames = 61
+	for _, c := range []struct{ taps, width, dilation int }{{1, 4, 5}, {3, 1, 2}, {7, 24, 8}, {5, 33, 3}, {3, 16, 1}} {
+		w, bias, x := noise(r, c.taps*c.width), noise(r, c.width), noise(r, frames*c.width)
+		want := make([]float64, frames*c.width)
+		for f := range frames {
+			for ch := range c.width {
+				v := float64(bias[ch])
+				for k := range c.taps {
+					if from := f - (c.taps-1-k)*c.dilation; from >= 0 {
+						v += float64(x[from*c.width+ch]) * float64(w[k*c.width+ch])
+					}
+				}
+				want[f*c.width+ch] = v
+			}
+		}
+		d := NewDilatedDepthwise(w, bias, c.taps, c.width, c.dilation)
+		var whole []float32
+		for _, chunk := range []int{frames, 1, 2, 7, 8, 9} {
+			var win Window
+			NewArena(func(a *Arena) { win = d.Window(a, chunk) })
+			for range 2 { // the second time after Reset
+				win.Reset()
+				got := slices.Clone(x)
+				for part := range slices.Chunk(got, chunk*c.width) {
+					d.Forward(part, part, len(part)/c.width, &win)
+				}
+				near(t, fmt.Sprint(c, chunk), got, want, 1e-5)
+				if whole == nil {
+					whole = got
+				} else if !slices.Equal(got, whole) {
+					t.Errorf("%v: chunks of %d give other bits", c, chunk)
+				}
+			}
+		}
+		if c.dilation == 1 {
+			var win Window
+			plain := NewDepthwise(w, bias, c.taps, c.width)
+			NewArena(func(a *Arena) { win = plain.Window(a, frames) })
+			got := make([]float32, len(x))
+			plain.Forward(got, x, frames, &win)
+			if !slices.Equal(got, whole) {
+				t.Error("a dilation of 1 gives other bits than none")
+			}
+		}
+	}
+}
+
 func TestActivations(t *testing.T) {
 	x := []float32{-2, -0.5, 0, 0.25, 3}
 	y := slices.Clone(x)
@@ -264,10 +313,12 @@ func TestNoAllocations(t *testing.T) {
 	l := NewLinear(noise(r, width*width), noise(r, width), width, width)
 	d := NewDepthwise(noise(r, 7*width), noise(r, width), 7, width)
 	gain, bias, x, y := noise(r, width), noise(r, width), noise(r, width*frames), make([]float32, width*frames)
-	var win Window
-	NewArena(func(a *Arena) { win = d.Window(a, frames) })
+	apart := NewDilatedDepthwise(noise(r, 7*width), noise(r, width), 7, width, 3)
+	var win, wide Window
+	NewArena(func(a *Arena) { win, wide = d.Window(a, frames), apart.Window(a, frames) })
 	n := testing.AllocsPerRun(100, func() {
 		d.Forward(y, x, frames, &win)
+		apart.Forward(y, y, frames, &wide)
 		LayerNorm(y, y, gain, bias, frames)
 		l.Forward(x, y, frames)
 		GELU(x)
