@@ -54,6 +54,7 @@ func trainPhonesCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "voices", Usage: "`MODEL` whose voices say every recording too, or base, the one in the program (default: none)"},
 			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
+			&cli.StringFlag{Name: "compare", Usage: "score the phone network in `FILE`, or base, the one in the program, beside the trained one (default: none)"},
 			&cli.BoolFlag{Name: "last", DisableDefaultText: true, Usage: "take the network of the last step, not of the best snapshot by held-out speech"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of all randomness"},
@@ -81,7 +82,7 @@ func trainPhonesOptions(e env, c *cli.Context) (train.PhoneOptions, error) {
 	o := train.PhoneOptions{
 		Speakers: c.String("speakers"), Labels: c.String("labels"), Teacher: c.String("teacher"), Voices: c.String("voices"), Preset: c.String("preset"), Set: c.StringSlice("set"),
 		Steps: c.Int("steps"), Batch: c.Int("batch"), Seed: c.Uint64("seed"), Output: c.String("output"), Half: c.Bool("float16"),
-		RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"), Device: c.String("device"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
+		RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"), Compare: c.String("compare"), Device: c.String("device"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
 	}
 	for name := range strings.SplitSeq(c.String("hold-out"), ",") {
 		if name = strings.TrimSpace(name); name != "" {

@@ -223,6 +223,21 @@ func TestTaughtRun(t *testing.T) {
 	}
 
 	// It goes on with the teacher that it began with.
+	// Beside itself it scores the same.
+	compare := PhoneOptions{RunDir: o.RunDir, Resume: true, Device: "go", Compare: o.Output}
+	if err := TrainPhones(context.Background(), compare); err != nil {
+		t.Fatal(err)
+	}
+	step, own, _ := strings.Cut(read(t, filepath.Join(o.RunDir, "scores.txt")), ",")
+	own, other, ok := strings.Cut(own, o.Output+",")
+	if own = strings.ReplaceAll(own, step+",", ""); !ok || own != strings.ReplaceAll(other, o.Output+",", "") {
+		t.Errorf("%s scores\n%s\nand its file\n%s", step, own, other)
+	}
+	compare.Compare = filepath.Join(o.Teacher, "ann.safetensors")
+	if err := TrainPhones(context.Background(), compare); err == nil || !strings.Contains(err.Error(), "--compare: "+compare.Compare+": not a phone network") {
+		t.Errorf("compared with a teacher: %v", err)
+	}
+
 	resume, recordings := PhoneOptions{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 14}, o.Speakers
 	if err := TrainPhones(context.Background(), resume); err != nil {
 		t.Fatal(err)
@@ -251,6 +266,40 @@ func TestTaughtRun(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
 	}
+}
+
+// Speakers without labels can be kept out of a teacher's lessons too.
+func TestUnlabelledHeldOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		held []string
+		want []string
+	}{
+		"beside a labelled one": {[]string{"eve", "mute"}, []string{"held out and not scored: mute", "2 speakers,", "of 1 other speakers"}},
+		"alone":                 {[]string{"mute"}, []string{"held out and not scored: mute", "3 speakers,", "SAME speakers"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, told := taughtRun(t)
+			o.HoldOut, o.Steps = c.held, 1
+			teach(t, o.Speakers, o.Teacher, "ann", nil)
+			teach(t, o.Speakers, o.Teacher, "mute", nil)
+			if err := TrainPhones(context.Background(), o); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(told.String(), want) {
+					t.Errorf("told without %q:\n%s", want, told)
+				}
+			}
+		})
+	}
+	t.Run("nobody has labels", func(t *testing.T) {
+		o, _ := taughtRun(t)
+		o.HoldOut, o.Speakers = nil, "mute="+filepath.Join(o.Speakers, "mute")
+		teach(t, filepath.Dir(strings.TrimPrefix(o.Speakers, "mute=")), o.Teacher, "mute", nil)
+		if err := TrainPhones(context.Background(), o); err == nil || !strings.Contains(err.Error(), "none of 1 speakers has labels") {
+			t.Errorf("error %v", err)
+		}
+	})
 }
 
 func TestTeacherRefused(t *testing.T) {

@@ -34,6 +34,7 @@ type phoneTrainer struct {
 	req     phoneRequest
 	voices  *gan.Model // that says the recordings in other voices too, or nil
 	speech  *phoneSpeech
+	other   *compared    // nil without one
 	heard   [][]labelled // what is scored in training, under each of phoneConditions, once it was needed
 	device  mlx.Device
 	engine  *engine
@@ -65,6 +66,9 @@ func (p *phoneTrainer) run(ctx context.Context) error {
 			p.speech.teacherDims, *dims)
 	default:
 		*dims = p.speech.teacherDims
+	}
+	if err := p.openCompared(); err != nil {
+		return err
 	}
 	p.introduce()
 	backend, err := p.device.Open()

@@ -309,6 +309,12 @@ func TestTrainPhones(t *testing.T) {
 		"run folder used":  {func(o *PhoneOptions) { o.RunDir = out }, "is not empty"},
 		"no labels":        {func(o *PhoneOptions) { o.Labels = out }, "SPEAKER.tsv"},
 		"setting unknown":  {func(o *PhoneOptions) { o.Set = []string{"wrap=1"} }, `unknown field "wrap"`},
+		"bands above 8 kHz": {func(o *PhoneOptions) {
+			o.Set = []string{"features.sampleRate=24000", "features.nFFT=1024", "features.winLength=600", "features.hop=240", "features.fMaxHz=12000"}
+		}, "fMaxHz is 12000, want at most 8000"},
+		"transform":        {func(o *PhoneOptions) { o.Set = []string{"features.nFFT=500"} }, "a power of two"},
+		"shares":           {func(o *PhoneOptions) { o.Set = []string{"babbleShare=1.5"} }, "babbleShare is 1.5"},
+		"compared unknown": {func(o *PhoneOptions) { o.Compare = filepath.Join(out, "nothing") }, "--compare: "},
 		"setting absurd":   {func(o *PhoneOptions) { o.Set = []string{"dropout=2"} }, "dropout is 2"},
 		"preset unknown":   {func(o *PhoneOptions) { o.Preset = "huge" }, "huge"},
 		"output a folder":  {func(o *PhoneOptions) { o.Output = out }, "is a folder"},

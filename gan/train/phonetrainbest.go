@@ -115,29 +115,20 @@ func (p *phoneTrainer) chosen(done int) (e *engine, step int, why string) {
 	return best, b.Step, "the best by phone errors on held-out speech"
 }
 
-// report scores the network that is handed over under each condition, with and without look-ahead, tells it, and writes scores.txt and
-// report.html.
+// report scores the network that is handed over under each condition, with and without look-ahead, and the one that it is compared
+// with, tells it, and writes scores.txt and report.html.
 func (p *phoneTrainer) report(e *engine, step int) error {
 	var text strings.Builder
-	c := p.req.Config
-	for _, k := range phoneConditions() {
-		us := under(c, p.speech, p.speech.score, k)
-		if len(us) == 0 && k.metric != "" {
-			continue
+	if err := p.scoreAll(&text, fmt.Sprintf("step %d", step), e, p.req.Config); err != nil {
+		return err
+	}
+	if o := p.other; o != nil {
+		other, err := o.engine(p.engine)
+		if err != nil {
+			return err
 		}
-		where := p.scoredOn()
-		if k.metric != "" {
-			where += " in " + k.name
-		}
-		for _, lookAhead := range slices.Compact([]int{0, c.GAN.StemFuture}) {
-			scores, err := e.scoreUtterances(c, len(p.speech.speakers), us, lookAhead)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(&text, "step %d, on %s, %d frames ahead\n", step, where, lookAhead)
-			if err := writeScores(&text, "speaker", groupScores(p.speech.speakers, scores)); err != nil {
-				return err
-			}
+		if err := p.scoreAll(&text, o.name, other, o.config); err != nil {
+			return err
 		}
 	}
 	if !p.o.Quiet {
@@ -182,4 +173,29 @@ func (p *phoneTrainer) page(scores string, step int) runreport.Page {
 		}
 	}
 	return page
+}
+
+// scoreAll writes the scores of a network on all that is held out, under each condition, with and without look-ahead.
+func (p *phoneTrainer) scoreAll(text *strings.Builder, name string, e *engine, c PhoneConfig) error {
+	for _, k := range phoneConditions() {
+		us := under(p.req.Config, p.speech, p.speech.score, k)
+		if len(us) == 0 && k.metric != "" {
+			continue
+		}
+		where := p.scoredOn()
+		if k.metric != "" {
+			where += " in " + k.name
+		}
+		for _, lookAhead := range slices.Compact([]int{0, c.GAN.StemFuture}) {
+			scores, err := e.scoreUtterances(c, len(p.speech.speakers), us, lookAhead)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(text, "%s, on %s, %d frames ahead\n", name, where, lookAhead)
+			if err := writeScores(text, "speaker", groupScores(p.speech.speakers, scores)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

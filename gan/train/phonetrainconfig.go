@@ -28,6 +28,7 @@ type PhoneOptions struct {
 	Half    bool   // write float16
 	RunDir  string // empty for a new one under runs/
 	Resume  bool   // go on with the run in RunDir
+	Compare string // another phone network, or base, that is scored beside the run's at the end; empty for none
 	Last    bool   // take the last weights, not those of the best snapshot
 	Device  string // see mlx.FindDevice
 	Quiet   bool
@@ -135,6 +136,9 @@ func DefaultPhoneConfig(preset string) (PhoneConfig, error) {
 	return c, nil
 }
 
+// highestPhoneHz is as far as a phone network hears: what lies above says little about words, and recordings at 16 kHz lack it.
+const highestPhoneHz = 8000
+
 // minPhoneCrop is the shortest crop, in frames.
 const minPhoneCrop = 16
 
@@ -151,6 +155,10 @@ func (c PhoneConfig) Validate() error {
 	}
 	if n := c.Features.NFFT; n&(n-1) != 0 {
 		return fmt.Errorf("phone config: features.nFFT is %d, want a power of two", n)
+	}
+	if hz := c.Features.FMaxHz; hz > highestPhoneHz {
+		return fmt.Errorf("phone config: features.fMaxHz is %g, want at most %d, so that one phone network serves voices of every rate: recordings are resampled to features.sampleRate",
+			hz, highestPhoneHz)
 	}
 	return checkRanges("phone config", []bound{
 		{"steps", float64(c.Steps), 1, 1e8},
