@@ -8,20 +8,24 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const trainPhonesDescription = `Trains the phone network: it learns from speech with phone times to tell which phone is spoken, whoever speaks, under
-noise and with other vocal tracts. "vc train --phones" then keeps the words of a conversion by its hidden layer. One
-network serves all voices and languages near those that it heard.
+const trainPhonesDescription = `Trains the phone network: it learns from speech with phone times to tell which phone is spoken, whoever speaks and
+wherever: three in four clips are put into a room, noise, babble or a telephone first. "vc train --phones" then keeps the
+words of a conversion by its hidden layer. One network serves all voices and languages near those that it heard.
 
 DIR of --labels holds a table for each speaker, SPEAKER.tsv, in it or in a folder inside it, with the columns utt, start_s,
 end_s and phone, where utt is a recording's file name without extension. Phones are ARPAbet without stress, and SIL.
 Speakers without a table are left out.
 
+DIR of --teacher holds what a larger network, such as Whisper's encoder, makes of the clean recordings: SPEAKER.safetensors
+for each speaker, with a tensor [frames, numbers] for each recording, named as in the labels. The phone network learns to
+give that too, from what it hears. Speakers who have no phone times then teach as well.
+
 Few voices are learnt by heart. --voices has a voice model say every recording in others as well, with the same times:
 three each (--set voicesPer=N), never in the voice of a speaker who is held out.
 Do not let such a network judge those voices (vc eval --phones): it has learnt to read their faults.
 
-As it learns, the network is scored on speech that it does not learn from. The one with the fewest phone errors is written, for
-after it a small corpus is learnt by heart.
+As it learns, the network is scored on speech that it does not learn from, clean, in noise, in babble and in a room. The one
+with the fewest phone errors is written, for after it a small corpus is learnt by heart.
 
 EXAMPLES
 
@@ -32,6 +36,16 @@ EXAMPLES
 
    few speakers: let the voices in the program say the recordings too:
       vc train phones --speakers recordings --labels phones --voices base --hold-out ann,bob -o phones.safetensors
+
+   with a teacher, and an encoder that hears a second back in place of a third of one, for the same work:
+      vc train phones --speakers recordings --labels phones --teacher whisper --hold-out ann,bob \
+        --set 'gan.encoderDilations=[1,2,4,8,1]' -o phones.safetensors
+
+   less noise, no rooms:
+      vc train phones --speakers recordings --labels phones --set minSNRDB=15 --set roomShare=0 -o phones.safetensors
+
+   how much better is a finished run's network than the one in the program?
+      vc train phones --run runs/phones --resume --compare base
 
    Ctrl-C saves. Go on later, as if never stopped:
       vc train phones --run runs/phones --resume`

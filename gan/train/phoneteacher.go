@@ -14,9 +14,9 @@ import (
 	"github.com/starvc/vc/internal/safetensors"
 )
 
-// A teacher is a larger network that has heard the clean recordings; its features, one row of numbers of unit variance per frame, lie
-// in a folder with a file per speaker, and the phone network learns to give them from what it hears disturbed (Hinton et al. 2015;
-// Hsu et al. 2021 for features as targets).
+// A teacher is a larger network that has heard the clean recordings; its features, one row of numbers of unit variance
+// per frame, lie in a folder with a file per speaker, and the phone network learns to give them from what it hears
+// disturbed (Hinton et al. 2015; Hsu et al. 2021 for features as targets).
 
 // teacherKey is where a file of features tells, in its header, what they are.
 const teacherKey = "vc.teacher"
@@ -36,8 +36,8 @@ type teacherFrames struct {
 	values []uint16 // [frames, dims], bfloat16: the upper half of a float32
 }
 
-// at fills row, [dims], with the features at a time, on a straight line between those before and after. It is false where there are
-// none.
+// at fills row, [dims], with the features at a time, on a straight line between those before and after. It is false
+// where there are none.
 func (f *teacherFrames) at(row []float32, seconds float64) bool {
 	place := (seconds - f.about.Offset) * f.about.Rate
 	last := float64(f.frames - 1)
@@ -61,7 +61,8 @@ func fromUpper(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) 
 // upper is the nearest number of sixteen bits.
 func upper(v float32) uint16 { return uint16((math.Float32bits(v) + 0x8000) >> 16) }
 
-// teacherTolerance is how many frames the features may be longer or shorter than the recording: encoders pad, and drop what is left.
+// teacherTolerance is how many frames the features may be longer or shorter than the recording: encoders pad, and drop
+// what is left.
 const teacherTolerance = 2
 
 const teacherRemedy = "write the features anew from these recordings"
@@ -75,7 +76,7 @@ type teacher struct {
 
 // speaker reads the features of a speaker's utterances by their names; nil for a speaker who has no file.
 func (t *teacher) speaker(name string) (map[string]*teacherFrames, error) {
-	path := filepath.Join(t.folder, name+".safetensors")
+	path := t.path(name)
 	f, err := safetensors.ReadForeignFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -109,7 +110,8 @@ func (t *teacher) speaker(name string) (map[string]*teacherFrames, error) {
 	all := map[string]*teacherFrames{}
 	for _, tensor := range f.Tensors() {
 		if len(tensor.Shape) != 2 || tensor.Shape[1] != about.Dims || tensor.Data == nil {
-			return nil, fail("utterance %s: shape %v of %s, want [frames %d] of F16 or F32", tensor.Name, tensor.Shape, tensor.DType, about.Dims)
+			return nil, fail("utterance %s: shape %v of %s, want [frames %d] of F16 or F32",
+				tensor.Name, tensor.Shape, tensor.DType, about.Dims)
 		}
 		own := &teacherFrames{about: about, frames: tensor.Shape[0], values: make([]uint16, len(tensor.Data))}
 		for i, v := range tensor.Data {
@@ -134,7 +136,8 @@ func (a *teacherAbout) String() string {
 func (f *teacherFrames) fits(seconds float64) error {
 	want := seconds * f.about.Rate
 	if f.frames < 1 || math.Abs(float64(f.frames)-want) > teacherTolerance {
-		return fmt.Errorf("%d frames, want %.0f for the %.2f s of the recording at %g frames/s", f.frames, want, seconds, f.about.Rate)
+		return fmt.Errorf("%d frames, want %.0f for the %.2f s of the recording at %g frames/s",
+			f.frames, want, seconds, f.about.Rate)
 	}
 	return nil
 }
@@ -150,12 +153,14 @@ func openTeacher(folder string) (*teacher, error) {
 	return &teacher{folder: folder}, nil
 }
 
-// speakers are those who have a file in the folder.
+func (t *teacher) path(speaker string) string { return filepath.Join(t.folder, speaker+".safetensors") }
+
+// has tells whether a speaker has a file in the folder; nobody has without a teacher.
 func (t *teacher) has(speaker string) bool {
 	if t == nil {
 		return false
 	}
-	info, err := os.Stat(filepath.Join(t.folder, speaker+".safetensors"))
+	info, err := os.Stat(t.path(speaker))
 	return err == nil && info.Mode().IsRegular()
 }
 
@@ -191,7 +196,7 @@ func (t *teacher) teach(s *phoneSpeech, c PhoneConfig, say *reporter) error {
 				continue
 			}
 			if err := own.fits(u.sound.seconds(c.Features)); err != nil {
-				return fmt.Errorf("--teacher: %s: utterance %s: %w: %s", filepath.Join(t.folder, name+".safetensors"), u.name(), err, teacherRemedy)
+				return fmt.Errorf("--teacher: %s: utterance %s: %w: %s", t.path(name), u.name(), err, teacherRemedy)
 			}
 			u.teacher = own
 			found++
@@ -203,19 +208,22 @@ func (t *teacher) teach(s *phoneSpeech, c PhoneConfig, say *reporter) error {
 			}
 			slices.Sort(names)
 			return fmt.Errorf("--teacher: %s has none of %s's %d recordings (it has %q, the speaker %q): %s",
-				filepath.Join(t.folder, name+".safetensors"), name, mine, names[0], example, teacherRemedy)
+				t.path(name), name, mine, names[0], example, teacherRemedy)
 		}
 		taught += found
 		total += mine
 	}
 	if taught == 0 {
-		return fmt.Errorf("--teacher: %s has no features of any speaker to train on, such as %s.safetensors: %s", t.folder, s.speakers[0].Name, teacherRemedy)
+		return fmt.Errorf("--teacher: %s has no features of any speaker to train on, such as %s.safetensors: %s",
+			t.folder, s.speakers[0].Name, teacherRemedy)
 	}
 	if len(without) > 0 {
-		say.Linef("the teacher has no file for these, who teach by their labels alone: %s", strings.Join(without, ", "))
+		say.Linef("the teacher has no file for these, who teach by their labels alone: %s",
+			strings.Join(without, ", "))
 	}
 	if missing > 0 {
-		say.Linef("the teacher lacks %d of %d recordings of the speakers it has, which teach by their labels alone", missing, total)
+		say.Linef("the teacher lacks %d of %d recordings of the speakers it has, which teach by their labels alone",
+			missing, total)
 	}
 	say.Linef("teacher: %s, for %d recordings", t.about, taught)
 	return nil

@@ -19,8 +19,8 @@ import (
 
 const testDims = 3
 
-// teach writes what a teacher makes of a speaker's recordings in a folder, and what change makes of that: the root of a frame's
-// energy, its logarithm, and its change.
+// teach writes what a teacher makes of a speaker's recordings in a folder, and what change makes of that: the root of
+// a frame's energy, its logarithm, and its change.
 func teach(t testing.TB, recordings, folder, speaker string, change func(about map[string]any, list []safetensors.Tensor) []safetensors.Tensor) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(recordings, speaker, "*.wav"))

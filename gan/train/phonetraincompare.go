@@ -33,7 +33,8 @@ func (p *phoneTrainer) openCompared() error {
 	}
 	c := p.req.Config
 	if input != c.Features {
-		return fail(fmt.Errorf("%s: it hears features %+v, this run has %+v: name a network of the run's", p.o.Compare, input, c.Features))
+		return fail(fmt.Errorf("%s: it hears features %+v, this run has %+v: name a network of the run's",
+			p.o.Compare, input, c.Features))
 	}
 	c.GAN, c.TeacherDims = own, 0
 	other := &compared{name: p.o.Compare, config: c, vars: mlx.NewVars()}

@@ -30,9 +30,9 @@ func phoneConditions() []phoneCondition {
 	}
 }
 
-// under are utterances as they are heard under a condition: a pure function of the seed, the names of the utterances, and, for
-// babble, of the recordings to train on, which it is made of. Those without a waveform are left out. Of the first condition they
-// are the utterances themselves.
+// under are utterances as they are heard under a condition: a pure function of the seed, the names of the utterances,
+// and, for babble, of the recordings to train on, which it is made of. Those without a waveform are left out. Of the
+// first condition they are the utterances themselves.
 func under(c PhoneConfig, speech *phoneSpeech, us []labelled, k phoneCondition) []labelled {
 	if k.metric == "" {
 		return us
@@ -72,8 +72,8 @@ func under(c PhoneConfig, speech *phoneSpeech, us []labelled, k phoneCondition) 
 	return us
 }
 
-// scoredInTraining are at most ScoreMinutes of the utterances to score, the same for the whole run: as many of each speaker, as far as
-// there are.
+// scoredInTraining are at most ScoreMinutes of the utterances to score, the same for the whole run: as many of each
+// speaker, as far as there are.
 func scoredInTraining(c PhoneConfig, speech *phoneSpeech) []labelled {
 	most := int(c.ScoreMinutes * 60 * float64(c.Features.SampleRate) / float64(c.Features.Hop))
 	own := make([][]labelled, len(speech.speakers))
@@ -98,6 +98,8 @@ func scoredInTraining(c PhoneConfig, speech *phoneSpeech) []labelled {
 			}
 		}
 	}
-	slices.SortFunc(some, func(a, b labelled) int { return cmp.Or(cmp.Compare(a.speaker, b.speaker), cmp.Compare(a.path, b.path)) })
+	slices.SortFunc(some, func(a, b labelled) int {
+		return cmp.Or(cmp.Compare(a.speaker, b.speaker), cmp.Compare(a.path, b.path))
+	})
 	return some
 }

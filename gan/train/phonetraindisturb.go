@@ -18,8 +18,8 @@ type phoneWorker struct {
 	lead     int // samples before the centre of the first frame
 }
 
-// newPhoneWorker makes what renders crops of so many frames. Before a crop lies as much sound as the longest room and the window
-// of the first frame hear.
+// newPhoneWorker makes what renders crops of so many frames. Before a crop lies as much sound as the longest room and
+// the window of the first frame hear.
 func newPhoneWorker(c PhoneConfig, frames int) *phoneWorker {
 	f := c.Features
 	lead := acoustics.ResponseSamples(f.SampleRate) + f.WinLength/2
@@ -60,7 +60,10 @@ func drawOutcome(r *rand.Rand, c PhoneConfig) outcome {
 		return o
 	}
 	if r.Float64() < c.RoomShare {
-		o.room = &acoustics.Room{RT60: math.Max(0.05, between(c.MinRT60, c.MaxRT60)), DirectDB: between(c.MinDirectDB, c.MaxDirectDB), Damping: between(0.3, 0.9)}
+		o.room = &acoustics.Room{
+			RT60: math.Max(0.05, between(c.MinRT60, c.MaxRT60)), DirectDB: between(c.MinDirectDB, c.MaxDirectDB),
+			Damping: between(0.3, 0.9),
+		}
 	}
 	if r.Float64() < c.NoiseShare {
 		o.noise, o.noiseDB = acoustics.RandomCurve(r, between(-9, 3), 6), between(c.MinSNRDB, c.MaxSNRDB)
@@ -88,13 +91,15 @@ func drawOutcome(r *rand.Rand, c PhoneConfig) outcome {
 	return o
 }
 
-// render fills x, [frames, nMels], with the log-mel of the sound of u from a sample on, at a speed, in the place that o says.
+// render fills x, [frames, nMels], with the log-mel of the sound of u from a sample on, at a speed, in the place that
+// o says.
 func (w *phoneWorker) render(r *rand.Rand, b *phoneBatcher, u labelled, x []float32, from, speed float64, o outcome) {
 	f := b.cfg.Features
 	n := w.lead + (len(x)/f.NMels-1)*f.Hop + f.WinLength/2
 	sound := w.sound[:n]
 	level := math.Pow(10, o.levelDB/20)
-	acoustics.ReadAt(sound, u.sound.samples, u.sound.gain*float32(level/u.sound.level), from-float64(w.lead)*speed, speed)
+	gain := u.sound.gain * float32(level/u.sound.level)
+	acoustics.ReadAt(sound, u.sound.samples, gain, from-float64(w.lead)*speed, speed)
 	if o.touches() {
 		w.mixer.Begin(sound)
 		if o.room != nil {
@@ -131,7 +136,8 @@ func (o outcome) touches() bool {
 	return o.room != nil || o.noise != nil || o.babble > 0 || o.hum || len(o.filters) > 0
 }
 
-// gatherBabble fills babble with the sum of so many stretches of other recordings, RMS about 1. It is false where there are none.
+// gatherBabble fills babble with the sum of so many stretches of other recordings, RMS about 1. It is false where
+// there are none.
 func (w *phoneWorker) gatherBabble(r *rand.Rand, us []labelled, own *phoneSound, n, voices int) bool {
 	babble, other := w.babble[:n], w.other[:n]
 	clear(babble)
@@ -158,7 +164,8 @@ func (w *phoneWorker) gatherBabble(r *rand.Rand, us []labelled, own *phoneSound,
 	return found > 0
 }
 
-// codec makes of x, normalised log-mel, what a lossy coder leaves of it: holes among the bands above 4 kHz, and values in steps.
+// codec makes of x, normalised log-mel, what a lossy coder leaves of it: holes among the bands above 4 kHz, and values
+// in steps.
 func codec(r *rand.Rand, c PhoneConfig, x []float32) {
 	m := c.GAN.NMels
 	floor := c.Features.NormalizeMel(0)

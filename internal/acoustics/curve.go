@@ -5,7 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// Curve is a gain over frequency: straight lines between points, in dB over the logarithm of the frequency, level beyond the ends.
+// Curve is a gain over frequency: straight lines between points, in dB over the logarithm of the frequency, level
+// beyond the ends.
 type Curve []Point
 
 // Point is one point of a Curve. Points stand in order of their frequency.
@@ -47,8 +48,8 @@ func RandomCurve(r *rand.Rand, slopeDB, rangeDB float64) Curve {
 
 const stopDB = -70
 
-// Band passes what lies between two frequencies; 0 stands for no lower edge. Its edges fall by 70 dB within a sixth of the
-// frequency.
+// Band passes what lies between two frequencies; 0 stands for no lower edge. Its edges fall by 70 dB within a sixth of
+// the frequency.
 func Band(lowHz, highHz float64) Curve {
 	var c Curve
 	if lowHz > 0 {

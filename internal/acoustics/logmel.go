@@ -8,8 +8,8 @@ import (
 	"github.com/starvc/vc/internal/simd"
 )
 
-// LogMel makes the log-mel of features.Extract, and it alone, in float32: within 1e-3 of it, several times faster. It holds scratch
-// memory, so each goroutine needs its own.
+// LogMel makes the log-mel of features.Extract, and it alone, in float32: within 1e-3 of it, several times faster. It
+// holds scratch memory, so each goroutine needs its own.
 type LogMel struct {
 	cfg       features.Config
 	fft       *simd.FFT
@@ -62,8 +62,8 @@ func NewLogMel(cfg features.Config) (*LogMel, error) {
 	return l, nil
 }
 
-// Fill writes the frames whose centres are at samples first, first+Hop, ... of x to dst, [frames, NMels]: as many as dst holds.
-// Outside of x there is silence.
+// Fill writes the frames whose centres are at samples first, first+Hop, ... of x to dst, [frames, NMels]: as many as
+// dst holds. Outside of x there is silence.
 func (l *LogMel) Fill(dst, x []float32, first int) {
 	m, offset := l.cfg.NMels, (l.cfg.NFFT-l.cfg.WinLength)/2
 	for t := range len(dst) / m {

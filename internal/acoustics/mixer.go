@@ -8,9 +8,11 @@ import (
 	"github.com/starvc/vc/internal/simd"
 )
 
-// Mixer disturbs stretches of sound of at most so many samples. It holds scratch memory, so each goroutine needs its own.
+// Mixer disturbs stretches of sound of at most so many samples. It holds scratch memory, so each goroutine needs its
+// own.
 //
-// The order of the calls is the order of the world: Begin with the sound, Reverberate, AddSound, AddNoise, Filter, and End.
+// The order of the calls is the order of the world: Begin with the sound, Reverberate, AddSound, AddNoise, Filter, and
+// End.
 type Mixer struct {
 	rate   int
 	fft    *simd.FFT
@@ -21,8 +23,8 @@ type Mixer struct {
 	length int
 }
 
-// NewMixer plans for stretches of up to samples, the longest room's response among them: the first ResponseSamples of what End
-// gives wrap around and are not to be used.
+// NewMixer plans for stretches of up to samples, the longest room's response among them: the first ResponseSamples of
+// what End gives wrap around and are not to be used.
 func NewMixer(rate, samples int) *Mixer {
 	n := 1024
 	for n < samples {
@@ -70,8 +72,8 @@ func (m *Mixer) AddSound(x []float32, gain float32) {
 	}
 }
 
-// AddNoise adds stationary noise of that RMS, with the spectrum of a curve: bins of a fixed size and random phase, of which every
-// part of the sound shorter than the whole hears Gaussian noise.
+// AddNoise adds stationary noise of that RMS, with the spectrum of a curve: bins of a fixed size and random phase, of
+// which every part of the sound shorter than the whole hears Gaussian noise.
 func (m *Mixer) AddNoise(r *rand.Rand, c Curve, rms float64) {
 	m.evaluate(c)
 	var power float64
@@ -82,7 +84,8 @@ func (m *Mixer) AddNoise(r *rand.Rand, c Curve, rms float64) {
 		return
 	}
 	n := float64(m.fft.Len())
-	scale := float32(rms * n / math.Sqrt(power)) // Parseval: the sum of squares of the bins is n^2 times the mean square
+	// Parseval: the sum of the squares of the bins is n^2 times the mean square.
+	scale := float32(rms * n / math.Sqrt(power))
 	for k := 1; k < len(m.re)-1; k++ {
 		p := r.Uint64()
 		i := p % uint64(len(cosines))

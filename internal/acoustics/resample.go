@@ -2,8 +2,8 @@ package acoustics
 
 import "math"
 
-// A sound is read at another speed by a windowed sinc of sincTaps samples, tabulated at sincPhases places between two samples. For
-// speeds above 1 its pass band ends lower, in steps, so that nothing folds back into speech.
+// A sound is read at another speed by a windowed sinc of sincTaps samples, tabulated at sincPhases places between two
+// samples. For speeds above 1 its pass band ends lower, in steps, so that nothing folds back into speech.
 const (
 	sincTaps   = 20
 	sincPhases = 256
@@ -34,9 +34,9 @@ var speedTables = func() (tables [11][(sincPhases + 1) * sincTaps]float32) {
 	return tables
 }()
 
-// ReadAt fills dst with the 16-bit sound x times gain, from a place on (in samples of x, which may lie before its beginning) and
-// at a speed: speed samples of x to one of dst, 0.5 to 2. At speed 2 tempo and pitch are twice, and formants lie twice as high.
-// Outside of x there is silence.
+// ReadAt fills dst with the 16-bit sound x times gain, from a place on (in samples of x, which may lie before its
+// beginning) and at a speed: speed samples of x to one of dst, 0.5 to 2. At speed 2 tempo and pitch are twice, and
+// formants lie twice as high. Outside of x there is silence.
 func ReadAt(dst []float32, x []int16, gain float32, from, speed float64) {
 	if speed == 1 && from == math.Floor(from) {
 		at := int(from)

@@ -21,9 +21,10 @@ const (
 // ResponseSamples is the longest impulse response that Response makes at a rate.
 func ResponseSamples(rate int) int { return int(longestRIR * float64(rate)) }
 
-// Response is an impulse response drawn from r: the direct path at time 0, so that what was labelled stays where it was,
-// reflections that arrive ever more densely (a Poisson process; Moorer 1979 has the shape) and a diffuse tail of noise that decays
-// exponentially, faster at high frequencies. Its energy is 1. It is appended to dst, at most ResponseSamples long.
+// Response is an impulse response drawn from r: the direct path at time 0, so that what was labelled stays where it
+// was, reflections that arrive ever more densely (a Poisson process; Moorer 1979 has the shape) and a diffuse tail of
+// noise that decays exponentially, faster at high frequencies. Its energy is 1. It is appended to dst, at most
+// ResponseSamples long.
 func (room Room) Response(dst []float32, r *rand.Rand, rate int) []float32 {
 	fs := float64(rate)
 	n := max(2, min(int(room.RT60*fs), ResponseSamples(rate)))
