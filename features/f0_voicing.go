@@ -2,25 +2,43 @@ package features
 
 import "math"
 
-// f0Inputs is how many numbers the voicing network sees.
-const f0Inputs = 19
+// VoicingInputs is how many numbers the voicing of a frame is decided from.
+const VoicingInputs = 19
 
 // f0SilenceDB is the level in dBFS below which nothing counts as a voice.
 const f0SilenceDB = -65.0
 
 // f0Voicing decides whether a frame has a voice, by a network of one hidden layer: no single threshold on a correlation
 // serves deep and high, clear and hoarse voices alike. It was taught the decisions of Praat, which sees the
-// future as well (testdata/f0_train.py); the speakers whose recordings are the test were not among the teachers.
+// future as well (package train); the speakers whose recordings are the test were not among the teachers.
 type f0Voicing struct {
 	voiced bool // the last decision
-	in     [f0Inputs]float64
+	in     [VoicingInputs]float64
+	decide func(in *[VoicingInputs]float64) bool // in place of the network, where not nil
 }
+
+// SetVoicing has decide say, instead of the tracker's own network, whether a frame has a voice; nil brings the network
+// back. It is for package train. decide is called once for every frame that is not silent, with inputs that it must not
+// change or keep, and what it says also guides the path through the frames that follow. Reset does not undo it.
+func (p *F0Tracker) SetVoicing(decide func(in *[VoicingInputs]float64) bool) { p.voice.decide = decide }
 
 func (v *f0Voicing) reset() { v.voiced = false }
 
 // step decides about the frame that c describes. wide is the wide-band correlation at the period.
 func (v *f0Voicing) step(c *f0Correlator, wide float64) bool {
 	v.look(c, wide)
+	if c.wideLevels[0] <= f0SilenceDB {
+		v.voiced = false
+	} else if v.decide != nil {
+		v.voiced = v.decide(&v.in)
+	} else {
+		v.voiced = v.network()
+	}
+	return v.voiced
+}
+
+// network is the decision of the network that package train has taught.
+func (v *f0Voicing) network() bool {
 	sum := f0VoicingBias
 	for i := range f0VoicingWeights {
 		w := &f0VoicingWeights[i]
@@ -30,8 +48,7 @@ func (v *f0Voicing) step(c *f0Correlator, wide float64) bool {
 		}
 		sum += w[1] * math.Tanh(h)
 	}
-	v.voiced = sum > 0 && c.wideLevels[0] > f0SilenceDB
-	return v.voiced
+	return sum > 0
 }
 
 // look fills in. All of it is independent of the signal's level, but for levels near silence.

@@ -88,3 +88,35 @@ func TestWhoMayImportTheEngine(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyFeaturesTrainNeedsGorgonia: it teaches the F0 tracker's voicing network (docs/engine.md), outside of the
+// product. Nothing else, so neither vc nor a package that others may import, is built from it.
+func TestOnlyFeaturesTrainNeedsGorgonia(t *testing.T) {
+	const home = module + "/features/train"
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}:{{join .Deps " "}}`, module+"/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	teachers, others := 0, 0
+	for line := range strings.Lines(string(out)) {
+		pkg, needs, _ := strings.Cut(strings.TrimSpace(line), ":")
+		uses := ""
+		for _, d := range strings.Fields(needs) {
+			if strings.HasPrefix(d, "gorgonia.org/") || strings.HasPrefix(d, "go4.org/unsafe/") {
+				uses = d
+			}
+		}
+		switch inside := pkg == home || strings.HasPrefix(pkg, home+"/"); {
+		case inside && uses != "":
+			teachers++
+		case !inside:
+			others++
+			if uses != "" {
+				t.Errorf("%s is built from %s", pkg, uses)
+			}
+		}
+	}
+	if teachers == 0 || others < 20 {
+		t.Errorf("%d packages with Gorgonia in %s and %d beside it: has it moved?", teachers, home, others)
+	}
+}
