@@ -132,11 +132,10 @@ func list(dir string) (map[string]string, error) {
 	}
 	files := map[string]string{}
 	for _, e := range entries {
-		extension := filepath.Ext(e.Name())
-		if e.IsDir() || (!strings.EqualFold(extension, ".wav") && !strings.EqualFold(extension, ".flac")) {
+		if _, own := audio.IsRecording(e.Name()); e.IsDir() || !own {
 			continue
 		}
-		files[strings.TrimSuffix(e.Name(), extension)] = filepath.Join(dir, e.Name())
+		files[strings.TrimSuffix(e.Name(), filepath.Ext(e.Name()))] = filepath.Join(dir, e.Name())
 	}
 	return files, nil
 }
