@@ -28,11 +28,23 @@ func Normalize(x []float32, targetDB float64) (gainDB float64) {
 		return 0
 	}
 	gainDB = min(targetDB-rmsDB, normalizePeakDB-peakDB)
-	gain := float32(math.Pow(10, gainDB/20))
+	Amplify(x, gainDB)
+	return gainDB
+}
+
+// Amplify scales x in place by a gain in dB.
+func Amplify(x []float32, gainDB float64) { amplify(x, gainOf(gainDB)) }
+
+// gainOf is a gain in dB as a factor.
+func gainOf(dB float64) float32 { return float32(math.Pow(10, dB/20)) }
+
+func amplify(x []float32, gain float32) {
+	if gain == 1 {
+		return
+	}
 	for i := range x {
 		x[i] *= gain
 	}
-	return gainDB
 }
 
 // TrimSilence returns where the sound in x (rate in Hz) begins and ends: x[start:end] holds everything from the first

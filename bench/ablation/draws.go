@@ -29,10 +29,11 @@ func measureSpread(model, recording string) (spread, error) {
 	if err != nil {
 		return spread{}, err
 	}
-	f, err := features.Extract(m.Features, audio.Resample(clip.Samples, clip.Rate, m.Features.SampleRate))
+	heard, err := features.Analyze(m.Features, clip)
 	if err != nil {
 		return spread{}, err
 	}
+	f := heard.Frames
 	g, err := gan.NewGenerator(m, 0)
 	if err != nil {
 		return spread{}, err

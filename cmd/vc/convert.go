@@ -356,13 +356,13 @@ func writeClip(e env, path string, clip audio.Clip) error {
 // drawConversion draws input and output under each other. The output is analysed anew, so that the picture shows what
 // is heard, vocoder included.
 func drawConversion(j *job, cfg features.Config, r *convert.Result, voice chosenVoice) error {
-	out, err := features.Extract(cfg, r.Clip.Samples)
+	out, err := features.Analyze(cfg, r.Clip)
 	if err != nil {
 		return err
 	}
 	panels := []plot.Mel{
 		plot.FromFrames("input: "+filepath.Base(j.in), cfg, r.Source),
-		plot.FromFrames("output: "+voice.origin, cfg, out),
+		plot.FromFrames("output: "+voice.origin, cfg, out.Frames),
 	}
 	return audio.WriteAtomic(j.picture, func(w io.Writer) error {
 		return plot.Mels(w, panels, plot.MelOptions{Title: filepath.Base(j.in) + " to " + voice.label})

@@ -242,12 +242,12 @@ func (o demoOptions) writeSource(m *gan.Model, clip audio.Clip, page *demoPage) 
 }
 
 func drawSound(path string, cfg features.Config, x []float32, title string) error {
-	f, err := features.Extract(cfg, x)
+	heard, err := features.Analyze(cfg, audio.Clip{Samples: x, Rate: cfg.SampleRate})
 	if err != nil {
 		return err
 	}
 	return audio.WriteAtomic(path, func(w io.Writer) error {
-		return plot.Mels(w, []plot.Mel{plot.FromFrames(title, cfg, f)}, plot.MelOptions{})
+		return plot.Mels(w, []plot.Mel{plot.FromFrames(title, cfg, heard.Frames)}, plot.MelOptions{})
 	})
 }
 

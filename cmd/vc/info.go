@@ -278,7 +278,8 @@ func describeClip(e env, name string, clip audio.Clip) error {
 
 // speechText says where sound is and at what pitch.
 func speechText(clip audio.Clip) string {
-	start, end := audio.TrimSilence(clip.Samples, clip.Rate, 40, 0)
+	heard := audio.LevelSpeech(clip.Samples, clip.Rate).Samples
+	start, end := audio.TrimSilence(heard, clip.Rate, 40, 0)
 	if end <= start {
 		return "none, all is silence"
 	}
@@ -286,7 +287,7 @@ func speechText(clip audio.Clip) string {
 	text := fmt.Sprintf("from %.2f to %.2f s", seconds(start), seconds(end))
 	cfg := features.DefaultConfig()
 	// A minute is enough to know a voice's pitch.
-	x := clip.Samples[start:min(end, start+60*clip.Rate)]
+	x := heard[start:min(end, start+60*clip.Rate)]
 	f, err := features.Extract(cfg, audio.Resample(x, clip.Rate, cfg.SampleRate))
 	if err != nil {
 		return text

@@ -174,19 +174,20 @@ func runVocode(ctx context.Context, e env, o vocodeOptions) error {
 	}
 	start := time.Now()
 	bar := newProgress(e.stderr, e.stderrIsTerminal && !o.quiet, "vocoding")
-	x := audio.Resample(clip.Samples, clip.Rate, cfg.SampleRate)
-	if len(x) == 0 {
-		return fmt.Errorf("%s: the recording holds no samples", in)
-	}
-	frames, err := features.Extract(cfg, x)
+	recording, err := features.Analyze(cfg, clip)
 	if err != nil {
 		return err
 	}
-	y, err := s.Synthesize(ctx, frames.LogMel, frames.F0, len(x), bar.set)
+	if len(recording.Samples) == 0 {
+		return fmt.Errorf("%s: the recording holds no samples", in)
+	}
+	frames := recording.Frames
+	y, err := s.Synthesize(ctx, frames.LogMel, frames.F0, len(recording.Samples), bar.set)
 	bar.done()
 	if err != nil {
 		return err
 	}
+	recording.Restore(y, cfg.SampleRate)
 	took := time.Since(start)
 	copied := audio.Clip{Samples: y, Rate: cfg.SampleRate}
 	if err := writeClip(e, out, copied); err != nil {
@@ -205,14 +206,14 @@ func runVocode(ctx context.Context, e env, o vocodeOptions) error {
 
 // drawCopy draws the recording's features above those of its copy, which is analysed anew.
 func drawCopy(path, in string, v convert.Vocoder, cfg features.Config, frames features.Frames, copied audio.Clip) error {
-	out, err := features.Extract(cfg, copied.Samples)
+	out, err := features.Analyze(cfg, copied)
 	if err != nil {
 		return err
 	}
 	name := strings.TrimSuffix(filepath.Base(in), filepath.Ext(in))
 	return audio.WriteAtomic(path, func(w io.Writer) error {
 		return plot.Mels(w, []plot.Mel{
-			plot.FromFrames("recording", cfg, frames), plot.FromFrames("copy: "+string(v), cfg, out),
+			plot.FromFrames("recording", cfg, frames), plot.FromFrames("copy: "+string(v), cfg, out.Frames),
 		}, plot.MelOptions{Title: name + " by " + string(v)})
 	})
 }

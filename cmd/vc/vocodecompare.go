@@ -137,11 +137,11 @@ func (c copies) draw(path, file string, cfg features.Config, vocoders []eval.Cop
 	}
 	var mels []plot.Mel
 	for i, name := range names {
-		frames, err := features.Extract(cfg, c[name].Samples)
+		heard, err := features.Analyze(cfg, c[name])
 		if err != nil {
 			return err
 		}
-		mels = append(mels, plot.FromFrames(titles[i], cfg, frames))
+		mels = append(mels, plot.FromFrames(titles[i], cfg, heard.Frames))
 	}
 	return audio.WriteAtomic(path, func(w io.Writer) error {
 		return plot.Mels(w, mels, plot.MelOptions{Title: filepath.Base(file)})

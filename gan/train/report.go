@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/starvc/vc/audio"
@@ -92,7 +93,9 @@ func (r *runner) sample(ctx context.Context, c *convert.Converter, m *gan.Model,
 		s.Fault = err.Error()
 		return s, nil
 	}
-	output, err := features.Extract(m.Features, result.Clip.Samples)
+	leveled := slices.Clone(result.Clip.Samples) // as the source was
+	audio.Amplify(leveled, result.GainDB)
+	output, err := features.Extract(m.Features, leveled)
 	if err != nil {
 		return s, err
 	}

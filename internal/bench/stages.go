@@ -21,6 +21,7 @@ type Stage struct {
 // The stages in their order.
 const (
 	resampleIn = iota
+	leveling
 	melEnergy
 	pitch
 	generator
@@ -31,7 +32,7 @@ const (
 
 func (r *Report) measureStages(ctx context.Context, o Options) error {
 	live := o.Settings[o.Stages]
-	names := [stages]string{"resample in", "mel, energy", "pitch", "generator", "vocoder", "resample out"}
+	names := [stages]string{"resample in", "level", "mel, energy", "pitch", "generator", "vocoder", "resample out"}
 	var rtf [2][stages]float64
 	for i, every := range []time.Duration{live.Chunk, time.Second} {
 		if err := runStages(ctx, o, live.Stream, every, &rtf[i]); err != nil {
@@ -52,6 +53,10 @@ func runStages(ctx context.Context, o Options, s convert.StreamOptions, every ti
 		return err
 	}
 	out, err := audio.NewLiveResampler(cfg.SampleRate, s.OutputRate)
+	if err != nil {
+		return err
+	}
+	level, err := audio.NewLeveler(cfg.SampleRate)
 	if err != nil {
 		return err
 	}
@@ -93,6 +98,8 @@ func runStages(ctx context.Context, o Options, s convert.StreamOptions, every ti
 		}
 		a = in.Process(a[:0], x[at:at+n])
 		lap(resampleIn)
+		level.Process(a)
+		lap(leveling)
 		f0 = tracker.Process(f0[:0], a)
 		lap(pitch)
 		frames.Clear()
@@ -103,6 +110,8 @@ func runStages(ctx context.Context, o Options, s convert.StreamOptions, every ti
 		lap(generator)
 		y = voc.Process(y[:0], logMel, frames.F0[:len(logMel)/cfg.NMels])
 		lap(synthesis)
+		level.Restore(y)
+		lap(leveling)
 		z = out.Process(z[:0], y)
 		lap(resampleOut)
 		at += n

@@ -101,8 +101,9 @@ func New(m *gan.Model, o Options) (*Converter, error) {
 
 // Result is a converted recording with what led to it.
 type Result struct {
-	Clip   audio.Clip      // at the model's rate, as long as the input to the sample
-	Source features.Frames // the input's features
+	Clip   audio.Clip      // at the model's rate, as long as the input to the sample, and as loud as it
+	Source features.Frames // the input's features, as features.Analyze gives them
+	GainDB float64         // what the input was amplified by for them, and Clip was not
 	Mapped []float32       // F0 that was asked of the output, Hz per frame, 0 where unvoiced
 }
 
@@ -120,20 +121,14 @@ func (c *Converter) Convert(ctx context.Context, in audio.Clip, v Voice, progres
 	if progress == nil {
 		progress = func(float64) {}
 	}
-	x := in.Samples
-	if in.Rate != cfg.SampleRate {
-		x = audio.Resample(x, in.Rate, cfg.SampleRate)
-		if len(x) == 0 {
-			x = make([]float32, 1) // a sample of a very high rate
-		}
-	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	source, err := features.Extract(cfg, x)
+	recording, err := features.Analyze(cfg, in)
 	if err != nil {
 		return nil, err
 	}
+	source := recording.Frames
 	progress(0.1)
 
 	made, err := c.frames(ctx, source, v, c.o.Threads)
@@ -142,11 +137,15 @@ func (c *Converter) Convert(ctx context.Context, in audio.Clip, v Voice, progres
 	}
 	progress(0.2)
 
-	y, err := c.synth.Synthesize(ctx, made.LogMel, made.F0, len(x), func(part float64) { progress(0.2 + 0.8*part) })
+	samples := max(1, len(recording.Samples)) // none are left of a sample of a very high rate
+	y, err := c.synth.Synthesize(ctx, made.LogMel, made.F0, samples, func(part float64) { progress(0.2 + 0.8*part) })
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Clip: audio.Clip{Samples: y, Rate: cfg.SampleRate}, Source: source, Mapped: made.F0}, nil
+	recording.Restore(y, cfg.SampleRate)
+	return &Result{
+		Clip: audio.Clip{Samples: y, Rate: cfg.SampleRate}, Source: source, GainDB: recording.GainDB, Mapped: made.F0,
+	}, nil
 }
 
 // Frames turns the frames of a whole recording, analysed as the model's features say, into those of voice v, of which Convert
@@ -189,8 +188,8 @@ func (c *Converter) frames(ctx context.Context, source features.Frames, v Voice,
 	return features.Frames{NMels: cfg.NMels, LogMel: logMel, F0: mapped, LogEnergy: source.LogEnergy}, nil
 }
 
-// silenceLogEnergy is ln 1e-4, -80 dB: below it there is nothing to convert, and the output is silent too, whatever
-// the generator makes of nothing.
+// silenceLogEnergy is ln 1e-4, -80 dB, 57 dB below the speech, which has been brought to audio.SpeechDB: below it there is nothing
+// to convert, and the output is silent too, whatever the generator makes of nothing.
 const silenceLogEnergy = -9.210340371976182
 
 // silentMel is the normalised value of a log-mel band without any sound.

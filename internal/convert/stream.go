@@ -37,6 +37,7 @@ type Stream struct {
 	o     StreamOptions
 
 	in, out   *audio.Resampler
+	level     *audio.Leveler
 	extractor *features.Extractor
 	gen       *gan.Generator
 	vocoder   FrameVocoder
@@ -91,6 +92,9 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	if s.out, err = audio.NewLiveResampler(m.Features.SampleRate, o.OutputRate); err != nil {
 		return nil, fmt.Errorf("stream: output: %w", err)
 	}
+	if s.level, err = audio.NewLeveler(m.Features.SampleRate); err != nil {
+		return nil, err
+	}
 	if s.extractor, err = features.NewExtractor(m.Features); err != nil {
 		return nil, err
 	}
@@ -110,6 +114,7 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	block := int(int64(streamBlock)*int64(m.Features.SampleRate)/int64(o.InputRate)) + s.in.Latency() + 2
 	count := block/m.Features.Hop + o.LookAhead + 4
 	s.x = make([]float32, 0, block)
+	s.level.Grow(block + m.Features.WinLength + (o.LookAhead+1)*m.Features.Hop + s.vocoder.Latency())
 	s.silent = make([]bool, 0, count+o.LookAhead)
 	s.frames.NMels = m.Features.NMels
 	s.frames.Grow(count)
@@ -211,10 +216,11 @@ func (s *Stream) Flush(dst []float32) []float32 {
 	return dst
 }
 
-// Reset forgets the sound and what was learnt of the source's pitch. Voice, pitch and formant settings stay.
+// Reset forgets the sound and what was learnt of the source's level and pitch. Voice, pitch and formant settings stay.
 func (s *Stream) Reset() {
 	s.in.Reset()
 	s.out.Reset()
+	s.level.Reset()
 	s.extractor.Reset()
 	s.gen.Reset()
 	s.vocoder.Reset()
@@ -230,6 +236,7 @@ func (s *Stream) Healthy() bool { return !s.badNumbers }
 // run takes the samples in s.x, at the model's rate, all the way to dst.
 func (s *Stream) run(dst []float32, last bool) []float32 {
 	s.resampled += int64(len(s.x))
+	s.level.Process(s.x)
 	s.frames.Clear()
 	s.extractor.Process(&s.frames, s.x)
 	if last {
@@ -254,6 +261,7 @@ func (s *Stream) run(dst []float32, last bool) []float32 {
 		s.sound()
 		s.y = s.vocoder.FlushTo(s.y, int(s.resampled))
 	}
+	s.level.Restore(s.y)
 	have := len(dst)
 	dst = s.out.Process(dst, s.y)
 	if last {

@@ -24,12 +24,12 @@ const (
 // was found; below two seconds the result is a guess, ten are better. A recording without voiced speech is an error.
 func LikeVoice(m *gan.Model, reference audio.Clip, head int) (v Voice, seconds float64, err error) {
 	cfg := m.Features
-	x := reference.Samples
-	start, end := audio.TrimSilence(x, reference.Rate, trimRangeDB, trimMargin)
+	x := audio.LevelSpeech(audio.Resample(reference.Samples, reference.Rate, cfg.SampleRate), cfg.SampleRate).Samples
+	start, end := audio.TrimSilence(x, cfg.SampleRate, trimRangeDB, trimMargin)
 	if start == end {
 		return Voice{}, 0, errors.New("all is silence: the reference must be a recording of speech")
 	}
-	x = audio.Resample(x[start:end], reference.Rate, cfg.SampleRate)
+	x = x[start:end]
 	f, err := features.Extract(cfg, x)
 	if err != nil {
 		return Voice{}, 0, err

@@ -18,9 +18,9 @@ import (
 	"github.com/starvc/vc/features"
 )
 
-// cacheVersion changes whenever the layout of a shard or the lint or the trimming changes. Changes to the features need no
-// new version: the probe notices them.
-const cacheVersion = 2
+// cacheVersion changes whenever the layout of a shard or the lint or the trimming changes. Changes to the features
+// that its signal does not show change it too: 3 levels the recordings.
+const cacheVersion = 3
 
 const (
 	shardBytes    = 64 << 20            // of features, before a shard is written: half an hour of speech
@@ -160,11 +160,11 @@ func probeHash(cfg features.Config) (digest, error) {
 		}
 		x[i] += float32(0.3 * noise)
 	}
-	f, err := features.Extract(cfg, audio.Resample(x, rate, cfg.SampleRate))
+	recording, err := features.Analyze(cfg, audio.Clip{Samples: x, Rate: rate})
 	if err != nil {
 		return digest{}, err
 	}
-	return frameHash(f), nil
+	return frameHash(recording.Frames), nil
 }
 
 // known finds a recording by its stamp.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/starvc/vc/audio"
 )
 
 // Thresholds of the lint. Levels are dB relative to full scale.
@@ -34,7 +36,7 @@ func lintClip(x []float32, rate, targetRate int) []Problem {
 			return []Problem{{Kind: NonFinite, Detail: fmt.Sprintf("sample %d is %v", i, v), Skipped: true}}
 		}
 	}
-	blocks := blockLevels(x, rate/50)
+	blocks := blockLevels(audio.WithoutRumble(x, rate), rate/50)
 	sorted := slices.Sorted(slices.Values(blocks))
 	speech, loudest := percentile(sorted, 0.95), sorted[len(sorted)-1]
 	if loudest < silentDB {

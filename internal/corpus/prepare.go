@@ -248,14 +248,11 @@ func analyse(clip audio.Clip, cfg features.Config) (entry, error) {
 	if slices.ContainsFunc(e.Problems, func(p Problem) bool { return p.Skipped }) {
 		return e, nil
 	}
-	x := clip.Samples
-	if clip.Rate != cfg.SampleRate {
-		x = audio.Resample(x, clip.Rate, cfg.SampleRate)
-	}
-	f, err := features.Extract(cfg, x)
+	recording, err := features.Analyze(cfg, clip)
 	if err != nil {
 		return entry{}, err
 	}
+	f := recording.Frames
 	n := f.Len()
 	if f.NMels != cfg.NMels || len(f.F0) != n || len(f.LogEnergy) != n {
 		panic(fmt.Sprintf("corpus: %d frames of %d mels with %d F0 and %d energies", n, f.NMels, len(f.F0), len(f.LogEnergy)))

@@ -84,15 +84,16 @@ func TestPrepare(t *testing.T) {
 			t.Errorf("%s: %.2f s, want %.1f", info.Name, info.Seconds, want)
 		}
 	}
-	for _, u := range set.Train { // features are those of the file, resampled
+	for _, u := range set.Train { // features are those of the file, resampled and leveled
 		clip, err := audio.ReadFile(u.Path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := features.Extract(cfg, audio.Resample(clip.Samples, clip.Rate, cfg.SampleRate))
+		recording, err := features.Analyze(cfg, clip)
 		if err != nil {
 			t.Fatal(err)
 		}
+		want := recording.Frames
 		if u.Start != 0 || !reflect.DeepEqual(u.Frames.LogMel, want.LogMel) || !slices.Equal(u.Frames.F0, want.F0) {
 			t.Errorf("%s: features differ from extracting them here", u.Path)
 		}

@@ -104,7 +104,7 @@ func (o CopyOptions) file(ctx context.Context, path string, scored func(vocoder 
 	if len(x) == 0 {
 		return fmt.Errorf("copy synthesis: %s: the recording holds no samples", path)
 	}
-	frames, err := features.Extract(o.Features, x)
+	recording, err := features.Analyze(o.Features, audio.Clip{Samples: x, Rate: o.Features.SampleRate})
 	if err != nil {
 		return fmt.Errorf("copy synthesis: %s: %w", path, err)
 	}
@@ -120,18 +120,19 @@ func (o CopyOptions) file(ctx context.Context, path string, scored func(vocoder 
 		return err
 	}
 	for k, v := range o.Vocoders {
-		y, err := v.Vocode(ctx, frames, len(x))
+		y, err := v.Vocode(ctx, recording.Frames, len(x))
 		if err != nil {
 			return fmt.Errorf("copy synthesis: %s: %s: %w", path, v.Name, err)
 		}
-		if err := made(v.Name, y); err != nil {
-			return err
-		}
-		s, err := CompareCopy(o.Features, x, y)
+		s, err := CompareCopy(o.Features, recording.Samples, y)
 		if err != nil {
 			return fmt.Errorf("%s: %s: %w", path, v.Name, err)
 		}
 		scored(k, s)
+		recording.Restore(y, o.Features.SampleRate)
+		if err := made(v.Name, y); err != nil {
+			return err
+		}
 	}
 	return nil
 }

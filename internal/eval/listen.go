@@ -49,16 +49,16 @@ func (s *suite) vocode(ctx context.Context, path string) (audio.Clip, []float32,
 		return audio.Clip{}, nil, err
 	}
 	cfg := s.o.Features
-	x := audio.Resample(clip.Samples, clip.Rate, cfg.SampleRate)
-	frames, err := features.Extract(cfg, x)
+	recording, err := features.Analyze(cfg, clip)
 	if err != nil {
 		return audio.Clip{}, nil, err
 	}
-	y, err := s.o.Vocode(ctx, cfg, frames, len(x))
+	y, err := s.o.Vocode(ctx, cfg, recording.Frames, len(recording.Samples))
 	if err != nil {
 		return audio.Clip{}, nil, fmt.Errorf("vocoder: %w", err)
 	}
-	return audio.Clip{Samples: y, Rate: cfg.SampleRate}, frames.F0, nil
+	recording.Restore(y, cfg.SampleRate)
+	return audio.Clip{Samples: y, Rate: cfg.SampleRate}, recording.Frames.F0, nil
 }
 
 // listen notices all that is scored.
@@ -69,9 +69,9 @@ func (s *suite) listen(clip audio.Clip) (*hearing, error) {
 		if f, ok := made[cfg]; ok {
 			return f, nil
 		}
-		f, err := features.Extract(cfg, audio.Resample(clip.Samples, clip.Rate, cfg.SampleRate))
-		made[cfg] = f
-		return f, err
+		recording, err := features.Analyze(cfg, clip)
+		made[cfg] = recording.Frames
+		return recording.Frames, err
 	}
 	var err error
 	if h.frames, err = frames(s.o.Features); err != nil {

@@ -101,11 +101,11 @@ func (s *suite) example(ctx context.Context, t task) (example, error) {
 			return e, err
 		}
 		e.Sounds = append(e.Sounds, sound{titles[i], dataURI("audio/wav", wav.Bytes())})
-		f, err := features.Extract(cfg, audio.Resample(c.Samples, c.Rate, cfg.SampleRate))
+		heard, err := features.Analyze(cfg, c)
 		if err != nil {
 			return e, err
 		}
-		mels = append(mels, plot.FromFrames(titles[i], cfg, f))
+		mels = append(mels, plot.FromFrames(titles[i], cfg, heard.Frames))
 	}
 	var picture bytes.Buffer
 	if err := plot.Mels(&picture, mels, plot.MelOptions{Columns: len(mels)}); err != nil {

@@ -152,12 +152,11 @@ func distinct(paths []string) []string {
 
 // scoreCopy compares a recording with what its frames and the vocoder make of it.
 func scoreCopy(ctx context.Context, clip audio.Clip, heard *Utterance, cfg ParallelConfig) (Result, error) {
-	x := audio.Resample(clip.Samples, clip.Rate, cfg.Features.SampleRate)
-	frames, err := features.Extract(cfg.Features, x)
+	recording, err := features.Analyze(cfg.Features, clip)
 	if err != nil {
 		return Result{}, fmt.Errorf("eval: %w", err)
 	}
-	y, err := cfg.Vocode(ctx, cfg.Features, frames, len(x))
+	y, err := cfg.Vocode(ctx, cfg.Features, recording.Frames, len(recording.Samples))
 	if err != nil {
 		return Result{}, fmt.Errorf("eval: vocoder: %w", err)
 	}

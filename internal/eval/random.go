@@ -101,11 +101,11 @@ func checkDraws(ctx context.Context, o SuiteOptions, ro RandomOptions, target st
 					}
 				}
 			}
-			f, err := features.Extract(o.Features, audio.Resample(out.Clip.Samples, out.Clip.Rate, o.Features.SampleRate))
+			heard, err := features.Analyze(o.Features, out.Clip)
 			if err != nil {
 				return r, err
 			}
-			mels = append(mels, f)
+			mels = append(mels, heard.Frames)
 		}
 		for i, a := range mels {
 			for _, b := range mels[i+1:] {

@@ -63,7 +63,7 @@ func Analyze(clip audio.Clip, cfg Config) (*Utterance, error) {
 	if clip.Rate <= 0 {
 		return nil, fmt.Errorf("eval: clip at %d samples per second", clip.Rate)
 	}
-	x := audio.Resample(clip.Samples, clip.Rate, cfg.Features.SampleRate)
+	x := audio.WithoutRumble(audio.Resample(clip.Samples, clip.Rate, cfg.Features.SampleRate), cfg.Features.SampleRate)
 	level, err := loudLevel(x, cfg.Features.Hop)
 	if err != nil {
 		return nil, err

@@ -135,11 +135,11 @@ const MinFrames = 50
 
 // EmbedClip is Embed of a recording of any rate and level.
 func (j *Judge) EmbedClip(clip audio.Clip) ([]float32, error) {
-	f, err := features.Extract(j.cfg.Features, audio.Resample(clip.Samples, clip.Rate, j.cfg.Features.SampleRate))
+	recording, err := features.Analyze(j.cfg.Features, clip)
 	if err != nil {
 		return nil, fmt.Errorf("judge: %w", err)
 	}
-	return j.Embed(f)
+	return j.Embed(recording.Frames)
 }
 
 // Embed makes the embedding, [embedding], of length 1, of frames with the judge's features, which must have LogEnergy. It

@@ -125,11 +125,11 @@ func (n *Network) Describe() string {
 
 // ReadClip is the most probable sequence of phones, without silence, of a recording of any rate.
 func (n *Network) ReadClip(clip audio.Clip) ([]uint8, error) {
-	f, err := features.Extract(n.features, audio.Resample(clip.Samples, clip.Rate, n.features.SampleRate))
+	recording, err := features.Analyze(n.features, clip)
 	if err != nil {
 		return nil, fmt.Errorf("phone network: %w", err)
 	}
-	return Decode(n.Forward(f.LogMel)), nil
+	return Decode(n.Forward(recording.Frames.LogMel)), nil
 }
 
 // framesAtOnce is how many frames go through the network in one call.

@@ -159,13 +159,13 @@ func (h heard) hear(ctx context.Context, c Config) error {
 	}
 	cfg := c.Judge.Features
 	rate := int(math.Round(float64(clip.Rate)*h.speed/100)) * 100 // round figures make short filters
-	x := audio.Resample(clip.Samples, rate, cfg.SampleRate)
-	f, err := features.Extract(cfg, x)
+	recording, err := features.Analyze(cfg, audio.Clip{Samples: clip.Samples, Rate: rate})
 	if err != nil {
 		return err
 	}
+	f := recording.Frames
 	if h.vocoded {
-		y, err := convert.Vocode(ctx, cfg, convert.SourceFilter, f, len(x))
+		y, err := convert.Vocode(ctx, cfg, convert.SourceFilter, f, len(recording.Samples))
 		if err != nil {
 			return err
 		}
