@@ -10,8 +10,8 @@ import (
 const SpeechDB = -23
 
 const (
-	// What lies below is not heard, and is not measured either. A filter of this order leaves nothing of a tone at 12 Hz and
-	// -20 dB that the energy of a pause would show; one of order 2 leaves -39 dB of it, which is louder than many voices' consonants.
+	// What lies below is not heard, and is not measured either. Of a tone at 12 Hz and -20 dB a filter of this order leaves -76 dB,
+	// less than most pauses hold; one of order 2 leaves -39 dB, more than many consonants.
 	rumbleHz    = 35
 	rumbleOrder = 6
 
@@ -105,8 +105,8 @@ const (
 // Leveler does to sound that arrives piece by piece what LevelSpeech does to a recording, without delay, and gives what is made
 // of it the input's level back. The level is a running estimate: from the first 0.3 s of speech, then over the last 5 s of it.
 // Only speech moves it, blocks of 10 ms that stand out of the background, so that pauses, noise and clicks are amplified as the
-// speech before them was; before any speech the gain is 0 dB. What comes out does not depend on how the signal is cut. It must not be
-// used by two goroutines at once.
+// speech before them was; before any speech the gain is 0 dB. What comes out does not depend on how the signal is cut. It must
+// not be used by two goroutines at once.
 type Leveler struct {
 	block int // samples
 	high  *HighPass

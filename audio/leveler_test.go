@@ -364,3 +364,34 @@ func TestLevelerAllocatesNothing(t *testing.T) {
 		t.Errorf("%g allocations per piece", allocs)
 	}
 }
+
+// BenchmarkLevel reports the real-time factors of leveling, a part of those of conversion.
+func BenchmarkLevel(b *testing.B) {
+	const rate, seconds = 16000, 10
+	x := talk(rate, seconds, 1)
+	b.Run("file", func(b *testing.B) {
+		for b.Loop() {
+			l := LevelSpeech(x, rate)
+			l.Restore(l.Samples, rate)
+		}
+		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/seconds, "RTF")
+	})
+	b.Run("stream", func(b *testing.B) {
+		l, err := NewLeveler(rate)
+		if err != nil {
+			b.Fatal(err)
+		}
+		y := make([]float32, 160)
+		at := 0
+		b.ReportAllocs()
+		for b.Loop() {
+			copy(y, x[at:])
+			l.Process(y)
+			l.Restore(y)
+			if at += len(y); at+len(y) > len(x) {
+				at = 0
+			}
+		}
+		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/0.01, "RTF")
+	})
+}

@@ -132,10 +132,11 @@ func (h *levelHistogram) speech(floor float64) float64 {
 }
 
 // SpeechLevel returns the active speech level of x, a recording at rate Hz, in dB relative to full scale: the mean power of those
-// of its 20 ms blocks, taken every 10 ms, that are speech. These are, in the spirit of ITU-T P.56, the blocks no more than 15.9 dB below that very level;
-// besides they must stand out of the background, which a tenth of the blocks do not pass, and loud knocks are cut, so that
-// pauses, noise and clicks change little. contrast is how far the speech is above the background, in dB: below 6 there is
-// hardly any speech but a steady sound. Silence, and an empty x, give -Inf and 0. An offset counts as sound: take it off first.
+// of its 20 ms blocks, taken every 10 ms, that are speech. These are, in the spirit of ITU-T P.56, the blocks no more than 15.9 dB
+// below that very level; besides they must stand out of the background, which a tenth of the blocks do not pass, and loud knocks
+// are cut, so that pauses, noise and clicks change little. contrast is how far the speech is above the background, in dB: below 6
+// there is hardly any speech but a steady sound. Silence, and an empty x, give -Inf and 0. An offset counts as sound: take it off
+// first. Samples that are not finite count as 0.
 func SpeechLevel(x []float32, rate int) (dB, contrast float64) {
 	var h levelHistogram
 	n := blockLength(rate)
