@@ -32,9 +32,14 @@ type F0Tracker struct {
 // NewF0Tracker makes a tracker at the beginning of a signal. cfg must be valid. Whatever it says, no F0 under 20 Hz or over a
 // fifth of the correlator's rate (1600 Hz) is found.
 func NewF0Tracker(cfg Config) *F0Tracker {
+	return newF0Tracker(cfg, 0)
+}
+
+// newF0Tracker makes one whose correlator can look so many frames back.
+func newF0Tracker(cfg Config, back int) *F0Tracker {
 	p := &F0Tracker{cfg: cfg}
 	p.front.init(cfg)
-	p.corr.init(cfg, &p.front)
+	p.corr.init(cfg, &p.front, back*cfg.Hop/(p.front.decimation*p.front.block)+back)
 	p.path.init(&p.corr)
 	return p
 }

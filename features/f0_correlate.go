@@ -43,7 +43,8 @@ type f0Correlator struct {
 	cost                  []float64 // [lags]
 }
 
-func (c *f0Correlator) init(cfg Config, front *f0Front) {
+// init sizes the correlator, which remembers extra blocks beyond what the frame at hand takes.
+func (c *f0Correlator) init(cfg Config, front *f0Front, extra int) {
 	c.front = front
 	c.minLag = max(1, int(front.rate/cfg.F0MaxHz)-f0Margin)
 	c.maxLag = int(math.Ceil(front.rate/math.Max(cfg.F0MinHz, f0LowestHz))) + f0Margin
@@ -52,7 +53,7 @@ func (c *f0Correlator) init(cfg Config, front *f0Front) {
 	block := float64(front.block)
 	window := math.Max(f0LongSec*front.rate, float64(c.maxLag))
 	ahead := float64(cfg.WinLength/2) / float64(front.decimation)
-	c.ring = max(int(window/block)+int(ahead/block)+4, f0LevelBlocks)
+	c.ring = max(int(window/block)+int(ahead/block)+4, f0LevelBlocks) + extra
 	c.product = make([]float64, c.ring*c.lags)
 	c.past = make([]float64, c.ring*c.lags)
 	c.present = make([]float64, c.ring)
@@ -119,9 +120,14 @@ func (c *f0Correlator) correlate(centre float64) {
 	c.loudest = max(c.wideLevels[0], c.loudest-f0LoudestFall, f0LoudestDB)
 	c.noise = math.Pow(10, math.Max(f0NoiseDB, c.loudest+f0RelativeNoiseDB)/10)
 
+	c.around(centre, f0LongSec)
+}
+
+// around fills short and long for a frame whose centre may lie further back. longSec is the length of the long window.
+func (c *f0Correlator) around(centre, longSec float64) {
 	block := c.front.block
 	shortest := int(math.Round(f0ShortSec * c.front.rate))
-	long := max(1, int(math.Round(f0LongSec*c.front.rate/float64(block))))
+	long := max(1, int(math.Round(longSec*c.front.rate/float64(block))))
 	for i := range c.short {
 		short := (max(c.minLag+i, shortest) + block - 1) / block
 		c.short[i] = c.window(i, short, centre) - c.cost[i]

@@ -66,16 +66,8 @@ func (p *f0Path) reset() {
 // step takes the frame that c describes and gives the lag at the end of the best path, in decimated samples, or 0 where
 // nothing correlates. voiced says whether the frame before had a voice.
 func (p *f0Path) step(c *f0Correlator, voiced bool) float64 {
-	p.was, p.wasLen, p.nowLen = p.now, p.nowLen, 0
-	for i := range p.mix {
-		p.mix[i] = f0Mix*c.short[i] + (1-f0Mix)*c.long[i]
-	}
-	for i := f0Margin; i+f0Margin < len(p.mix); i++ {
-		if r := p.mix[i]; r > 0 && r >= p.mix[i-1] && r > p.mix[i+1] {
-			shift, height := p.summit(i)
-			p.insert(f0Candidate{lag: float64(c.minLag+i) + shift, score: height})
-		}
-	}
+	p.was, p.wasLen = p.now, p.nowLen
+	p.gather(c)
 	jump, lead := f0JumpCost, f0Lead
 	if !voiced {
 		jump, lead = f0JumpCostUnvoiced, f0LeadPauses
@@ -103,6 +95,20 @@ func (p *f0Path) step(c *f0Correlator, voiced bool) float64 {
 		p.now[i].total -= top
 	}
 	return best
+}
+
+// gather finds the candidates of the frame that c describes.
+func (p *f0Path) gather(c *f0Correlator) {
+	p.nowLen = 0
+	for i := range p.mix {
+		p.mix[i] = f0Mix*c.short[i] + (1-f0Mix)*c.long[i]
+	}
+	for i := f0Margin; i+f0Margin < len(p.mix); i++ {
+		if r := p.mix[i]; r > 0 && r >= p.mix[i-1] && r > p.mix[i+1] {
+			shift, height := p.summit(i)
+			p.insert(f0Candidate{lag: float64(c.minLag+i) + shift, score: height})
+		}
+	}
 }
 
 // summit is the place of the maximum near the local maximum number i, from -0.5 to 0.5 off it, and its height. What a

@@ -12,7 +12,8 @@ const f0SilenceDB = -65.0
 // serves deep and high, clear and hoarse voices alike. It was taught the decisions of Praat, which sees the
 // future as well (package train); the speakers whose recordings are the test were not among the teachers.
 type f0Voicing struct {
-	voiced bool // the last decision
+	voiced bool    // the last decision
+	odds   float64 // their logarithm, from which it was made
 	in     [VoicingInputs]float64
 	decide func(in *[VoicingInputs]float64) bool // in place of the network, where not nil
 }
@@ -22,23 +23,26 @@ type f0Voicing struct {
 // change or keep, and what it says also guides the path through the frames that follow. Reset does not undo it.
 func (p *F0Tracker) SetVoicing(decide func(in *[VoicingInputs]float64) bool) { p.voice.decide = decide }
 
-func (v *f0Voicing) reset() { v.voiced = false }
+func (v *f0Voicing) reset() { v.voiced, v.odds = false, 0 }
 
 // step decides about the frame that c describes. wide is the wide-band correlation at the period.
 func (v *f0Voicing) step(c *f0Correlator, wide float64) bool {
 	v.look(c, wide)
-	if c.wideLevels[0] <= f0SilenceDB {
-		v.voiced = false
-	} else if v.decide != nil {
-		v.voiced = v.decide(&v.in)
-	} else {
-		v.voiced = v.network()
+	silent := c.wideLevels[0] <= f0SilenceDB
+	switch {
+	case v.decide == nil:
+		v.odds = v.score()
+	case !silent && v.decide(&v.in):
+		v.odds = 1
+	default:
+		v.odds = -1
 	}
+	v.voiced = v.odds > 0 && !silent
 	return v.voiced
 }
 
-// network is the decision of the network that package train has taught.
-func (v *f0Voicing) network() bool {
+// score is the log of the odds of a voice that the network gives for in.
+func (v *f0Voicing) score() float64 {
 	sum := f0VoicingBias
 	for i := range f0VoicingWeights {
 		w := &f0VoicingWeights[i]
@@ -48,7 +52,7 @@ func (v *f0Voicing) network() bool {
 		}
 		sum += w[1] * math.Tanh(h)
 	}
-	return sum > 0
+	return sum
 }
 
 // look fills in. All of it is independent of the signal's level, but for levels near silence.

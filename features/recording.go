@@ -21,6 +21,6 @@ func Analyze(cfg Config, clip audio.Clip) (Recording, error) {
 		x = audio.Resample(x, clip.Rate, cfg.SampleRate)
 	}
 	leveled := audio.LevelSpeech(x, cfg.SampleRate)
-	f, err := Extract(cfg, leveled.Samples)
+	f, err := ExtractRecording(cfg, leveled.Samples)
 	return Recording{leveled, f}, err
 }

@@ -47,7 +47,7 @@ func Echo(f features.Config) *Model {
 			}
 		}
 	}
-	m, err := NewModel(f, c, []SpeakerInfo{{Name: "echo", LogF0Mean: lnCentreHz, LogF0Std: guessStd}}, Trained{Preset: "echo"}, tensors)
+	m, err := NewModel(f, c, []SpeakerInfo{{Name: "echo", LogF0Mean: lnCentreHz, LogF0Std: features.UnknownPitch.Std}}, Trained{Preset: "echo"}, tensors)
 	if err != nil {
 		panic(err) // f is not valid
 	}

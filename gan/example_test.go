@@ -3,6 +3,7 @@ package gan_test
 import (
 	"fmt"
 
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 )
 
@@ -25,7 +26,7 @@ func Example() {
 	logMel := make([]float32, frames*model.Features.NMels)
 	f0 := []float32{0, 110, 112, 115, 0} // Hz
 	energy := []float32{-9, -3, -2, -3, -9}
-	pitch := gan.PitchMap{Source: gan.MeasureLogF0(f0), Target: model.Speakers[speaker].LogF0()}
+	pitch := gan.PitchMap{Source: features.MeasureSource(f0), Target: model.Speakers[speaker].LogF0()}
 	for i, hz := range f0 {
 		f0[i] = pitch.Hz(hz)
 	}

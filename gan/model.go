@@ -24,8 +24,10 @@ type SpeakerInfo struct {
 // maxAboutBytes bounds a description.
 const maxAboutBytes = 400
 
-// LogF0 is the speaker's pitch statistic.
-func (s SpeakerInfo) LogF0() LogF0 { return LogF0{s.LogF0Mean, s.LogF0Std} }
+// LogF0 is the speaker's pitch.
+func (s SpeakerInfo) LogF0() features.Pitch {
+	return features.Pitch{Mean: s.LogF0Mean, Std: s.LogF0Std}
+}
 
 // Trained says how a model came about.
 type Trained struct {

@@ -179,6 +179,8 @@ func flagAnswers(e env, command, flag string, before []string) []string {
 		return formatNames()
 	case "latency":
 		return latencyNames()
+	case "melody":
+		return melodyNames()
 	}
 	return nil
 }

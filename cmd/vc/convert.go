@@ -45,7 +45,10 @@ EXAMPLES
       vc convert in.wav --to my.voice
 
    three semitones higher, as if from a smaller throat, and a picture of before and after:
-      vc convert in.wav --to ann --pitch 3 --formant 1.5 --picture look.png`
+      vc convert in.wav --to ann --pitch 3 --formant 1.5 --picture look.png
+
+   a song, whose intervals are to stay:
+      vc convert song.wav --to ann --melody keep`
 
 func convertCommand(e env) *cli.Command {
 	return &cli.Command{
@@ -54,7 +57,7 @@ func convertCommand(e env) *cli.Command {
 		UsageText:   "vc convert FILE... --to VOICE [flags]",
 		ArgsUsage:   "FILE...",
 		Description: convertDescription,
-		Flags: slices.Concat(voiceFlags(), shiftFlags(), []cli.Flag{
+		Flags: slices.Concat(voiceFlags(), shiftFlags(), melodyFlags(), []cli.Flag{
 			modelFlag(),
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`, \"-\" is standard output (default: IN-VOICE.wav beside the input)"},
 			&cli.StringFlag{Name: "out-dir", Usage: "write all results into `DIR`"},
@@ -68,6 +71,7 @@ func convertCommand(e env) *cli.Command {
 				inputs: c.Args().Slice(), voiceChoice: readVoiceFlags(c), model: c.String("model"), output: c.String("output"),
 				outDir: c.String("out-dir"), picture: c.String("picture"), threads: c.Int("threads"), quiet: c.Bool("quiet"),
 				vocoder: convert.Vocoder(c.String("vocoder")), pitch: c.Float64("pitch"), formant: c.Float64("formant"), strength: c.Float64("strength"),
+				melody: convert.Melody(c.String("melody")), sourceChoice: readSourceFlags(c),
 			}
 			if err := o.validate(); err != nil {
 				return &usageError{"convert", fmt.Errorf("convert: %w", err)}
@@ -94,6 +98,7 @@ func vocoderNames(vocoders []convert.Vocoder) []string {
 
 type convertOptions struct {
 	voiceChoice
+	sourceChoice
 	inputs         []string
 	model          string
 	output, outDir string
@@ -103,6 +108,7 @@ type convertOptions struct {
 	vocoder        convert.Vocoder
 	pitch, formant float64 // semitones
 	strength       float64
+	melody         convert.Melody
 }
 
 func (o convertOptions) validate() error {
@@ -133,12 +139,17 @@ func (o convertOptions) validate() error {
 	if err := o.voiceChoice.validate(); err != nil {
 		return err
 	}
+	if err := o.sourceChoice.validate(); err != nil {
+		return err
+	}
 	return o.conversion(o.threads).Validate()
 }
 
 // conversion is what a converter on that many cores is asked for.
 func (o convertOptions) conversion(threads int) convert.Options {
-	return convert.Options{Threads: threads, Vocoder: o.vocoder, PitchSemitones: o.pitch, FormantSemitones: o.formant, Strength: o.strength}
+	return convert.Options{
+		Threads: threads, Vocoder: o.vocoder, PitchSemitones: o.pitch, FormantSemitones: o.formant, Strength: o.strength, Melody: o.melody,
+	}
 }
 
 // badExtension reports whether a name has an extension that is none of those given. A device has none.
@@ -184,7 +195,11 @@ func runConvert(ctx context.Context, e env, o convertOptions) error {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	workers := min(threads, len(jobs))
-	conv, err := convert.New(m, o.conversion(max(1, threads/workers)))
+	asked := o.conversion(max(1, threads/workers))
+	if asked.Source, err = o.source(); err != nil {
+		return err
+	}
+	conv, err := convert.New(m, asked)
 	if err != nil {
 		return err
 	}

@@ -288,7 +288,7 @@ func speechText(clip audio.Clip) string {
 	cfg := features.DefaultConfig()
 	// A minute is enough to know a voice's pitch.
 	x := heard[start:min(end, start+60*clip.Rate)]
-	f, err := features.Extract(cfg, audio.Resample(x, clip.Rate, cfg.SampleRate))
+	f, err := features.ExtractRecording(cfg, audio.Resample(x, clip.Rate, cfg.SampleRate))
 	if err != nil {
 		return text
 	}

@@ -28,7 +28,9 @@ type live struct {
 	found   <-chan foundVoice // the voice that is being made, nil for none
 	quiet   bool
 	warned  bool
-	told    int // warnings of the input that were printed
+	told    int            // warnings of the input that were printed
+	source  convert.Source // what is known of the voice that comes in
+	heard   convert.Source // what was learnt of it, once run has ended
 
 	dry    []float32 // input samples whose output is still to come
 	gain   float32   // of the last sample given out
@@ -57,6 +59,7 @@ func (l *live) open(v convert.Voice, latency latencySetting, raw pipeFormat) (er
 	rate := l.in.format.rate
 	o := latency.options(l.model, rate)
 	o.PitchSemitones, o.FormantSemitones, o.Strength = l.set.pitch, l.set.formant, l.set.strength
+	o.Melody, o.Source = l.set.melody, l.source
 	if l.stream, err = convert.NewStream(l.model, v, o); err != nil {
 		return err
 	}
@@ -117,6 +120,7 @@ func (l *live) run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			l.heard = l.stream.Heard()
 			return ctx.Err()
 		case text := <-l.control:
 			l.apply(text)
@@ -124,6 +128,7 @@ func (l *live) run(ctx context.Context) error {
 			l.take(v)
 		case p := <-ready:
 			if err := l.write(p.x); err != nil {
+				l.heard = l.stream.Heard()
 				return err
 			}
 			if p.err == io.EOF {
@@ -152,6 +157,7 @@ func (l *live) write(x []float32) error {
 }
 
 func (l *live) finish() error {
+	l.heard = l.stream.Heard() // Flush forgets it
 	l.output = l.stream.Flush(l.output[:0])
 	return l.give(0)
 }
@@ -217,6 +223,9 @@ func (l *live) apply(line string) {
 	}
 	if err == nil {
 		err = l.stream.SetStrength(next.strength)
+	}
+	if err == nil {
+		err = l.stream.SetMelody(next.melody)
 	}
 	if err != nil {
 		l.env.tell("control: %q: %v", line, err)

@@ -34,6 +34,11 @@ EXAMPLES
       ... | vc stream --like carol.wav | ...
       ... | vc stream --to my.voice --formant -2 | ...
 
+   the pitch right from the first word on: a profile of your voice, saved by one stream for the next, or its mean in Hz:
+      ... | vc stream --to ann --save-profile me.json | ...
+      ... | vc stream --to ann --source-profile me.json | ...
+      ... | vc stream --to ann --source-pitch 110 | ...
+
    changed while it runs, by lines such as "to bob", "like carol.wav", "pitch 2", "gain -3" in a file or named pipe:
       mkfifo control; ... | vc stream --to ann --control control | ...
       echo "to bob" > control`
@@ -44,7 +49,8 @@ func streamCommand(e env) *cli.Command {
 		Usage:       "convert live sound from standard input to standard output",
 		UsageText:   "vc stream --to VOICE [flags] < SOUND > SOUND",
 		Description: streamDescription,
-		Flags: slices.Concat(voiceFlags(), shiftFlags(), []cli.Flag{
+		Flags: slices.Concat(voiceFlags(), shiftFlags(), melodyFlags(), []cli.Flag{
+			&cli.StringFlag{Name: "save-profile", Usage: "at the end, save what was learnt of your pitch to `FILE`.json, for --source-profile"},
 			modelFlag(),
 			&cli.IntFlag{Name: "rate", Aliases: []string{"r"}, Value: 48000, Usage: "raw sound has `N` samples a second"},
 			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "s16le", Usage: "raw samples are `FORMAT`: s16le, s24le, s32le or f32le"},
@@ -62,10 +68,11 @@ func streamCommand(e env) *cli.Command {
 			o := streamOptions{
 				model: c.String("model"), rate: c.Int("rate"), channels: c.Int("channels"), format: c.String("format"),
 				latency: c.String("latency"), stats: c.Bool("stats"), control: c.String("control"), quiet: c.Bool("quiet"),
-				threads: c.Int("threads"),
+				threads: c.Int("threads"), sourceChoice: readSourceFlags(c), saveProfile: c.String("save-profile"),
 				set: settings{
 					voiceChoice: readVoiceFlags(c), pitch: c.Float64("pitch"), formant: c.Float64("formant"), strength: c.Float64("strength"),
 					gainDB: c.Float64("gain"), gateDB: c.Float64("gate"), wet: c.Float64("dry-wet"),
+					melody: convert.Melody(c.String("melody")),
 				},
 			}
 			if c.NArg() > 0 {
@@ -84,6 +91,8 @@ func formatNames() []string {
 }
 
 type streamOptions struct {
+	sourceChoice
+	saveProfile                     string
 	model, format, latency, control string
 	rate, channels                  int
 	stats, quiet                    bool
@@ -98,6 +107,7 @@ type settings struct {
 	strength       float64
 	gainDB, gateDB float64
 	wet            float64
+	melody         convert.Melody
 	voiceChanged   bool
 }
 
@@ -113,7 +123,7 @@ func (s settings) validate() error {
 	case !(s.gateDB <= 0):
 		return fmt.Errorf("--gate is %g dB, want 0 or less", s.gateDB)
 	}
-	return convert.Options{PitchSemitones: s.pitch, FormantSemitones: s.formant, Strength: s.strength}.Validate()
+	return convert.Options{PitchSemitones: s.pitch, FormantSemitones: s.formant, Strength: s.strength, Melody: s.melody}.Validate()
 }
 
 func (o streamOptions) validate() error {
@@ -132,6 +142,12 @@ func (o streamOptions) validate() error {
 	case o.channels < 1 || o.channels > audio.MaxChannels:
 		return fmt.Errorf("--channels is %d, want 1 to %d", o.channels, audio.MaxChannels)
 	}
+	if err := o.sourceChoice.validate(); err != nil {
+		return err
+	}
+	if badExtension(o.saveProfile, ".json") {
+		return fmt.Errorf("--save-profile %s: profiles are JSON files: let the name end in .json", o.saveProfile)
+	}
 	return o.set.validate()
 }
 
@@ -145,6 +161,13 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 		return err
 	}
 	voice.tellNotes(e, o.quiet)
+	source, err := o.source()
+	if err != nil {
+		return err
+	}
+	if err := checkWritable(o.saveProfile, false); err != nil {
+		return err
+	}
 	if e.stdinIsTerminal || e.stdoutIsTerminal {
 		return errors.New("stream: sound comes in and goes out by pipes, and here is a terminal; see the examples in \"vc stream --help\"")
 	}
@@ -166,7 +189,7 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 	}
 	// A listener who goes away is met as an error of the write, not as a signal that ends the process half way.
 	signal.Ignore(syscall.SIGPIPE)
-	l := &live{env: e, model: m, set: o.set, control: control, quiet: o.quiet}
+	l := &live{env: e, model: m, set: o.set, control: control, quiet: o.quiet, source: source}
 	if o.stats {
 		l.statsTo = e.stderr
 	}
@@ -186,6 +209,11 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 			l.settle()
 		}
 		err = l.run(ctx)
+		if o.saveProfile != "" {
+			if failed := saveProfile(e, o.saveProfile, l.heard, o.quiet); failed != nil {
+				return errors.Join(err, failed)
+			}
+		}
 		if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
 			return nil // whoever listened has gone
 		}
@@ -232,9 +260,13 @@ func (s settings) with(line string) (settings, error) {
 		s.voiceChoice, s.voiceChanged = voiceChoice{mix: rest}, true
 		return s, nil
 	}
+	if word == "melody" {
+		s.melody = convert.Melody(rest)
+		return s, nil
+	}
 	target := map[string]*float64{"pitch": &s.pitch, "formant": &s.formant, "strength": &s.strength, "gain": &s.gainDB, "gate": &s.gateDB, "dry-wet": &s.wet}[word]
 	if target == nil {
-		return s, errors.New("not known, want to, mix, like, random, pitch, formant, strength, gain, gate or dry-wet and a value")
+		return s, errors.New("not known, want to, mix, like, random, pitch, melody, formant, strength, gain, gate or dry-wet and a value")
 	}
 	v, err := strconv.ParseFloat(rest, 64)
 	if err != nil {

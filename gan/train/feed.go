@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 )
@@ -111,8 +112,8 @@ func (f feed) controls(to []int32) *tensors.Tensor {
 	for b, y := range f.batch.Y {
 		from, target := f.speakers[y], f.speakers[to[b]]
 		pitch := gan.PitchMap{
-			Source: gan.LogF0{Mean: from.LogF0Mean, Std: from.LogF0Std},
-			Target: gan.LogF0{Mean: target.LogF0Mean, Std: target.LogF0Std},
+			Source: features.Pitch{Mean: from.LogF0Mean, Std: from.LogF0Std},
+			Target: features.Pitch{Mean: target.LogF0Mean, Std: target.LogF0Std},
 		}
 		copy(moved, f.batch.F0[b*n:(b+1)*n])
 		if to[b] != y {

@@ -95,7 +95,7 @@ func (r *runner) sample(ctx context.Context, c *convert.Converter, m *gan.Model,
 	}
 	leveled := slices.Clone(result.Clip.Samples) // as the source was
 	audio.Amplify(leveled, result.GainDB)
-	output, err := features.Extract(m.Features, leveled)
+	output, err := features.ExtractRecording(m.Features, leveled)
 	if err != nil {
 		return s, err
 	}

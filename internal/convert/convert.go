@@ -29,6 +29,8 @@ type Options struct {
 	PitchSemitones   float64 // added to the target's pitch
 	FormantSemitones float64 // added to the target's formants, which move without the pitch
 	Strength         float64 // how strongly the voice is put on, see Strengthen; 0 means 1
+	Melody           Melody  // "" means Fit
+	Source           Source  // what is known of the voice in the recording; the zero value is nothing
 }
 
 func (o Options) withDefaults() Options {
@@ -54,6 +56,9 @@ func (o Options) Validate() error {
 		return err
 	}
 	if err := checkStrength(o.Strength); err != nil {
+		return err
+	}
+	if err := o.Melody.check(); err != nil {
 		return err
 	}
 	return checkFormant(o.FormantSemitones)
@@ -160,7 +165,9 @@ func (c *Converter) Frames(ctx context.Context, source features.Frames, v Voice)
 
 func (c *Converter) frames(ctx context.Context, source features.Frames, v Voice, threads int) (features.Frames, error) {
 	cfg := c.model.Features
-	pitch := gan.PitchMap{Source: gan.MeasureLogF0(source.F0), Target: v.LogF0, Semitones: c.o.PitchSemitones}
+	pitch := gan.PitchMap{
+		Source: c.o.Source.of(source.F0), Target: v.LogF0, Semitones: c.o.PitchSemitones, KeepIntervals: c.o.Melody == Keep,
+	}
 	mapped := make([]float32, len(source.F0))
 	for t, hz := range source.F0 {
 		mapped[t] = pitch.Hz(hz)

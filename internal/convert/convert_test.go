@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 )
 
@@ -193,8 +194,8 @@ func TestProgressReachesOne(t *testing.T) {
 }
 
 func TestMix(t *testing.T) {
-	a := Voice{Style: []float32{1, 2}, LogF0: gan.LogF0{Mean: 5, Std: 0.1}}
-	b := Voice{Style: []float32{3, -2}, LogF0: gan.LogF0{Mean: 6, Std: 0.3}}
+	a := Voice{Style: []float32{1, 2}, LogF0: features.Pitch{Mean: 5, Std: 0.1}}
+	b := Voice{Style: []float32{3, -2}, LogF0: features.Pitch{Mean: 6, Std: 0.3}}
 	v, err := Mix([]Voice{a, b}, []float64{3, 1})
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,8 @@ type StreamOptions struct {
 	PitchSemitones        float64 // added to the target's pitch
 	FormantSemitones      float64 // added to the target's formants
 	Strength              float64 // how strongly the voice is put on, see Strengthen; 0 means 1
+	Melody                Melody  // "" means Fit
+	Source                Source  // what is known of the voice that comes in; the zero value is nothing
 	FadeFrames            int     // frames over which SetVoice, SetFormant and SetStrength move to another voice
 }
 
@@ -43,7 +45,7 @@ type Stream struct {
 	vocoder   FrameVocoder
 
 	pitch  gan.PitchMap
-	source gan.RunningLogF0
+	source features.RunningPitch
 
 	voice   Voice
 	formant *formantWarp
@@ -78,6 +80,9 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	if err := checkStrength(o.Strength); err != nil {
 		return nil, err
 	}
+	if err := o.Melody.check(); err != nil {
+		return nil, err
+	}
 	if o.FadeFrames < 0 {
 		return nil, fmt.Errorf("stream: fade of %d frames, want 0 or more", o.FadeFrames)
 	}
@@ -106,6 +111,8 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	}
 	s.pitch.Semitones = o.PitchSemitones
 	s.pitch.Target = v.LogF0
+	s.pitch.KeepIntervals = o.Melody == Keep
+	o.Source.start(&s.source)
 	s.voice = v
 	s.gen.SetStyle(Strengthen(m, v, o.Strength).Style)
 	s.formant = newFormantWarp(m.Features, v.Formant+o.FormantSemitones)
@@ -162,6 +169,18 @@ func (s *Stream) SetPitch(semitones float64) error {
 	return nil
 }
 
+// SetMelody changes what becomes of the source's intervals.
+func (s *Stream) SetMelody(m Melody) error {
+	if err := m.check(); err != nil {
+		return err
+	}
+	s.pitch.KeepIntervals = m == Keep
+	return nil
+}
+
+// Heard is what was learnt of the voice that comes in, since the beginning or the last Reset or Flush.
+func (s *Stream) Heard() Source { return heardSource(&s.source) }
+
 // SetFormant changes the shift of the formants, as softly as SetVoice changes the voice.
 func (s *Stream) SetFormant(semitones float64) error {
 	if err := checkFormant(semitones); err != nil {
@@ -216,7 +235,8 @@ func (s *Stream) Flush(dst []float32) []float32 {
 	return dst
 }
 
-// Reset forgets the sound and what was learnt of the source's level and pitch. Voice, pitch and formant settings stay.
+// Reset forgets the sound and what was learnt of the source's level and pitch, but not what was known before. Voice, pitch
+// and formant settings stay.
 func (s *Stream) Reset() {
 	s.in.Reset()
 	s.out.Reset()
@@ -245,7 +265,7 @@ func (s *Stream) run(dst []float32, last bool) []float32 {
 	inside := len(s.f0)
 	for _, hz := range s.frames.F0 {
 		s.source.Add(hz)
-		s.pitch.Source = s.source.Stats()
+		s.pitch.Source = s.source.Pitch()
 		s.f0 = append(s.f0, s.pitch.Hz(hz))
 	}
 	s.controls = gan.AppendControls(s.controls[:0], s.f0[inside:], s.frames.LogEnergy)

@@ -58,13 +58,17 @@ func TestConversionHasTheMappedPitch(t *testing.T) {
 		t.Fatal(err)
 	}
 	y := s.Flush(s.Process(nil, in.Samples))
-	// A stream learns the source's range on the way.
-	var source gan.RunningLogF0
+	// A stream learns the source's range on the way, and tracks without hindsight.
+	causal, err := features.Extract(m.Features, in.Samples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source features.RunningPitch
 	pitch := gan.PitchMap{Target: voice.LogF0, Semitones: semitones}
 	var wanted []float32
-	for _, hz := range r.Source.F0 {
+	for _, hz := range causal.F0 {
 		source.Add(hz)
-		pitch.Source = source.Stats()
+		pitch.Source = source.Pitch()
 		wanted = append(wanted, pitch.Hz(hz))
 	}
 	if off := centsOff(t, m.Features, y, wanted); off > 10 {

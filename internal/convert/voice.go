@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 )
 
@@ -12,7 +13,7 @@ import (
 // formants are moved from where the style puts them.
 type Voice struct {
 	Style   []float32 // [styleDim]
-	LogF0   gan.LogF0
+	LogF0   features.Pitch
 	Formant float64 // semitones, within MaxFormantSemitones
 }
 

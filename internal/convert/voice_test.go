@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 )
 
@@ -141,7 +142,7 @@ func TestVoiceFile(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := NewVoiceFile(m, Voice{Style: v.Style, LogF0: gan.LogF0{Mean: math.NaN()}}, ""); err == nil {
+	if _, err := NewVoiceFile(m, Voice{Style: v.Style, LogF0: features.Pitch{Mean: math.NaN()}}, ""); err == nil {
 		t.Error("not a number: no error")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 )
 
@@ -115,7 +116,7 @@ func (f VoiceFile) check() error {
 }
 
 func (f VoiceFile) voice() Voice {
-	return Voice{Style: f.Style, LogF0: gan.LogF0{Mean: f.LogF0Mean, Std: f.LogF0Std}, Formant: f.Formant}
+	return Voice{Style: f.Style, LogF0: features.Pitch{Mean: f.LogF0Mean, Std: f.LogF0Std}, Formant: f.Formant}
 }
 
 // Voice is the voice for use with m. It is an error if the style was made with another model, to which the same numbers

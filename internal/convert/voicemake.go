@@ -10,7 +10,6 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/corpus"
 )
 
 // How much of a reference counts as speech: what lies within trimRangeDB of its loudest part, with trimMargin around.
@@ -30,11 +29,11 @@ func LikeVoice(m *gan.Model, reference audio.Clip, head int) (v Voice, seconds f
 		return Voice{}, 0, errors.New("all is silence: the reference must be a recording of speech")
 	}
 	x = x[start:end]
-	f, err := features.Extract(cfg, x)
+	f, err := features.ExtractRecording(cfg, x)
 	if err != nil {
 		return Voice{}, 0, err
 	}
-	mean, std, voiced := corpus.PitchStats(cfg, [][]float32{f.F0})
+	pitch, voiced := features.MeasurePitch(f.F0)
 	if !voiced {
 		return Voice{}, 0, errors.New("no voice found in it: the reference must be a recording of speech, a second at least")
 	}
@@ -43,7 +42,7 @@ func LikeVoice(m *gan.Model, reference audio.Clip, head int) (v Voice, seconds f
 		return Voice{}, 0, err
 	}
 	seconds = float64(len(x)) / float64(cfg.SampleRate)
-	return Voice{Style: style, LogF0: gan.LogF0{Mean: mean, Std: std}}, seconds, nil
+	return Voice{Style: style, LogF0: pitch}, seconds, nil
 }
 
 // Streams of random numbers that one seed gives: which speaker, and which style of the speaker.

@@ -348,8 +348,8 @@ func (s *Set) addSpeaker(index int, own []recording, report *SpeakerReport, opts
 	for i, u := range train {
 		tracks[i] = u.Frames.F0
 	}
-	var voiced bool
-	info.LogF0Mean, info.LogF0Std, voiced = PitchStats(s.Features, tracks)
+	pitch, voiced := features.MeasurePitch(tracks...)
+	info.LogF0Mean, info.LogF0Std = pitch.Mean, pitch.Std
 	info.Seconds = float64(frames) * float64(s.Features.Hop) / float64(s.Features.SampleRate)
 	s.Train = append(s.Train, train...)
 	s.Valid = append(s.Valid, valid...)

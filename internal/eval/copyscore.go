@@ -61,11 +61,11 @@ func CompareCopy(cfg features.Config, x, copied []float32) (CopyScore, error) {
 	if len(x) != len(copied) {
 		return CopyScore{}, fmt.Errorf("copy synthesis: recording of %d samples and copy of %d, want the same length", len(x), len(copied))
 	}
-	a, err := features.Extract(cfg, x)
+	a, err := features.ExtractRecording(cfg, x)
 	if err != nil {
 		return CopyScore{}, fmt.Errorf("copy synthesis: %w", err)
 	}
-	b, err := features.Extract(cfg, copied)
+	b, err := features.ExtractRecording(cfg, copied)
 	if err != nil {
 		return CopyScore{}, fmt.Errorf("copy synthesis: %w", err)
 	}

@@ -139,7 +139,7 @@ func revocoded(ctx context.Context, cfg features.Config, f features.Frames,
 		if err != nil {
 			return 0, err
 		}
-		if made[i], err = features.Extract(cfg, y); err != nil {
+		if made[i], err = features.ExtractRecording(cfg, y); err != nil {
 			return 0, err
 		}
 	}

@@ -73,7 +73,7 @@ func Analyze(clip audio.Clip, cfg Config) (*Utterance, error) {
 	for i, v := range x {
 		leveled[i] = v * gain
 	}
-	frames, err := features.Extract(cfg.Features, leveled)
+	frames, err := features.ExtractRecording(cfg.Features, leveled)
 	if err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}

@@ -79,7 +79,7 @@ func sampleOf(net *vocoder.Net, u utterance) (s runreport.Sample, err error) {
 			s.Fault, sound[i] = "not finite", 0
 		}
 	}
-	copied, err := features.Extract(cfg, sound)
+	copied, err := features.ExtractRecording(cfg, sound)
 	if err != nil {
 		return s, err
 	}
