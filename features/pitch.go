@@ -23,9 +23,9 @@ const (
 	minPitchStd     = 0.02
 )
 
-// priorSpreadFrames is how many voiced frames UnknownPitch.Std weighs against the spread of one recording: neighbouring frames
-// say the same, so a sentence says little about the spread of its speaker.
-const priorSpreadFrames = 100
+// priorSpreadFrames is how many voiced frames an expected spread weighs against the one that is measured: neighbouring frames say
+// the same, so a sentence says little about the spread of its speaker.
+const priorSpreadFrames = 300
 
 // MeasurePitch is the pitch of a speaker, by the F0 of one or more recordings in Hz, 0 where unvoiced. Left out are voiced
 // stretches under 30 ms, frames that jump away from the median of the five around them, and frames more than three robust
@@ -37,10 +37,11 @@ func MeasurePitch(tracks ...[]float32) (p Pitch, voiced bool) {
 }
 
 // MeasureSource is MeasurePitch for a recording that may be short: the less is heard of the voice, the nearer Std is to
-// UnknownPitch's, lest a few flat words be stretched out of all measure.
-func MeasureSource(f0 []float32) Pitch {
+// expected. Where that is the spread of the voice which it is to be turned into, unsure means that intervals stay as they are,
+// and a voice turned into itself keeps its melody.
+func MeasureSource(f0 []float32, expected float64) Pitch {
 	p, frames := measurePitch([][]float32{f0})
-	p.Std = blendSpread(p.Std, float64(frames), UnknownPitch.Std, priorSpreadFrames)
+	p.Std = blendSpread(p.Std, float64(frames), expected, priorSpreadFrames)
 	return p
 }
 

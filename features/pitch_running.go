@@ -34,15 +34,19 @@ type RunningPitch struct {
 	settled  Pitch
 	measured bool // settled is up to date
 
-	known                  Pitch // what stood at the start, where knownMean or knownStd is more than 0
+	expected               float64 // spread; 0 means UnknownPitch's
+	known                  Pitch   // what stood at the start, where knownMean or knownStd is more than 0
 	knownMean, knownSpread float64
 }
 
 // Start begins with what is known of the voice, as if meanFrames and spreadFrames voiced frames (10 ms) had shown it;
-// math.Inf(1) keeps it for ever, 0 means that UnknownPitch is as good. It resets p.
+// math.Inf(1) keeps it for ever, 0 is nothing. It resets p.
 func (r *RunningPitch) Start(known Pitch, meanFrames, spreadFrames float64) {
-	*r = RunningPitch{known: known, knownMean: meanFrames, knownSpread: spreadFrames}
+	*r = RunningPitch{expected: r.expected, known: known, knownMean: meanFrames, knownSpread: spreadFrames}
 }
+
+// Expect says which spread to go by as long as little is known, as in MeasureSource.
+func (r *RunningPitch) Expect(spread float64) { r.expected, r.measured = spread, false }
 
 // Reset forgets the voice, but not what Start knew.
 func (r *RunningPitch) Reset() { r.Start(r.known, r.knownMean, r.knownSpread) }
@@ -113,6 +117,9 @@ func (r *RunningPitch) Pitch() Pitch {
 
 func (r *RunningPitch) measure() Pitch {
 	start, meanWeight, spreadWeight := UnknownPitch, priorMean, float64(priorSpreadFrames)
+	if r.expected > 0 {
+		start.Std = r.expected
+	}
 	if r.knownMean > 0 {
 		start.Mean, meanWeight = r.known.Mean, r.knownMean
 	}

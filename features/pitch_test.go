@@ -66,13 +66,13 @@ func melody(frames int, hz, std float64) []float32 {
 
 func TestMeasureSource(t *testing.T) {
 	t.Parallel()
-	if p := MeasureSource(melody(20000, 220, 0.25)); math.Abs(p.Mean-math.Log(220)) > 0.01 || math.Abs(p.Std-0.25) > 0.01 {
+	if p := MeasureSource(melody(40000, 220, 0.25), 0.19); math.Abs(p.Mean-math.Log(220)) > 0.01 || math.Abs(p.Std-0.25) > 0.01 {
 		t.Errorf("%+v, want mean %g and deviation 0.25", p, math.Log(220))
 	}
-	if p := MeasureSource([]float32{0, 0}); p != UnknownPitch {
+	if p := MeasureSource([]float32{0, 0}, UnknownPitch.Std); p != UnknownPitch {
 		t.Errorf("silence has %+v", p)
 	}
-	if p := MeasureSource(slices.Repeat([]float32{300}, 12)); math.Abs(p.Mean-math.Log(300)) > 1e-6 || p.Std < 0.15 {
+	if p := MeasureSource(slices.Repeat([]float32{300}, 12), 0.19); math.Abs(p.Mean-math.Log(300)) > 1e-6 || p.Std < 0.15 {
 		t.Errorf("a moment of 300 Hz has %+v", p)
 	}
 }
@@ -91,7 +91,7 @@ func TestRunningPitch(t *testing.T) {
 		r.Add(hz)
 		track = append(track, r.Pitch())
 	}
-	whole := MeasureSource(f0)
+	whole := MeasureSource(f0, UnknownPitch.Std)
 	if p := r.Pitch(); math.Abs(p.Mean-whole.Mean) > 0.01 || math.Abs(p.Std-whole.Std) > 0.02 {
 		t.Errorf("running %+v, measured %+v", p, whole)
 	}
@@ -160,6 +160,10 @@ func TestRunningPitchKnown(t *testing.T) {
 	}
 	if p := r.Pitch(); p.Mean != known.Mean || math.Abs(p.Std-0.25) > 0.02 {
 		t.Errorf("fixed mean: %+v, want %g and a deviation of 0.25", p, known.Mean)
+	}
+	r.Reset()
+	if r.Expect(0.3); r.Pitch() != (Pitch{known.Mean, 0.3}) {
+		t.Errorf("expected a spread of 0.3: %+v", r.Pitch())
 	}
 	r.Start(known, 1000, 1000)
 	if p := r.Pitch(); math.Abs(p.Mean-known.Mean) > 1e-12 || math.Abs(p.Std-known.Std) > 1e-12 {

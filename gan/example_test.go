@@ -26,7 +26,8 @@ func Example() {
 	logMel := make([]float32, frames*model.Features.NMels)
 	f0 := []float32{0, 110, 112, 115, 0} // Hz
 	energy := []float32{-9, -3, -2, -3, -9}
-	pitch := gan.PitchMap{Source: features.MeasureSource(f0), Target: model.Speakers[speaker].LogF0()}
+	target := model.Speakers[speaker].LogF0()
+	pitch := gan.PitchMap{Source: features.MeasureSource(f0, target.Std), Target: target}
 	for i, hz := range f0 {
 		f0[i] = pitch.Hz(hz)
 	}

@@ -166,7 +166,7 @@ func (c *Converter) Frames(ctx context.Context, source features.Frames, v Voice)
 func (c *Converter) frames(ctx context.Context, source features.Frames, v Voice, threads int) (features.Frames, error) {
 	cfg := c.model.Features
 	pitch := gan.PitchMap{
-		Source: c.o.Source.of(source.F0), Target: v.LogF0, Semitones: c.o.PitchSemitones, KeepIntervals: c.o.Melody == Keep,
+		Source: c.o.Source.of(source.F0, v), Target: v.LogF0, Semitones: c.o.PitchSemitones, KeepIntervals: c.o.Melody == Keep,
 	}
 	mapped := make([]float32, len(source.F0))
 	for t, hz := range source.F0 {

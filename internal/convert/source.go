@@ -64,12 +64,13 @@ func ParseSource(text string) (Source, error) {
 	return s, nil
 }
 
-// of is the pitch of a recording's voice.
-func (s Source) of(f0 []float32) features.Pitch {
+// of is the pitch of a recording's voice, which is to be turned into v.
+func (s Source) of(f0 []float32, v Voice) features.Pitch {
 	if s.Pitch == (features.Pitch{}) {
-		return features.MeasureSource(f0)
+		return features.MeasureSource(f0, v.LogF0.Std)
 	}
 	var r features.RunningPitch
+	r.Expect(v.LogF0.Std)
 	s.start(&r)
 	for _, hz := range f0 {
 		r.Add(hz)

@@ -113,6 +113,7 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	s.pitch.Target = v.LogF0
 	s.pitch.KeepIntervals = o.Melody == Keep
 	o.Source.start(&s.source)
+	s.source.Expect(v.LogF0.Std)
 	s.voice = v
 	s.gen.SetStyle(Strengthen(m, v, o.Strength).Style)
 	s.formant = newFormantWarp(m.Features, v.Formant+o.FormantSemitones)
@@ -145,6 +146,7 @@ func (s *Stream) Latency() int {
 // SetVoice changes to another voice by cross-fading styles, without a click.
 func (s *Stream) SetVoice(v Voice) {
 	s.pitch.Target = v.LogF0
+	s.source.Expect(v.LogF0.Std)
 	s.voice = v
 	s.gen.FadeStyle(Strengthen(s.model, v, s.o.Strength).Style, s.o.FadeFrames)
 	s.formant.moveTo(v.Formant+s.o.FormantSemitones, s.o.FadeFrames)

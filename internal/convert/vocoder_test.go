@@ -64,6 +64,7 @@ func TestConversionHasTheMappedPitch(t *testing.T) {
 		t.Fatal(err)
 	}
 	var source features.RunningPitch
+	source.Expect(voice.LogF0.Std)
 	pitch := gan.PitchMap{Target: voice.LogF0, Semitones: semitones}
 	var wanted []float32
 	for _, hz := range causal.F0 {
