@@ -13,11 +13,12 @@ const (
 	pitchStep   = math.Ln2 / 24      // nats
 	pitchLowest = 3.4657359027997265 // ln 32 Hz; above 1250 Hz all is in the last bin
 
-	// A voice that nothing is known of: its mean lies within some nine semitones around UnknownPitch for two of three speakers, and
-	// one moment lies within 2.6 semitones of its speaker's mean.
-	priorMeanStd  = 0.5
-	priorFrameStd = 0.15
-	priorMean     = priorFrameStd * priorFrameStd / (priorMeanStd * priorMeanStd) // frames that the guess weighs
+	// A voice that nothing is known of. Its first frames outweigh the guess at once, or voices far from it would begin semitones
+	// off; but they lie within 75 to 300 Hz and a little beyond, since what is not is likelier to be a slip of the tracker than a
+	// speaker, until more of them say so.
+	priorMean      = 0.15           // frames that the guess weighs
+	priorReach     = 1.1 * math.Ln2 // nats from the guess
+	priorReachMore = math.Ln2 / 50  // the same for each frame heard
 )
 
 // RunningPitch is MeasurePitch for a stream: what is known of a voice so far. It begins with a guess that the first voiced
@@ -131,6 +132,10 @@ func (r *RunningPitch) measure() Pitch {
 		own, n = r.trimmed()
 	} else if r.run > 0 { // the very first frames
 		own, n = Pitch{r.local(), start.Std}, float64(r.run)
+	}
+	if r.knownMean == 0 {
+		reach := priorReach + priorReachMore*n
+		own.Mean = min(max(own.Mean, start.Mean-reach), start.Mean+reach)
 	}
 	p := Pitch{Mean: start.Mean, Std: blendSpread(own.Std, n, start.Std, spreadWeight)}
 	if !math.IsInf(meanWeight, 1) {
