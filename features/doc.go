@@ -8,5 +8,6 @@
 //
 // Frame t is centred on sample t*Hop and sees samples t*Hop-WinLength/2 up to, but not including,
 // t*Hop+WinLength/2, zeros where the signal has none. So it is known WinLength/2 samples after its centre, and the
-// same code serves a file at once and a stream in pieces of any length, with identical bits.
+// same code serves a file at once and a stream in pieces of any length, with identical bits. Only F0 has two ways: F0Tracker
+// decides as a stream must, and TrackRecording mends that with hindsight, for files and for training (ExtractRecording).
 package features

@@ -71,7 +71,7 @@ func (s sourceChoice) source() (convert.Source, error) {
 
 func saveProfile(e env, path string, heard convert.Source, quiet bool) error {
 	if err := audio.WriteAtomic(path, func(w io.Writer) error { return heard.Write(w) }); err != nil {
-		return fmt.Errorf("--save-profile %s: %w", path, err)
+		return fmt.Errorf("--save-profile: %w", err)
 	}
 	if !quiet {
 		e.tell("%s: your voice has %.0f Hz in the mean, spread %.1f semitones", path, math.Exp(heard.Pitch.Mean), heard.Pitch.Std*12/math.Ln2)
