@@ -67,7 +67,7 @@ func suiteOf(t *testing.T) SuiteOptions {
 				}
 				clip = high.with(func(v *voice) { v.tempo = tempo }).says()
 			}
-			f, err := features.Extract(cfg, clip.Samples)
+			f, err := features.ExtractRecording(cfg, clip.Samples)
 			return Conversion{Clip: clip, Mapped: f.F0}, err
 		},
 		Vocode: func(_ context.Context, cfg features.Config, f features.Frames, samples int) ([]float32, error) {
