@@ -13,7 +13,7 @@ const (
 	f0BackSec = 0.025 // the long window of the candidates
 
 	f0OddsWeight = 0.22  // of the logarithm of the odds of a voice, smoothed over neighbouring frames
-	f0OddsBias   = -0.43 // added to it
+	f0OddsBias   = -0.65 // added to it
 	f0OddsLimit  = 12.0  // what odds count at most, either way
 	f0Refund     = 0.028 // of the cost of an octave that the correlator takes off: the path needs it less
 	f0Leap       = 0.43  // the price of a jump per octave
