@@ -20,8 +20,8 @@ import (
 func copying(t *testing.T) SuiteOptions {
 	o := suiteOf(t)
 	o.Convert = func(_ context.Context, clip audio.Clip, _ string) (Conversion, error) {
-		f, err := features.Extract(o.Features, clip.Samples)
-		return Conversion{Clip: audio.Clip{Samples: slices.Clone(clip.Samples), Rate: clip.Rate}, Mapped: f.F0}, err
+		heard, err := features.Analyze(o.Features, clip)
+		return Conversion{Clip: audio.Clip{Samples: slices.Clone(clip.Samples), Rate: clip.Rate}, Mapped: heard.Frames.F0}, err
 	}
 	return o
 }

@@ -67,8 +67,8 @@ func suiteOf(t *testing.T) SuiteOptions {
 				}
 				clip = high.with(func(v *voice) { v.tempo = tempo }).says()
 			}
-			f, err := features.ExtractRecording(cfg, clip.Samples)
-			return Conversion{Clip: clip, Mapped: f.F0}, err
+			heard, err := features.Analyze(cfg, clip)
+			return Conversion{Clip: clip, Mapped: heard.Frames.F0}, err
 		},
 		Vocode: func(_ context.Context, cfg features.Config, f features.Frames, samples int) ([]float32, error) {
 			v, err := vocoder.NewPolishedSourceFilter(cfg, 1, 1)
