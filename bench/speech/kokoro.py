@@ -64,6 +64,11 @@ class Kokoro:
         ids = [self.vocab.get(c) for c in phonemes or ""]
         return None if not ids or None in ids or len(ids) > LONGEST else ids
 
+    def lengths(self, ids, voice, speed=1.0):
+        """The tokens' lengths in frames [len(ids)+2] at which the voice would speak."""
+        feed = {"tokens": np.array([[0, *ids, 0]]), "style": voice.styles[len(ids) - 1][None].astype(np.float32), "speed": np.array([speed], np.float32)}
+        return self.front.run([model.DURATIONS], feed)[0].ravel().astype(int)
+
     def say(self, ids, voice, speed=1.0, lengths=None):
         """-> (sound float64 at RATE, the tokens' lengths in frames [len(ids)+2]). With lengths the voice speaks at those times."""
         feed = {"tokens": np.array([[0, *ids, 0]]), "style": voice.styles[len(ids) - 1][None].astype(np.float32)}

@@ -5,7 +5,7 @@ people.py --data FOLDER --out OUT [--kathleen FROM] [--lj FROM] [--corpus CORPUS
 
 FROM is a git directory (rhasspy/dataset-voice-kathleen; an LJ Speech of the usual layout) or a folder with the same files. CORPUS is the
 voice changer's corpus: what is set aside there for tests is left out, and so are the recordings that a final test listens to.
-Writes OUT/people/SPEAKER/UTT.flac (24 kHz, or 22.05 kHz for LJ), transcripts.tsv, OUT/people-phones/SPEAKER.tsv. Run again, it goes on.
+Writes OUT/people/SPEAKER/UTT.flac (24 kHz; LJ's end at 11 kHz), transcripts.tsv, OUT/people-phones/SPEAKER.tsv. Run again, it goes on.
 """
 import argparse
 import io
@@ -19,7 +19,7 @@ import warnings
 from pathlib import Path
 
 from kokoro import one_thread
-from make import read_state
+from make import put, read_state
 from sentences import ARCTIC_RESERVED, LJ_RESERVED, plain
 
 LONGEST_S, LONGEST_PHONE_S = 12.0, 0.65
@@ -187,12 +187,10 @@ def main():
                 rows.append(r)
             mine = [r for r in rows if r["speaker"] == name and "left_out" not in r]
             parts = [(p, r) for r in mine for p in r["parts"]]
-            labels = a.out / "people-phones"
-            labels.mkdir(exist_ok=True)
-            (labels / f"{name}.tsv").write_text("utt\tstart_s\tend_s\tphone\n" + "".join(
-                f"{p['utt']}\t{s:.3f}\t{e:.3f}\t{q}\n" for p, _ in parts for q, s, e in p["phones"]), encoding="utf-8")
-            (folder / "transcripts.tsv").write_text("utt\ttext\tsource_utt\n" + "".join(
-                f"{p['utt']}\t{r['text'] if len(r['parts']) == 1 else ''}\t{r['source']}\n" for p, r in parts), encoding="utf-8")
+            put(a.out / "people-phones" / f"{name}.tsv", ["utt\tstart_s\tend_s\tphone\n"] + [
+                f"{p['utt']}\t{s:.3f}\t{e:.3f}\t{q}\n" for p, _ in parts for q, s, e in p["phones"]])
+            put(folder / "transcripts.tsv", ["utt\ttext\tsource_utt\n"] + [
+                f"{p['utt']}\t{r['text'] if len(r['parts']) == 1 else ''}\t{r['source']}\n" for p, r in parts])
             out = [r["left_out"] for r in rows if r["speaker"] == name and "left_out" in r]
             print(f"{name}: {len(parts)} recordings, {sum(p['seconds'] for p, _ in parts) / 60:.1f} minutes; left out "
                   f"{', '.join(f'{out.count(k)} {k}' for k in sorted(set(out))) or 'none'}; {time.time() - began:.0f} s", flush=True)
