@@ -132,6 +132,21 @@ class Twins:
             raise Refused("times")
         return [list(s) for s in said]
 
+    def align(self, y, line, want):
+        """Phones of y, or None if they are not those of want.
+
+        The aligner loses the last word of sound that ends at once, or in zeros: it is asked again with silence of -80 dBFS around.
+        """
+        import numpy as np
+        import speech
+        pad = speech.RATE // 5
+        said = speech.align(self.speaker.aligner, y, line)
+        if not said or [p for p, *_ in speech.spoken(said)] != want:
+            y = np.pad(y, pad)
+            said = speech.align(self.speaker.aligner, y + 1e-4 * np.random.default_rng(1).standard_normal(len(y)), line) or []
+            said = [(p, max(0.0, s - 0.2), e - 0.2) for p, s, e in said if e > 0.2]
+        return said if [p for p, *_ in speech.spoken(said)] == want else None
+
     def __call__(self, job, voices):
         """-> for each voice (sound, phones, record) or the reason why it is left out."""
         import numpy as np
@@ -161,8 +176,8 @@ class Twins:
                 n, early = lengths_of(ps, free, aim, self.plain)
                 y = speech.clean(self.speaker.kokoro.say(ids, v, lengths=n)[0])
                 y = shifted(y, int(round(early * speech.RATE)), len(x))
-                again = speech.align(self.speaker.aligner, y, line)
-                if not again or [p for p, *_ in speech.spoken(again)] != [p for p, *_ in speech.spoken(said)]:
+                again = self.align(y, line, [p for p, *_ in speech.spoken(said)])
+                if again is None:
                     break
                 off = np.array([s for _, s, _ in speech.spoken(again)]) - want
                 r = {"apart_s": round(float(np.median(np.abs(off))), 4), "apart90_s": round(float(np.percentile(np.abs(off), 90)), 4),
