@@ -6,8 +6,6 @@ import (
 	"runtime"
 	"slices"
 	"sort"
-	"sync"
-	"sync/atomic"
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
@@ -62,24 +60,10 @@ func (b *phoneBatcher) at(step int) *phoneBatch {
 			batch.keep[i] = float32(1 / (1 - c.Dropout))
 		}
 	}
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for i := range min(runtime.GOMAXPROCS(0), c.Batch) {
-		if i == len(b.workers) {
-			b.workers = append(b.workers, newPhoneWorker(c, c.CropFrames))
-		}
-		worker := b.workers[i]
-		wait.Go(func() {
-			for {
-				item := int(next.Add(1)) - 1
-				if item >= c.Batch {
-					return
-				}
-				b.fill(worker, batch, step, item)
-			}
-		})
+	for len(b.workers) < min(runtime.GOMAXPROCS(0), c.Batch) {
+		b.workers = append(b.workers, newPhoneWorker(c, c.CropFrames))
 	}
-	wait.Wait()
+	onAllCores(c.Batch, func(worker, item int) { b.fill(b.workers[worker], batch, step, item) })
 	return batch
 }
 

@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/starvc/vc/internal/acoustics"
 )
@@ -39,36 +37,30 @@ func under(c PhoneConfig, speech *phoneSpeech, us []labelled, k phoneCondition) 
 	}
 	us = slices.DeleteFunc(slices.Clone(us), func(u labelled) bool { return u.sound == nil })
 	b := newPhoneBatcher(c, speech.train)
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(us)) {
-		wait.Go(func() {
-			workers := map[int]*phoneWorker{} // by their length, a power of two
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(us) {
-					return
-				}
-				u := &us[i]
-				n := 256
-				for n < u.frames.Len() {
-					n *= 2
-				}
-				if workers[n] == nil {
-					workers[n] = newPhoneWorker(c, n)
-				}
-				h := fnv.New64a()
-				h.Write([]byte(k.metric + "/" + speech.speakers[u.speaker].Name + "/" + u.name()))
-				r := rand.New(rand.NewPCG(c.Seed, h.Sum64()))
-				o := k.outcome
-				o.levelDB = 20 * math.Log10(u.sound.level)
-				x := make([]float32, u.frames.Len()*c.GAN.NMels)
-				workers[n].render(r, b, *u, x, float64(u.start*c.Features.Hop), 1, o)
-				u.frames.LogMel = x
-			}
-		})
-	}
-	wait.Wait()
+	byLength := make([]map[int]*phoneWorker, runtime.GOMAXPROCS(0)) // of each goroutine, by a power of two
+	onAllCores(len(us), func(worker, i int) {
+		u := &us[i]
+		n := 256
+		for n < u.frames.Len() {
+			n *= 2
+		}
+		workers := byLength[worker]
+		if workers == nil {
+			workers = map[int]*phoneWorker{}
+			byLength[worker] = workers
+		}
+		if workers[n] == nil {
+			workers[n] = newPhoneWorker(c, n)
+		}
+		h := fnv.New64a()
+		h.Write([]byte(k.metric + "/" + speech.speakers[u.speaker].Name + "/" + u.name()))
+		r := rand.New(rand.NewPCG(c.Seed, h.Sum64()))
+		o := k.outcome
+		o.levelDB = 20 * math.Log10(u.sound.level)
+		x := make([]float32, u.frames.Len()*c.GAN.NMels)
+		workers[n].render(r, b, *u, x, float64(u.start*c.Features.Hop), 1, o)
+		u.frames.LogMel = x
+	})
 	return us
 }
 

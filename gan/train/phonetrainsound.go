@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
-	"sync"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
@@ -20,7 +18,7 @@ type phoneSound struct {
 	level   float64 // RMS of its speech, in [-1, 1]
 }
 
-// newPhoneSound keeps a signal of the features' rate.
+// newPhoneSound keeps a signal of the features' rate and level, beside its frames.
 func newPhoneSound(x []float32, frames features.Frames) *phoneSound {
 	peak := float32(1e-6)
 	for _, v := range x {
@@ -51,47 +49,18 @@ func speechRMS(logEnergy []float32) float64 {
 	return math.Max(floor, math.Sqrt(sum/n))
 }
 
-// readSounds reads the waveforms of utterances, on all cores.
+// readSounds reads the waveforms of utterances, at the level of their features, on all cores.
 func readSounds(ctx context.Context, c PhoneConfig, us []labelled, say *reporter) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	next := make(chan *labelled)
-	var workers sync.WaitGroup
-	var mu sync.Mutex
-	done := 0
-	for range min(runtime.GOMAXPROCS(0), max(1, len(us))) {
-		workers.Go(func() {
-			for u := range next {
-				clip, err := audio.ReadFile(u.path)
-				if err != nil {
-					cancel(err)
-					continue
-				}
-				x := clip.Samples
-				if clip.Rate != c.Features.SampleRate {
-					x = audio.Resample(x, clip.Rate, c.Features.SampleRate)
-				}
-				u.sound = newPhoneSound(x, u.frames)
-				mu.Lock()
-				done++
-				say.Count("reading waveforms", done, len(us))
-				mu.Unlock()
-			}
-		})
-	}
-	for i := range us {
-		select {
-		case next <- &us[i]:
-			continue
-		case <-ctx.Done():
+	err := onAllCoresTold(ctx, len(us), "reading waveforms", say, func(ctx context.Context, i int) error {
+		clip, err := audio.ReadFileContext(ctx, us[i].path)
+		if err != nil {
+			return err
 		}
-		break
-	}
-	close(next)
-	workers.Wait()
-	say.Finish()
-	if ctx.Err() != nil {
-		return fmt.Errorf("reading the waveforms: %w", context.Cause(ctx))
+		us[i].sound = newPhoneSound(features.Level(c.Features, clip).Samples, us[i].frames)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading the waveforms: %w", err)
 	}
 	return nil
 }

@@ -1,11 +1,15 @@
 package train
 
 import (
+	"context"
+	"io"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"reflect"
 	"testing"
 
+	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 )
 
@@ -127,5 +131,45 @@ func TestDisturbedBatchIsAFunctionOfItsStep(t *testing.T) {
 		if step%7 == 0 && !reflect.DeepEqual(x, b.at(step)) {
 			t.Errorf("step %d depends on what was drawn before", step)
 		}
+	}
+}
+
+// TestQuietRecordingIsRenderedAtItsLevel: the waveform of a recording that is far from the level of analysis gives, undisturbed,
+// the frames that corpus has of it.
+func TestQuietRecordingIsRenderedAtItsLevel(t *testing.T) {
+	t.Parallel()
+	c := undisturbed(smallPhones(t))
+	clip, err := audio.ReadFile("../../testdata/clips/kathleen_arctic_a0504.flac")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range clip.Samples {
+		clip.Samples[i] = 0.05*clip.Samples[i] + 0.01 // 26 dB quieter, beside an offset
+	}
+	path := filepath.Join(t.TempDir(), "quiet.wav")
+	if err := audio.WriteFile(path, clip); err != nil {
+		t.Fatal(err)
+	}
+	if clip, err = audio.ReadFile(path); err != nil {
+		t.Fatal(err)
+	}
+	recording, err := features.Analyze(c.Features, clip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	us := []labelled{{path: path, frames: recording.Frames, phones: unknownPhones(recording.Frames.Len())}}
+	if err := readSounds(context.Background(), c, us, newReporter(io.Discard, true)); err != nil {
+		t.Fatal(err)
+	}
+	u := us[0]
+	x := make([]float32, c.CropFrames*c.GAN.NMels)
+	newPhoneWorker(c, c.CropFrames).render(rand.New(rand.NewPCG(1, 1)), newPhoneBatcher(c, us), u, x, 0, 1,
+		outcome{clean: true, levelDB: 20 * math.Log10(u.sound.level)})
+	var apart float64
+	for i, v := range x {
+		apart += math.Abs(float64(v-u.frames.LogMel[i])) / float64(len(x))
+	}
+	if apart > 0.02 {
+		t.Errorf("rendered frames are %.3f from those of the recording in the mean", apart)
 	}
 }

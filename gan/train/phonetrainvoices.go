@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
-	"sync"
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/convert"
@@ -89,44 +87,18 @@ func (p *phoneTrainer) convertSpeech(ctx context.Context) error {
 		return fmt.Errorf("--voices: %w", err)
 	}
 	s.converted = make([]labelled, len(draws))
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	next := make(chan int)
-	var workers sync.WaitGroup
-	var mu sync.Mutex
-	done := 0
-	for range min(runtime.GOMAXPROCS(0), len(draws)) {
-		workers.Go(func() {
-			for i := range next {
-				d, u := draws[i], s.train[draws[i].utterance]
-				var err error
-				voice := convert.Strengthen(m, convert.SpeakerVoice(m, d.speaker), d.strength)
-				if u.frames, err = converter.Frames(ctx, u.frames, voice); err != nil {
-					cancel(fmt.Errorf("%s as %s: %w", u.path, m.Speakers[d.speaker].Name, err))
-					continue
-				}
-				u.sound = nil // it is the clean voice's
-				s.converted[i] = u
-				mu.Lock()
-				done++
-				p.say.Count("converting", done, len(draws))
-				mu.Unlock()
-			}
-		})
-	}
-	for i := range draws {
-		select {
-		case next <- i:
-			continue
-		case <-ctx.Done():
+	err = onAllCoresTold(ctx, len(draws), "converting", p.say, func(ctx context.Context, i int) (err error) {
+		d, u := draws[i], s.train[draws[i].utterance]
+		voice := convert.Strengthen(m, convert.SpeakerVoice(m, d.speaker), d.strength)
+		if u.frames, err = converter.Frames(ctx, u.frames, voice); err != nil {
+			return fmt.Errorf("%s as %s: %w", u.path, m.Speakers[d.speaker].Name, err)
 		}
-		break
-	}
-	close(next)
-	workers.Wait()
-	p.say.Finish()
-	if ctx.Err() != nil {
-		return fmt.Errorf("converting the recordings: %w", context.Cause(ctx))
+		u.sound = nil // it is the clean voice's
+		s.converted[i] = u
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("converting the recordings: %w", err)
 	}
 	p.say.Linef("and on %.1f minutes that are the same recordings in other voices, %d each, of %d voices", p.minutes(s.converted), c.VoicesPer, drawn(draws))
 	return nil

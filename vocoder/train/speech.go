@@ -118,11 +118,7 @@ func soundOf(u corpus.Utterance, set *corpus.Set, mels MelMaker, cfg features.Co
 	if err != nil {
 		return utterance{}, err
 	}
-	x := clip.Samples
-	if clip.Rate != cfg.SampleRate {
-		x = audio.Resample(x, clip.Rate, cfg.SampleRate)
-	}
-	x = audio.LevelSpeech(x, cfg.SampleRate).Samples // as the features were made of
+	x := features.Level(cfg, clip).Samples // of which the features were made
 	sound := make([]float32, u.Frames.Len()*cfg.Hop)
 	copy(sound, x[min(u.Start*cfg.Hop, len(x)):])
 	own := utterance{speaker: u.Speaker, path: u.Path, frames: u.Frames, sound: sound, phases: phases(cfg, sound, u.Frames.F0)}
