@@ -169,7 +169,7 @@ func (h heard) hear(ctx context.Context, c Config) error {
 		if err != nil {
 			return err
 		}
-		if f, err = features.ExtractRecording(cfg, y); err != nil {
+		if f, err = features.Extract(cfg, y); err != nil {
 			return err
 		}
 	}
