@@ -13,7 +13,7 @@ import (
 func TestFFT(t *testing.T) {
 	withKernels(t, func(k kernel) {
 		rng := rand.New(rand.NewPCG(17, 18))
-		for n := 8; n <= 4096; n *= 2 {
+		for _, n := range []int{8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096} {
 			f := NewFFT(n)
 			x := randoms(rng, n, 1)
 			var power float64
@@ -56,7 +56,7 @@ func TestFFT(t *testing.T) {
 
 // BenchmarkFFT gives the speed as a ratio to gonum's, the best of many runs of each in turn.
 func BenchmarkFFT(b *testing.B) {
-	for _, n := range []int{512, 1024} {
+	for _, n := range []int{512, 768, 1024} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			f, g := NewFFT(n), fourier.NewFFT(n)
 			rng := rand.New(rand.NewPCG(1, 1))
