@@ -35,28 +35,51 @@ func DefaultConfig() Config {
 	}
 }
 
-// One affine map for both rates takes ln(mel) of speech to about zero mean and unit variance. Measured over 200 recordings
+// One affine map takes ln(mel) of speech to about zero mean and unit variance. Measured over 200 recordings
 // (18.6 minutes, 17 people, six languages, levelled to -23 dBFS of speech), all mel bands of the 96442 frames within
 // 35 dB of the file's 95th percentile of power: at 16000 Hz mean -6.05, standard deviation 1.94; over 200 recordings of
-// the four people (15.8 minutes) recorded at 22050 or 24000 Hz, at 24000 Hz: mean -5.78, standard deviation 2.09.
-// Rounded, so that speech comes out at mean -0.03, deviation 0.97 (16000 Hz) and 0.11, 1.05 (24000 Hz), and the
-// floor at -2.76.
+// Rounded, so that speech comes out at mean -0.03, deviation 0.97, and the floor at -2.76.
 const (
 	defaultMelMean  = -6.0
 	defaultMelScale = 2.0
 )
 
-// ConfigForRate is the configuration at a sample rate of 16000 or 24000 Hz, both with 100 frames per second.
+// SpeechHz is the upper edge of what the encoder and the phone network hear, at any sample rate: most free speech was recorded
+// at 16000 Hz.
+const SpeechHz = 8000
+
+// upperBands is how many mel bands the configuration at 24000 Hz has above SpeechHz.
+const upperBands = 10
+
+// ConfigForRate is the configuration at a sample rate of 16000 or 24000 Hz, both with 100 frames per second. The lower SpeechMels
+// bands at 24000 Hz are those at 16000 Hz: the same triangles over the same frequencies, 31.25 Hz apart, and the same numbers
+// for the same sound, since the map makes up for the window's having more samples. The bands above go on with the same spacing on
+// the mel scale, to 11757 Hz.
 func ConfigForRate(rate int) (Config, error) {
 	c := DefaultConfig()
 	switch rate {
 	case 16000:
 	case 24000:
-		c.SampleRate, c.NFFT, c.WinLength, c.Hop, c.FMaxHz = 24000, 1024, 600, 240, 12000
+		const ratio = 24000. / 16000
+		c.FMaxHz = melToHz(hzToMel(SpeechHz) * float64(c.NMels+1+upperBands) / float64(c.NMels+1))
+		c.NMels += upperBands
+		c.SampleRate, c.NFFT, c.WinLength, c.Hop = 24000, 768, 600, 240
+		c.LogFloor *= ratio
+		c.MelMean += math.Log(ratio)
 	default:
 		return Config{}, fmt.Errorf("features: sample rate %d, want 16000 or 24000", rate)
 	}
 	return c, nil
+}
+
+// SpeechMels is how many of the mel bands, counted from the lowest, end at or below SpeechHz.
+func (c Config) SpeechMels() int {
+	low, high := hzToMel(c.FMinHz), hzToMel(c.FMaxHz)
+	n := 0
+	for n < c.NMels && melToHz(low+(high-low)*float64(n+2)/float64(c.NMels+1)) <= SpeechHz+1e-6 {
+		n++
+	}
+	return n
 }
 
 // The largest settings that Validate lets pass, so that a damaged model file cannot ask for absurd amounts of memory.

@@ -23,6 +23,7 @@ type Extractor struct {
 	magnitude []float64    // [Bins], beyond the last mel band never filled
 	mel       []float64    // [NMels]
 	energy    float64      // sum of the squared window
+	heard     int          // bins up to SpeechHz, whose power LogEnergy tells
 }
 
 // energyFloor is the lowest RMS that LogEnergy tells from silence.
@@ -48,6 +49,7 @@ func NewExtractor(cfg Config) (*Extractor, error) {
 	for _, w := range e.stft.Window() {
 		e.energy += w * w
 	}
+	e.heard = min(cfg.Bins(), 1+SpeechHz*cfg.NFFT/cfg.SampleRate)
 	e.restart()
 	return e, nil
 }
@@ -129,15 +131,10 @@ func (e *Extractor) push(dst *Frames, x []float32) {
 
 // emit appends the log-mel and the energy of the frame, then moves it on by a hop.
 func (e *Extractor) emit(dst *Frames) {
-	var power float64
-	for i, w := range e.stft.Window() {
-		v := w * e.frame[i]
-		power += v * v
-	}
-	rms := math.Sqrt(power / e.energy)
+	e.stft.Forward(e.spectrum, e.frame)
+	rms := math.Sqrt(e.power() / e.energy)
 	dst.LogEnergy = append(dst.LogEnergy, float32(math.Log(max(rms, energyFloor))))
 
-	e.stft.Forward(e.spectrum, e.frame)
 	for k, c := range e.spectrum[:e.bank.last] {
 		e.magnitude[k] = math.Sqrt(real(c)*real(c) + imag(c)*imag(c))
 	}
@@ -149,6 +146,26 @@ func (e *Extractor) emit(dst *Frames) {
 	copy(e.frame, e.frame[e.cfg.Hop:])
 	e.filled = len(e.frame) - e.cfg.Hop
 	e.emitted++
+}
+
+// power is the sum of the squares of the windowed frame, of what of it lies below SpeechHz.
+func (e *Extractor) power() float64 {
+	var power float64
+	if e.heard == e.cfg.Bins() {
+		for i, w := range e.stft.Window() {
+			v := w * e.frame[i]
+			power += v * v
+		}
+		return power
+	}
+	for k, c := range e.spectrum[:e.heard] { // Parseval
+		p := real(c)*real(c) + imag(c)*imag(c)
+		if k > 0 {
+			p *= 2
+		}
+		power += p
+	}
+	return power / float64(e.cfg.NFFT)
 }
 
 // Extract computes the features of a whole signal, NumFrames(len(x)) frames. It is an error if cfg is not valid.

@@ -11,7 +11,7 @@ type Frames struct {
 	NMels     int
 	LogMel    []float32 // [frames*NMels], frame-major, normalised by Config.NormalizeMel
 	F0        []float32 // fundamental frequency in Hz, 0 where there is no voice
-	LogEnergy []float32 // natural logarithm of the RMS of the samples under the analysis window, at least ln 1e-5
+	LogEnergy []float32 // natural logarithm of the RMS, under the analysis window, of what lies below SpeechHz, at least ln 1e-5
 }
 
 // Len is the number of frames.

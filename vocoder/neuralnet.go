@@ -5,6 +5,7 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/nn"
+	"github.com/starvc/vc/internal/simd"
 )
 
 // Net is the weights of a neural vocoder, packed for this processor. It is immutable and may be shared; NewStream makes
@@ -21,13 +22,13 @@ type Net struct {
 
 // NewNet makes a network of the weights that tensor gives by the names and shapes of cfg.Params, row-major; they are kept
 // and must not change. It is an error if cfg is not valid, if a weight is not to be had or not finite, and if the points
-// of the Fourier transform are no power of two.
+// of the Fourier transform are none that simd.CanFFT takes.
 func NewNet(cfg NetConfig, tensor func(name string, shape ...int) ([]float32, error)) (*Net, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if points := cfg.Features.NFFT; points < 8 || points&(points-1) != 0 {
-		return nil, fmt.Errorf("vocoder config: nFFT is %d, want a power of two from 8 on", points)
+	if points := cfg.Features.NFFT; !simd.CanFFT(points) {
+		return nil, fmt.Errorf("vocoder config: nFFT is %d, want a power of two or three times one, from 8 on", points)
 	}
 	if _, err := NewNetSource(cfg.Features, 0); err != nil {
 		return nil, err // which NewStream could not return

@@ -1,4 +1,4 @@
-"""Writes mel_16000.golden and mel_24000.golden beside this file: ln(max(mel, 1e-5)) as librosa computes it.
+"""Writes mel_16000.golden and mel_24000.golden beside this file: ln(max(mel, floor)) as librosa computes it.
 
     pip install librosa soundfile
     python features/testdata/make_golden.py
@@ -35,17 +35,22 @@ def click(samples):
     return x
 
 
-def log_mel(x, rate, n_fft, win_length, hop):
+def log_mel(x, rate, n_fft, win_length, hop, n_mels, fmax, floor):
     mel = librosa.feature.melspectrogram(
         y=x.astype(np.float64), sr=rate, n_fft=n_fft, win_length=win_length, hop_length=hop, window="hann",
-        center=True, pad_mode="constant", power=1.0, n_mels=80, fmin=0.0, fmax=rate / 2, htk=False, norm="slaney",
+        center=True, pad_mode="constant", power=1.0, n_mels=n_mels, fmin=0.0, fmax=fmax, htk=False, norm="slaney",
     )
-    return np.log(np.maximum(mel, 1e-5)).T
+    return np.log(np.maximum(mel, floor)).T
 
 
 def main():
     clip, _ = soundfile.read(HERE.parent.parent / CLIP, dtype="float32")
-    for rate, n_fft, win_length, hop in [(16000, 512, 400, 160), (24000, 1024, 600, 240)]:
+    # At 24000 Hz the same bands as at 16000 Hz, with the same spacing on the mel scale, and ten more.
+    fmax = librosa.mel_to_hz(librosa.hz_to_mel(8000) * 91 / 81)
+    for rate, n_fft, win_length, hop, n_mels, fmax, floor in [
+        (16000, 512, 400, 160, 80, 8000, 1e-5),
+        (24000, 768, 600, 240, 90, fmax, 1.5e-5),
+    ]:
         samples = 2 * rate // 5 + 7
         signals = {
             "voice": voice(rate, samples),
@@ -56,9 +61,9 @@ def main():
         with open(HERE / f"mel_{rate}.golden", "w") as f:
             print("# made by: features/testdata/make_golden.py", file=f)
             print(f"# versions: librosa {librosa.__version__}, numpy {np.__version__}, scipy {scipy.__version__}", file=f)
-            print("# numbers: ln(max(mel, 1e-5)), [frames, 80]", file=f)
+            print(f"# numbers: ln(max(mel, {floor})), [frames, {n_mels}]", file=f)
             for name, x in signals.items():
-                mel = log_mel(x, rate, n_fft, win_length, hop)
+                mel = log_mel(x, rate, n_fft, win_length, hop, n_mels, fmax, floor)
                 print(name, *mel.shape, file=f)
                 for row in mel:
                     print(" ".join(f"{v:.5f}" for v in row), file=f)

@@ -25,13 +25,13 @@ type band struct {
 	weights []float32
 }
 
-// NewLogMel plans for a configuration whose NFFT is a power of two.
+// NewLogMel plans for a configuration whose NFFT simd.CanFFT takes.
 func NewLogMel(cfg features.Config) (*LogMel, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if n := cfg.NFFT; n < 8 || n&(n-1) != 0 {
-		return nil, fmt.Errorf("features: nFFT %d, want a power of two", n)
+	if n := cfg.NFFT; !simd.CanFFT(n) {
+		return nil, fmt.Errorf("features: nFFT %d, want a power of two or three times one", n)
 	}
 	bank, err := features.NewMelBank(cfg)
 	if err != nil {
