@@ -51,7 +51,7 @@ func newNetwork(cfg Config, lookAhead int, get func(name string) []float32) (*ne
 	}
 	n := &network{cfg: cfg, lookAhead: lookAhead}
 	// The taps beyond the look-ahead count as zero, so they are left out.
-	seen := (cfg.StemPast + 1 + lookAhead) * cfg.NMels
+	seen := (cfg.StemPast + 1 + lookAhead) * cfg.HeardMels()
 	n.stem = nn.NewLinear(get("gen.stem.w")[:seen*w], get("gen.stem.b"), seen, w)
 	oneDimensional := func(name string, dilation int) block {
 		return block{

@@ -25,6 +25,10 @@ type Config struct {
 	// WaveNet): a block with dilation d hears (Kernel-1)*d frames back, for the work of one without. Empty is 1 for all.
 	EncoderDilations []int `json:"encoderDilations,omitempty"`
 
+	// EncoderMels is how many of the mel bands, counted from the lowest, the encoder hears; 0 is all of them. One encoder then
+	// serves features that have more bands above, such as those at 24000 Hz, which only the decoder, E, D and C see.
+	EncoderMels int `json:"encoderMels,omitempty"`
+
 	// With DecoderBands above 0 the decoder works on an image instead, frames by bands, of DecoderChannels channels: its
 	// blocks see neighbouring bands as they see neighbouring frames. nMels must be a multiple of the bands. Width, Hidden
 	// and Kernel are then the encoder's, but for Hidden/Width, which is the widening inside a block in both.
@@ -148,6 +152,9 @@ func (c Config) Validate() error {
 			return fmt.Errorf("gan config: encoderDilations[%d] is %d, want 1 to %d", i, d, maxDilation)
 		}
 	}
+	if c.EncoderMels < 0 || c.EncoderMels > c.NMels {
+		return fmt.Errorf("gan config: encoderMels is %d, want 0 to nMels, %d", c.EncoderMels, c.NMels)
+	}
 	if err := c.validateImage(); err != nil {
 		return err
 	}
@@ -185,6 +192,14 @@ func (c Config) EncoderPast() int {
 	return past
 }
 
+// HeardMels is how many mel bands, counted from the lowest, the encoder hears.
+func (c Config) HeardMels() int {
+	if c.EncoderMels == 0 {
+		return c.NMels
+	}
+	return c.EncoderMels
+}
+
 // StemTaps is the length of the stem convolution.
 func (c Config) StemTaps() int { return c.StemPast + 1 + c.StemFuture }
 
@@ -208,7 +223,7 @@ type Param struct {
 func (c Config) GeneratorParams() []Param {
 	w := c.Width
 	p := []Param{
-		{"gen.stem.w", []int{c.StemTaps(), c.NMels, w}}, {"gen.stem.b", []int{w}},
+		{"gen.stem.w", []int{c.StemTaps(), c.HeardMels(), w}}, {"gen.stem.b", []int{w}},
 	}
 	linears := func(prefix string, w, hidden int) []Param {
 		return []Param{

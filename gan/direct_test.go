@@ -25,6 +25,13 @@ func dilated() Config {
 	return c
 }
 
+// narrow has an encoder that does not hear the highest bands.
+func narrow() Config {
+	c := odd()
+	c.EncoderMels = 17
+	return c
+}
+
 func noise(seed uint64, n int) []float32 {
 	r := rand.New(rand.NewPCG(seed, 7))
 	x := make([]float32, n)
@@ -90,8 +97,8 @@ func (d direct) generator(logMel, controls, style []float32, lookAhead int) []fl
 				if t+k < 0 || t+k >= frames {
 					continue
 				}
-				for i := range c.NMels {
-					v += float64(logMel[(t+k)*c.NMels+i]) * d.get("gen.stem.w", ((k+c.StemPast)*c.NMels+i)*c.Width+ch)
+				for i := range c.HeardMels() {
+					v += float64(logMel[(t+k)*c.NMels+i]) * d.get("gen.stem.w", ((k+c.StemPast)*c.HeardMels()+i)*c.Width+ch)
 				}
 			}
 			h[t][ch] = v

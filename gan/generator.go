@@ -17,7 +17,7 @@ type Generator struct {
 	net *network
 
 	arena    *nn.Arena
-	stem     nn.Window   // log-mel: StemPast+lookAhead frames
+	stem     nn.Window   // what the encoder hears of the log-mel: StemPast+lookAhead frames
 	controls nn.Window   // lookAhead frames
 	past     []nn.Window // an encoder block each, then a decoder block each
 
@@ -29,6 +29,7 @@ type Generator struct {
 	fade, fadeLength    int // frames of the cross-fade that are done, and of all of it
 
 	h, norm, hidden, neck []float32 // scratch
+	heard                 []float32 // scratch, nil where the encoder hears all bands
 	zeros                 []float32 // one frame of input and controls, for Flush
 }
 
@@ -47,7 +48,10 @@ func newGenerator(net *network) *Generator {
 	c := net.cfg
 	g.past = make([]nn.Window, len(net.encoder)+len(net.decoder))
 	g.arena = nn.NewArena(func(a *nn.Arena) {
-		g.stem = nn.NewWindow(a, c.StemPast+net.lookAhead, blockFrames, c.NMels)
+		g.stem = nn.NewWindow(a, c.StemPast+net.lookAhead, blockFrames, c.HeardMels())
+		if c.HeardMels() < c.NMels {
+			g.heard = a.Take(blockFrames * c.HeardMels())
+		}
 		g.controls = nn.NewWindow(a, net.lookAhead, blockFrames, Controls)
 		for i := range net.encoder {
 			g.past[i] = net.encoder[i].window(a, blockFrames)
@@ -195,6 +199,12 @@ func (g *Generator) Flush(dst []float32) []float32 {
 // run takes up to blockFrames frames through the network.
 func (g *Generator) run(dst, logMel, controls []float32, frames int) []float32 {
 	c, net := g.net.cfg, g.net
+	if n := c.HeardMels(); n < c.NMels {
+		for t := range frames {
+			copy(g.heard[t*n:(t+1)*n], logMel[t*c.NMels:])
+		}
+		logMel = g.heard[:frames*n]
+	}
 	mels := g.stem.Push(logMel, frames)
 	ctrl := g.controls.Push(controls, frames)
 	skip := min(g.warm, frames) // these complete frames before the first, which do not exist
@@ -210,7 +220,7 @@ func (g *Generator) run(dst, logMel, controls []float32, frames int) []float32 {
 	}
 
 	h, norm := g.h[:n*c.Width], g.norm[:n*c.Width]
-	net.stem.ForwardStrided(h, c.Width, mels[skip*c.NMels:], c.NMels, n)
+	net.stem.ForwardStrided(h, c.Width, mels[skip*c.HeardMels():], c.HeardMels(), n)
 	for i := range net.encoder {
 		b := &net.encoder[i]
 		b.forward(h, n, b.gain, b.bias, &g.past[i], norm, g.hidden)

@@ -32,7 +32,7 @@ func convert(g *Generator, logMel, controls []float32, chunk int) []float32 {
 }
 
 func TestGeneratorEqualsEquations(t *testing.T) {
-	for name, c := range map[string]Config{"odd": odd(), "image": oddImage(), "dilated": dilated(), "tiny": Tiny()} {
+	for name, c := range map[string]Config{"odd": odd(), "image": oddImage(), "dilated": dilated(), "narrow": narrow(), "tiny": Tiny()} {
 		m := Random(c, 3, 5)
 		logMel, controls := input(c, 1, 37)
 		for lookAhead := range c.StemFuture + 1 {

@@ -215,6 +215,7 @@ func TestNewModelRefuses(t *testing.T) {
 		"hop":     func(m *Model) { m.Features = features.Config{} },
 		"kernel":  func(m *Model) { m.Config.Kernel = 4 },
 
+		"encoderMels":               func(m *Model) { m.Config.EncoderMels = m.Config.NMels + 1 },
 		"encoderDilations has 1":    func(m *Model) { m.Config.EncoderDilations = []int{1} },
 		"encoderDilations[1] is 0":  func(m *Model) { m.Config.EncoderDilations = []int{1, 0} },
 		"encoderDilations[0] is 65": func(m *Model) { m.Config.EncoderDilations = []int{65, 1} },

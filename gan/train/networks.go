@@ -18,13 +18,16 @@ type networks struct {
 	labels bool // F and E give a label in place of a style, see label
 }
 
-// encode is G up to the bottleneck: x [batch, frames, nMels] normalised log-mel, tapMask [taps] of the stem (nil for all),
+// encode is G up to the bottleneck: x [batch, frames, nMels] normalised log-mel, of which it hears the lowest HeardMels bands, tapMask [taps] of the stem (nil for all),
 // to content [batch, frames, bottleneck].
 func (n networks) encode(x, tapMask *Node) *Node {
 	return n.encodeAs("gen", x, tapMask)
 }
 
 func (n networks) encodeAs(prefix string, x, tapMask *Node) *Node {
+	if heard := n.cfg.HeardMels(); heard < x.Shape().Dimensions[2] {
+		x = SliceAxis(x, 2, AxisRange(0, heard))
+	}
 	h := n.net.TimeConv(x, prefix+".stem", n.cfg.StemPast, n.cfg.StemFuture, tapMask)
 	for i := range n.cfg.EncoderBlocks {
 		name := fmt.Sprintf("%s.enc.%d", prefix, i)

@@ -44,7 +44,9 @@ func parityConfigs(t *testing.T) map[string]gan.Config {
 	image.DecoderBands, image.DecoderChannels, image.DecoderBlocks = 4, 5, 2
 	dilated := odd
 	dilated.EncoderDilations = []int{4, 3}
-	return map[string]gan.Config{"micro": micro, "odd": odd, "image": image, "dilated": dilated}
+	narrow := odd
+	narrow.EncoderMels = odd.NMels - 3
+	return map[string]gan.Config{"micro": micro, "odd": odd, "image": image, "dilated": dilated, "narrow": narrow}
 }
 
 func normals(r *rand.Rand, n int) []float32 {
