@@ -2,6 +2,7 @@ package features
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/starvc/vc/audio"
@@ -16,6 +17,18 @@ func TestLowerBandsAreTheSameAtAnyRate(t *testing.T) {
 	for m := range narrow.NMels {
 		if d := math.Abs(wide.BandHz(m) - narrow.BandHz(m)); d > 1e-9*wide.BandHz(m) {
 			t.Fatalf("band %d lies at %g Hz, and at %g", m, wide.BandHz(m), narrow.BandHz(m))
+		}
+	}
+	if !SameSpeech(narrow, wide) || !SameSpeech(wide, wide) {
+		t.Error("SameSpeech says that they are not the same")
+	}
+	for name, change := range map[string]func(*Config){
+		"hop": func(c *Config) { c.Hop++ }, "floor": func(c *Config) { c.LogFloor *= 2 }, "mean": func(c *Config) { c.MelMean++ },
+		"points": func(c *Config) { c.NFFT = 1024 }, "bands": func(c *Config) { c.NMels++ }, "edge": func(c *Config) { c.FMaxHz -= 100 },
+	} {
+		other := wide
+		if change(&other); SameSpeech(narrow, other) {
+			t.Errorf("another %s counts as the same", name)
 		}
 	}
 	x := speech(t)
@@ -46,5 +59,38 @@ func TestLowerBandsAreTheSameAtAnyRate(t *testing.T) {
 	t.Logf("%d frames: bands differ by %.3f dB in the mean and %.2f dB at most, energies by %.2f dB in the mean", voices, mean, most, energy)
 	if !(mean < 0.02) || !(most < 0.2) || !(energy < 0.2) {
 		t.Error("want at most 0.02, 0.2 and 0.2 dB")
+	}
+}
+
+func TestNarrow(t *testing.T) {
+	wide := configs(t)[1]
+	x := speech(t)
+	for name, c := range map[string]struct {
+		cfg  Config
+		x    []float32
+		want bool
+	}{
+		"full band":      {wide, x, false},
+		"up to 8 kHz":    {wide, audio.Resample(audio.Resample(x, 24000, 16000), 16000, 24000), true},
+		"no upper bands": {DefaultConfig(), audio.Resample(x, 24000, 16000), false},
+		"nothing":        {wide, nil, true},
+	} {
+		f, err := Extract(c.cfg, c.x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.cfg.Narrow(f); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+		was := slices.Clone(f.LogMel)
+		c.cfg.SilenceUpper(f.LogMel)
+		for i, v := range f.LogMel {
+			switch m := i % c.cfg.NMels; {
+			case m < 80 && v != was[i]:
+				t.Fatalf("%s: band %d has changed", name, m)
+			case m >= 80 && v != c.cfg.NormalizeMel(0):
+				t.Fatalf("%s: band %d is not at the floor", name, m)
+			}
+		}
 	}
 }

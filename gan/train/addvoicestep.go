@@ -46,27 +46,29 @@ func (e *engine) ownStyles(net, fixed networks, same, y *Node) (style, own, comm
 
 // learnVoice is the step that adds voices; with judged, D is a part of it.
 // Inputs: x, same, controls of the source, controls of the target, y, oldHot, stored, kept, z1, z2, warp, tilt, taps,
-// schedule, and with judged shift, gain, mask.
+// schedule, and with judged shift, gain, mask; with bands above features.SpeechHz, last, which items have them.
 func (e *engine) learnVoice(in []*Node, judged bool) []*Node {
 	x, same, controls, moved, y, oldHot, stored, kept := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
 	z1, z2, warp, tilt, taps, schedule := in[8], in[9], in[10], in[11], in[12], in[13]
 	g, b := x.Graph(), e.cfg.Batch
+	known := e.voiceKnown(in)
 	net, fixed := e.over(g, mlx.GroupWeights, false), e.over(g, mlx.GroupWeights, true)
 	w, add := e.cfg.Loss, e.cfg.AddVoice
 
 	far := e.replayed(x, moved, oldHot, stored, kept, z1, taps)
 	style, own, common := e.ownStyles(net, fixed, same, y)
-	disturbed := Add(Einsum("btm,bmn->btn", x, warp), BroadcastToShape(InsertAxes(tilt, 1), x.Shape()))
+	heard := e.heard(x)
+	disturbed := Add(Einsum("btm,bmn->btn", heard, warp), BroadcastToShape(InsertAxes(tilt, 1), heard.Shape()))
 
 	// One pass for all three: x in the old voice, x out of the old voice, and x out of itself.
-	content := net.encode(Concatenate([]*Node{x, far.mel, disturbed}, 0), taps)
+	content := net.encode(Concatenate([]*Node{heard, e.heard(far.mel), disturbed}, 0), taps)
 	if e.cfg.EncoderShare == 0 {
 		content = StopGradient(content)
 	}
 	said := net.decode(content, Concatenate([]*Node{moved, controls, controls}, 0), Concatenate([]*Node{far.style, style, style}, 0))
 	old, back, again := SliceAxis(said, 0, AxisRange(0, b)), SliceAxis(said, 0, AxisRange(b, 2*b)), SliceAxis(said, 0, AxisRange(2*b, 3*b))
 
-	anchor, cycle, identity := l1(far.mel, old), CycleLoss(x, back), IdentityLoss(x, again)
+	anchor, cycle, identity := l1(far.mel, old), CycleLoss(x, back, known), IdentityLoss(x, again, known)
 	commonLoss := StyleLoss(StopGradient(common), own) // the common head rests, so the new one keeps near it
 	mapped := MatchLoss(own, net.mapLatent(z1, y), net.mapLatent(z2, y))
 	loss := MulScalar(Add(cycle, identity), 0.5*w.Identity)
@@ -74,7 +76,7 @@ func (e *engine) learnVoice(in []*Node, judged bool) []*Node {
 	loss = Add(loss, MulScalar(Add(MulScalar(commonLoss, 0.1), mapped), w.Style))
 	adversarial := ScalarZero(g, dtypes.Float32)
 	if judged {
-		adversarial = GeneratorLoss(fixed.judge(augment(back, in[14], in[15], in[16]), y))
+		adversarial = GeneratorLoss(fixed.judge(augment(e.alike(back, known), in[14], in[15], in[16]), y))
 		loss = Add(loss, MulScalar(adversarial, w.Adversarial))
 	}
 
@@ -97,7 +99,7 @@ func (e *engine) learnVoice(in []*Node, judged bool) []*Node {
 }
 
 // judgeVoice is D's step of a run that adds voices: the crops against what G makes of them out of the old voices.
-// Inputs: those of learnVoice, and noise.
+// Inputs: those of learnVoice, with noise after the mask.
 func (e *engine) judgeVoice(in []*Node) []*Node {
 	x, same, controls, moved, y, oldHot, stored, kept := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
 	z1, taps, schedule, shift, gain, mask, noise := in[8], in[12], in[13], in[14], in[15], in[16], in[17]
@@ -106,7 +108,7 @@ func (e *engine) judgeVoice(in []*Node) []*Node {
 
 	far := e.replayed(x, moved, oldHot, stored, kept, z1, taps)
 	style, _, _ := e.ownStyles(fixed, fixed, same, y)
-	fake := StopGradient(fixed.generate(far.mel, controls, style, taps))
+	fake := StopGradient(e.alike(fixed.generate(far.mel, controls, style, taps), e.voiceKnown(in)))
 	real := augment(x, shift, gain, mask)
 	disturbed := Add(real, MulScalar(noise, e.cfg.R1Sigma))
 	logits := net.judge(Concatenate([]*Node{real, disturbed, augment(fake, shift, gain, mask)}, 0), Concatenate([]*Node{y, y, y}, 0))
@@ -151,13 +153,19 @@ func (e *engine) prepareVoiceStep(batch *corpus.Batch) (readyStep, error) {
 	}
 	warp, tilt := f.disturbance()
 	in = append(in, f.latent(batch.Z1), f.latent(batch.Z2), warp, tilt, f.taps(), f.schedule(e.cfg.schedule(batch.Step, false)))
+	var full []*tensors.Tensor
+	if e.upper() {
+		full = append(full, f.flags(batch.FullBand))
+	}
 	if batch.Step < e.cfg.WarmUpSteps() {
+		in = append(in, full...)
 		learn := func(in []*Node) []*Node { return e.learnVoice(in, false) }
 		return readyStep{graphs: []readyGraph{{"new voice", learn, voiceMetrics, in}}, inputs: in}, nil
 	}
 	shift, gain := f.shifts()
 	in = append(in, shift, gain, f.mask())
-	judge := append(slices.Clip(in), f.noise())
+	judge := slices.Concat(in, []*tensors.Tensor{f.noise()}, full)
+	in = append(in, full...)
 	return readyStep{
 		graphs: []readyGraph{
 			{"judge of the new voice", e.judgeVoice, judgeMetrics, judge},
@@ -167,17 +175,26 @@ func (e *engine) prepareVoiceStep(batch *corpus.Batch) (readyStep, error) {
 	}, nil
 }
 
+// voiceKnown is known of the items by the last of the inputs, nil without bands above features.SpeechHz.
+func (e *engine) voiceKnown(in []*Node) *Node {
+	if !e.upper() {
+		return nil
+	}
+	return e.known(in[len(in)-1])
+}
+
 // validateVoice scores the averaged weights: a crop rebuilt in its own style, rebuilt out of an old voice, and the style
 // read back from that.
-// Inputs: those of voiceFeed, z, taps.
+// Inputs: those of voiceFeed, z, taps; with bands above features.SpeechHz which items have them.
 func (e *engine) validateVoice(in []*Node) []*Node {
 	x, same, controls, moved, y, oldHot, stored, kept, z, taps := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], in[9]
 	net := e.over(x.Graph(), mlx.GroupEMA, true)
 	far := e.replayed(x, moved, oldHot, stored, kept, z, taps)
 	own, _ := net.encodeStyle(same, y)
-	back := net.generate(far.mel, controls, own, taps)
+	known := e.voiceKnown(in)
+	back := e.alike(net.generate(far.mel, controls, own, taps), known)
 	read, _ := net.encodeStyle(back, y)
-	return mlx.Results(IdentityLoss(x, net.generate(x, controls, own, taps)), CycleLoss(x, back), StyleLoss(own, read))
+	return mlx.Results(IdentityLoss(x, net.generate(x, controls, own, taps), known), CycleLoss(x, back, known), StyleLoss(own, read))
 }
 
 func (e *engine) scoreVoice(batch *corpus.Batch) ([]float32, error) {
@@ -185,7 +202,11 @@ func (e *engine) scoreVoice(batch *corpus.Batch) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := e.run("validation", e.validateVoice, append(in, f.latent(batch.Z1), f.taps())...)
+	in = append(in, f.latent(batch.Z1), f.taps())
+	if e.upper() {
+		in = append(in, f.flags(batch.FullBand))
+	}
+	out, err := e.run("validation", e.validateVoice, in...)
 	if err != nil {
 		return nil, err
 	}

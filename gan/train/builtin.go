@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/runlog"
@@ -57,8 +58,8 @@ func fitsPhones(f *safetensors.File, c Config) error {
 	if err != nil {
 		return err
 	}
-	if input != c.Features {
-		return fmt.Errorf("it was trained on features %+v, this run has %+v: train it anew with `vc train phones`", input, c.Features)
+	if !features.SameSpeech(input, c.Features) || own.HeardMels() != c.GAN.HeardMels() {
+		return fmt.Errorf("it was trained on features %+v, whose bands up to 8 kHz are others than those of this run, %+v: train it anew with `vc train phones`", input, c.Features)
 	}
 	for _, p := range encoderOfPhones(c.GAN) {
 		if _, err := f.Tensor(p.Name, p.Shape...); err != nil {

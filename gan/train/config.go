@@ -61,8 +61,12 @@ type Config struct {
 	// It is never more than the second half of the warm-up, which 0 steps stand for. Many steps teach it to guess words, too.
 	BackTranslation      float64 `json:"backTranslation"`
 	BackTranslationSteps int     `json:"backTranslationSteps"`
-	FreezeShare          float64 `json:"freezeShare"`  // share of the warm-up in which an encoder taken from P stays as it is
-	EncoderShare         float64 `json:"encoderShare"` // share of the rate that such an encoder gets after that
+	// PairShare is, in the warm-up, the share of the items of a speaker with frame-aligned pairs (corpus.AlignedFile) that are such.
+	PairShare float64 `json:"pairShare"`
+	// NarrowShare is the share of the style references that lose their bands above features.SpeechHz, where there are any.
+	NarrowShare  float64 `json:"narrowShare"`
+	FreezeShare  float64 `json:"freezeShare"`  // share of the warm-up in which an encoder taken from P stays as it is
+	EncoderShare float64 `json:"encoderShare"` // share of the rate that such an encoder gets after that
 
 	AddVoice AddVoice `json:"addVoice"` // of a run that begins with a model
 
@@ -78,6 +82,15 @@ type Config struct {
 	SnapshotEvery int     `json:"snapshotEvery"`
 	KeepSnapshots int     `json:"keepSnapshots"`
 	LogEvery      int     `json:"logEvery"` // steps between lines of metrics
+}
+
+// withFeatures is c for other features: the encoder hears the bands up to features.SpeechHz, the others all of them.
+func (c Config) withFeatures(f features.Config) Config {
+	c.Features, c.GAN.NMels, c.GAN.EncoderMels = f, f.NMels, 0
+	if n := f.SpeechMels(); n < f.NMels {
+		c.GAN.EncoderMels = n
+	}
+	return c
 }
 
 // usualPreset is taken where none is named.
@@ -99,7 +112,7 @@ func DefaultConfig(preset string) (Config, error) {
 		Batch: 16, CropFrames: 128, StyleFrames: 128,
 		LearningRate: 2e-4, MapRate: 0.01, WarmUpRate: 5e-4, RampSteps: 500, DecayShare: 0.3, WeightDecay: 1e-4, Clip: 5, EMA: 0.999,
 		R1Sigma: 0.05, EnergyMargin: 0.5, WarpRange: 0.15, TiltRange: 0.5, FreezeShare: 1, EncoderShare: 0,
-		BackTranslation: 0.5, BackTranslationSteps: 1000,
+		BackTranslation: 0.5, BackTranslationSteps: 1000, PairShare: 0.5, NarrowShare: 0.3,
 		AddVoice: AddVoice{Anchor: 10, RestShare: 0.2},
 		Seed:     1, ValidEvery: 1000, ValidFraction: 0.05, SnapshotEvery: 1000, KeepSnapshots: 3, LogEvery: 10,
 	}
@@ -176,6 +189,8 @@ func (c Config) Validate() error {
 		{"tiltRange", c.TiltRange, 0, 10},
 		{"backTranslation", c.BackTranslation, 0, 1},
 		{"backTranslationSteps", float64(c.BackTranslationSteps), 0, 1e8},
+		{"pairShare", c.PairShare, 0, 1},
+		{"narrowShare", c.NarrowShare, 0, 1},
 		{"freezeShare", c.FreezeShare, 0, 1},
 		{"encoderShare", c.EncoderShare, 0, 1},
 		{"addVoice.anchor", c.AddVoice.Anchor, 0, 1e6},

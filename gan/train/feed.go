@@ -70,6 +70,11 @@ func (f feed) star(schedule *tensors.Tensor) starInputs {
 		discriminator: []*tensors.Tensor{x, ref, moved, y, target, z1, f.noise(), shift, gain, mask, taps, schedule},
 		generator:     []*tensors.Tensor{x, ref, f.ref2(), f.controls(b.Y), moved, y, target, z1, f.latent(b.Z2), shift, gain, mask, taps, schedule},
 	}
+	if b.FullBand != nil {
+		target := f.flags(b.TargetFullBand)
+		in.discriminator = append(in.discriminator, target)
+		in.generator = append(in.generator, target, f.flags(b.FullBand))
+	}
 	in.all = slices.Clone(in.discriminator)
 	for _, t := range in.generator {
 		if !slices.Contains(in.all, t) {
@@ -84,11 +89,23 @@ func (f feed) mels(values []float32, frames int) *tensors.Tensor {
 }
 
 func (f feed) x() *tensors.Tensor     { return f.mels(f.batch.X, f.cfg.CropFrames) }
+func (f feed) want() *tensors.Tensor  { return f.mels(f.batch.Want, f.cfg.CropFrames) }
 func (f feed) noise() *tensors.Tensor { return f.mels(f.batch.Noise, f.cfg.CropFrames) }
 func (f feed) mask() *tensors.Tensor  { return f.mels(f.batch.AugMask, f.cfg.CropFrames) }
 func (f feed) same() *tensors.Tensor  { return f.mels(f.batch.Same, f.cfg.StyleFrames) }
 func (f feed) ref() *tensors.Tensor   { return f.mels(f.batch.Ref, f.cfg.StyleFrames) }
 func (f feed) ref2() *tensors.Tensor  { return f.mels(f.batch.Ref2, f.cfg.StyleFrames) }
+
+// flags are ones and zeros, [batch, 1, 1].
+func (f feed) flags(on []bool) *tensors.Tensor {
+	v := make([]float32, len(on))
+	for i := range on {
+		if on[i] {
+			v[i] = 1
+		}
+	}
+	return tensors.FromFlatDataAndDimensions(v, len(v), 1, 1)
+}
 
 func (f feed) latent(z []float32) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(z, f.cfg.Batch, f.cfg.GAN.LatentDim)
@@ -137,7 +154,7 @@ func (f feed) taps() *tensors.Tensor {
 
 // disturbance is what the warm-up does to the source before the encoder sees it.
 func (f feed) disturbance() (warp, tilt *tensors.Tensor) {
-	b, m := f.cfg.Batch, f.cfg.GAN.NMels
+	b, m := f.cfg.Batch, f.cfg.GAN.HeardMels()
 	w, t := make([]float32, b*m*m), make([]float32, b*m)
 	disturb(w, t, b, m, f.cfg.WarpRange, f.cfg.TiltRange, f.cfg.Seed, f.batch.Step)
 	return tensors.FromFlatDataAndDimensions(w, b, m, m), tensors.FromFlatDataAndDimensions(t, b, m)
@@ -151,7 +168,7 @@ func (f feed) translation() []*tensors.Tensor {
 	r := rand.New(rand.NewPCG(f.cfg.Seed^0x7472616e736c6174, uint64(f.batch.Step)))
 	for i := range n {
 		to[i] = f.batch.Y[(i+n/2)%n]
-		if r.Float64() < f.cfg.BackTranslation {
+		if r.Float64() < f.cfg.BackTranslation && (f.batch.Paired == nil || !f.batch.Paired[i]) {
 			chosen[i] = 1
 		}
 	}

@@ -16,7 +16,10 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 	cfg := r.req.Config
 	draws := corpus.BatchConfig{
 		Size: cfg.Batch, CropFrames: cfg.CropFrames, StyleFrames: cfg.StyleFrames, LatentDim: cfg.GAN.LatentDim,
-		MaxLookAhead: cfg.GAN.StemFuture,
+		MaxLookAhead: cfg.GAN.StemFuture, NarrowShare: cfg.NarrowShare,
+	}
+	if r.set.Pairs() > 0 {
+		draws.PairShare = cfg.PairShare
 	}
 	if cfg.AddVoice.On {
 		draws.Sources, draws.Targets = voiceDraws(r.set, len(r.req.Voices))

@@ -32,11 +32,13 @@ func distance(a, b *Node) *Node {
 // objective subtracts it. The second output is a constant: the gradient moves the first away from it.
 func DiversityLoss(first, second *Node) *Node { return l1(first, StopGradient(second)) }
 
-// CycleLoss is L1 between a source and what G rebuilds of it out of its own conversion.
-func CycleLoss(source, rebuilt *Node) *Node { return l1(source, rebuilt) }
+// CycleLoss is L1 between a source and what G rebuilds of it out of its own conversion. known is as in IdentityLoss.
+func CycleLoss(source, rebuilt, known *Node) *Node { return l1Known(source, rebuilt, known) }
 
-// IdentityLoss is L1 between a source and G's output in the source's own style.
-func IdentityLoss(source, rebuilt *Node) *Node { return l1(source, rebuilt) }
+// IdentityLoss is L1 between a source and G's output in the source's own style, or between another speaker's words at the same
+// times and G's output in that speaker's style. known [batch, 1, nMels] is 1 for the bands that the recording tells of and 0 for
+// those that it lacks, which do not count; nil is all.
+func IdentityLoss(source, rebuilt, known *Node) *Node { return l1Known(source, rebuilt, known) }
 
 // DiscriminatorLoss is D's side of the non-saturating loss (Goodfellow et al. 2014): softplus(-real) + softplus(fake),
 // logits [batch].
@@ -83,6 +85,15 @@ func frameEnergy(x *Node, mean, scale float64) *Node {
 }
 
 func l1(a, b *Node) *Node { return ReduceAllMean(Abs(Sub(a, b))) }
+
+// l1Known is the mean over what is known.
+func l1Known(a, b, known *Node) *Node {
+	if known == nil {
+		return l1(a, b)
+	}
+	distance := ReduceAllMean(Mul(Abs(Sub(a, b)), BroadcastToShape(known, a.Shape())))
+	return Div(distance, AddScalar(ReduceAllMean(known), 1e-6))
+}
 
 // softplus is ln(1 + e^x) without overflow, from operations whose gradients every backend has.
 func softplus(x *Node) *Node {

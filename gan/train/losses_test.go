@@ -58,13 +58,13 @@ func lossCases() []lossCase {
 			name:   "CycleLoss",
 			inputs: [][]float64{{1, 2, 3, 4, 5, 6}, {0, 2.5, 3.5, 4.25, 5.5, 2}}, dims: [][]int{{1, 3, 2}, {1, 3, 2}},
 			want: (1 + 0.5 + 0.5 + 0.25 + 0.5 + 4) / 6,
-			loss: func(in []*Node) *Node { return CycleLoss(in[0], in[1]) },
+			loss: func(in []*Node) *Node { return CycleLoss(in[0], in[1], nil) },
 		},
 		{
 			name:   "IdentityLoss",
 			inputs: [][]float64{{1, 2}, {4, 1.5}}, dims: [][]int{{2, 1, 1}, {2, 1, 1}},
 			want: (3 + 0.5) / 2,
-			loss: func(in []*Node) *Node { return IdentityLoss(in[0], in[1]) },
+			loss: func(in []*Node) *Node { return IdentityLoss(in[0], in[1], nil) },
 		},
 		{
 			name:   "DiscriminatorLoss undecided", // logits of 0 cost ln 2 on either side

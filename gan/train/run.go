@@ -178,7 +178,7 @@ func (r *runner) configure() error {
 			if o.Init != "" && f != cfg.Features {
 				return fmt.Errorf("--rate %d does not fit the model of --init, which has %d: leave --rate out", o.Rate, cfg.Features.SampleRate)
 			}
-			cfg.Features = f
+			cfg = cfg.withFeatures(f)
 		}
 		r.req = request{
 			Config: cfg, Speakers: o.Speakers, Output: o.Output, Init: o.Init, Phones: o.Phones, Voices: r.req.Voices,
@@ -292,6 +292,17 @@ func (r *runner) prepareSpeech(ctx context.Context) error {
 		set = withOldVoices(set, r.req.Voices)
 	}
 	r.set, r.lint = set, report
+	if add || r.req.Config.PairShare == 0 {
+		return nil
+	}
+	groups, err := corpus.ReadAligned(r.req.Speakers)
+	if err != nil {
+		return err
+	}
+	if len(groups) > 0 {
+		used := r.set.Align(groups)
+		r.say.Linef("%s: %d of %d groups of recordings that say the same at the same times are here, %d pairs", corpus.AlignedFile, used, len(groups), r.set.Pairs())
+	}
 	return nil
 }
 

@@ -73,30 +73,42 @@ func (e *engine) phone(x *Node) *Node {
 // warmUp is the step of the first phase: G rebuilds x from a disturbed copy of it, its own pitch and energy, and the style
 // of another recording of the same speaker. F learns to draw such styles too, so that the star does not begin with styles
 // that G has never seen.
-// Inputs: x, same, controls, y, z1, z2, warp, tilt, taps, schedule; with back-translation the controls for the other voice and
-// which items are chosen.
-func (e *engine) warmUp(in []*Node) []*Node {
+//
+// With pairs some of the items are what another speaker says at the same times as the recording that is wanted, so that G has a true
+// answer in another voice: what passes from the source is an error then.
+// Inputs: x, same, controls, y, z1, z2, warp, tilt, taps, schedule; with pairs what is wanted; with bands above features.SpeechHz
+// which items have them; with back-translation the controls for the other voice and which items are chosen.
+func (e *engine) warmUp(in []*Node, paired bool) []*Node {
 	x, same, controls, y, z1, z2, warp, tilt, taps, schedule := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], in[9]
 	g := x.Graph()
+	rest, want := in[10:], x
+	if paired {
+		want, rest = rest[0], rest[1:]
+	}
+	var full *Node
+	if e.upper() {
+		full, rest = rest[0], rest[1:]
+	}
 	net := e.over(g, mlx.GroupWeights, false)
 	own, common := net.encodeStyle(same, y)
 	half := e.cfg.Batch / 2 // half of the items take the common head's style, so that unseen voices can be read
 	heard := x
-	if len(in) > 10 {
-		heard = e.backTranslated(x, own, in[10], in[11], taps)
+	if len(rest) > 0 {
+		heard = e.backTranslated(x, own, rest[0], rest[1], taps)
 	}
-	disturbed := Add(Einsum("btm,bmn->btn", heard, warp), BroadcastToShape(InsertAxes(tilt, 1), x.Shape()))
+	heard = e.heard(heard)
+	disturbed := Add(Einsum("btm,bmn->btn", heard, warp), BroadcastToShape(InsertAxes(tilt, 1), heard.Shape()))
 
 	style := Concatenate([]*Node{SliceAxis(own, 0, AxisRange(0, half)), SliceAxis(common, 0, AxisRange(half, e.cfg.Batch))}, 0)
 	rebuilt := net.generate(disturbed, controls, style, taps)
 
-	identity := IdentityLoss(x, rebuilt)
+	identity := IdentityLoss(want, rebuilt, e.known(full))
 	commonLoss := StyleLoss(StopGradient(own), common)
 	mapped := MatchLoss(own, net.mapLatent(z1, y), net.mapLatent(z2, y))
 	loss := Add(MulScalar(identity, e.cfg.Loss.Identity), MulScalar(Add(commonLoss, mapped), e.cfg.Loss.Style))
 	content := ScalarZero(g, dtypes.Float32)
 	if e.phones {
-		content = ContentLoss(e.phone(x), e.phone(rebuilt))
+		content = ContentLoss(e.phone(want), e.phone(rebuilt))
 		loss = Add(loss, MulScalar(content, e.cfg.Loss.Content))
 	}
 	rate := mlx.At(schedule, 0)
@@ -104,6 +116,45 @@ func (e *engine) warmUp(in []*Node) []*Node {
 	norms, ok := e.adam.Step(e.vars, loss, append(rates, mlx.Rate{Prefix: "sty.", Rate: rate}, mlx.Rate{Prefix: "map.", Rate: rate})...)
 	mlx.UpdateEMA(e.vars, mlx.At(schedule, 6), "gen.", "map.", "sty.")
 	return mlx.Results(ok, norms[decoderPart], norms[len(generatorParts)], identity, content, commonLoss, mapped)
+}
+
+// upper tells whether the features have bands above features.SpeechHz, which some recordings lack.
+func (e *engine) upper() bool { return e.cfg.Features.SpeechMels() < e.cfg.Features.NMels }
+
+// heard is what the encoder hears of x [batch, frames, nMels].
+func (e *engine) heard(x *Node) *Node {
+	if n := e.cfg.GAN.HeardMels(); n < e.cfg.GAN.NMels {
+		return SliceAxis(x, 2, AxisRange(0, n))
+	}
+	return x
+}
+
+// known is 1 for the bands that the items tell of, [batch, 1, nMels], by full [batch, 1, 1], which is 1 for those that have all of
+// them and 0 for those that end at features.SpeechHz. A nil full gives nil.
+func (e *engine) known(full *Node) *Node {
+	if full == nil {
+		return nil
+	}
+	f := e.cfg.Features
+	upper := make([][][]float32, 1)
+	upper[0] = [][]float32{make([]float32, f.NMels)}
+	for m := f.SpeechMels(); m < f.NMels; m++ {
+		upper[0][0][m] = 1
+	}
+	shape := full.Shape().Clone()
+	shape.Dimensions[2] = f.NMels
+	missing := BroadcastToShape(OneMinus(full), shape)
+	return OneMinus(Mul(missing, BroadcastToShape(Const(full.Graph(), upper), shape)))
+}
+
+// alike brings the bands of x [batch, frames, nMels] that are not known to the floor, where recordings have them that end at
+// features.SpeechHz: judges see real and made ones alike.
+func (e *engine) alike(x, known *Node) *Node {
+	if known == nil {
+		return x
+	}
+	all := BroadcastToShape(known, x.Shape())
+	return Add(Mul(x, all), MulScalar(OneMinus(all), float64(e.cfg.Features.NormalizeMel(0))))
 }
 
 // backTranslated is x with the chosen items [batch, 1, 1] as the averaged G says them in the style of the item half a batch
@@ -155,7 +206,8 @@ func augment(x, shift, gain, mask *Node) *Node {
 }
 
 // discriminator is D's step, and C's when withSource is set.
-// Inputs: x, ref, controls of the target, y, target, z, noise, shift, gain, mask, taps, schedule.
+// Inputs: x, ref, controls of the target, y, target, z, noise, shift, gain, mask, taps, schedule; with bands above
+// features.SpeechHz which targets have them.
 func (e *engine) discriminator(in []*Node, withSource bool) []*Node {
 	x, ref, controls, y, target, z, noise := in[0], in[1], in[2], in[3], in[4], in[5], in[6]
 	shift, gain, mask, taps, schedule := in[7], in[8], in[9], in[10], in[11]
@@ -164,7 +216,7 @@ func (e *engine) discriminator(in []*Node, withSource bool) []*Node {
 	fixed := e.over(g, mlx.GroupWeights, true)
 
 	style := e.targetStyle(fixed, z, ref, target)
-	fake := StopGradient(fixed.generate(x, controls, style, taps))
+	fake := StopGradient(e.alike(fixed.generate(x, controls, style, taps), e.known(at(in, 12))))
 
 	real := augment(x, shift, gain, mask)
 	disturbed := Add(real, MulScalar(noise, e.cfg.R1Sigma))
@@ -189,7 +241,8 @@ func (e *engine) discriminator(in []*Node, withSource bool) []*Node {
 }
 
 // generator is the step of G, F and E.
-// Inputs: x, ref, ref2, controls of the source, controls of the target, y, target, z1, z2, shift, gain, mask, taps, schedule.
+// Inputs: x, ref, ref2, controls of the source, controls of the target, y, target, z1, z2, shift, gain, mask, taps, schedule; with
+// bands above features.SpeechHz which targets have them, and which items.
 func (e *engine) generator(in []*Node, withSource bool) []*Node {
 	x, ref, ref2, own, moved, y, target := in[0], in[1], in[2], in[3], in[4], in[5], in[6]
 	z1, z2, shift, gain, mask, taps, schedule := in[7], in[8], in[9], in[10], in[11], in[12], in[13]
@@ -201,15 +254,16 @@ func (e *engine) generator(in []*Node, withSource bool) []*Node {
 	style := e.targetStyle(net, z1, ref, target)
 	other := e.targetStyle(judges, z2, ref2, target)
 	content := net.encode(x, taps)
-	fake := net.decode(content, moved, style)
+	targetKnown, known := e.known(at(in, 14)), e.known(at(in, 15))
+	fake := e.alike(net.decode(content, moved, style), targetKnown)
 
 	adversarial := GeneratorLoss(judges.judge(augment(fake, shift, gain, mask), target))
 	read, _ := net.encodeStyle(fake, target)
 	styleLoss := StyleLoss(style, read)
-	diversity := DiversityLoss(fake, judges.decode(StopGradient(content), moved, other))
+	diversity := DiversityLoss(fake, e.alike(judges.decode(StopGradient(content), moved, other), targetKnown))
 	ownStyle, common := net.encodeStyle(x, y)
-	cycle := CycleLoss(x, net.generate(fake, own, ownStyle, taps))
-	energy := EnergyLoss(x, fake, e.cfg.Features.MelMean, e.cfg.Features.MelScale, e.cfg.EnergyMargin)
+	cycle := CycleLoss(x, net.generate(fake, own, ownStyle, taps), known)
+	energy := EnergyLoss(e.heard(x), e.heard(fake), e.cfg.Features.MelMean, e.cfg.Features.MelScale, e.cfg.EnergyMargin)
 	commonLoss := StyleLoss(StopGradient(ownStyle), common)
 
 	loss := MulScalar(adversarial, w.Adversarial)
@@ -230,7 +284,7 @@ func (e *engine) generator(in []*Node, withSource bool) []*Node {
 	}
 	identity := ScalarZero(g, dtypes.Float32)
 	if w.StarIdentity > 0 {
-		identity = IdentityLoss(x, net.decode(content, own, ownStyle))
+		identity = IdentityLoss(x, net.decode(content, own, ownStyle), known)
 		loss = Add(loss, MulScalar(identity, w.StarIdentity))
 	}
 	rate := mlx.At(schedule, 0)
@@ -244,18 +298,28 @@ func (e *engine) generator(in []*Node, withSource bool) []*Node {
 // validate scores the averaged weights on held-out speech: x rebuilt in its own style, x through the cycle, how well the
 // style is read back from a conversion, and how far the conversion's mel bands are from the target's recording in their
 // mean over time and in their spread, which smooth, dull speech lacks.
-// Inputs: x, same, ref, controls of the source, controls of the target, y, target, taps.
+// Inputs: x, same, ref, controls of the source, controls of the target, y, target, taps; with bands above features.SpeechHz which
+// targets have them, and which items.
 func (e *engine) validate(in []*Node) []*Node {
 	x, same, ref, own, moved, y, target, taps := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
 	net := e.over(x.Graph(), mlx.GroupEMA, true)
 	ownStyle, _ := net.encodeStyle(same, y)
 	style, _ := net.encodeStyle(ref, target)
-	fake := net.generate(x, moved, style, taps)
+	targetKnown, known := e.known(at(in, 8)), e.known(at(in, 9))
+	fake := e.alike(net.generate(x, moved, style, taps), targetKnown)
 	read, _ := net.encodeStyle(fake, target)
 	fakeMean, fakeSpread := bandMoments(fake)
-	realMean, realSpread := bandMoments(ref)
-	return mlx.Results(IdentityLoss(x, net.generate(x, own, ownStyle, taps)), CycleLoss(x, net.generate(fake, own, ownStyle, taps)),
+	realMean, realSpread := bandMoments(e.alike(ref, targetKnown))
+	return mlx.Results(IdentityLoss(x, net.generate(x, own, ownStyle, taps), known), CycleLoss(x, net.generate(fake, own, ownStyle, taps), known),
 		StyleLoss(style, read), l1(realMean, fakeMean), l1(realSpread, fakeSpread))
+}
+
+// at is input i, nil where there are fewer.
+func at(in []*Node, i int) *Node {
+	if i < len(in) {
+		return in[i]
+	}
+	return nil
 }
 
 // bandMoments are each band's mean and standard deviation over time, [batch, nMels], of a mel [batch, frames, nMels].
@@ -316,8 +380,11 @@ func (e *engine) score(batch *corpus.Batch) ([]float32, error) {
 		return e.scoreVoice(batch)
 	}
 	f := feed{cfg: e.cfg, speakers: e.speakers, batch: batch}
-	out, err := e.run("validation", e.validate, f.x(), f.same(), f.ref(), f.controls(batch.Y), f.controls(batch.Target),
-		f.oneHot(batch.Y), f.oneHot(batch.Target), f.taps())
+	in := []*tensors.Tensor{f.x(), f.same(), f.ref(), f.controls(batch.Y), f.controls(batch.Target), f.oneHot(batch.Y), f.oneHot(batch.Target), f.taps()}
+	if e.upper() {
+		in = append(in, f.flags(batch.TargetFullBand), f.flags(batch.FullBand))
+	}
+	out, err := e.run("validation", e.validate, in...)
 	if err != nil {
 		return nil, err
 	}

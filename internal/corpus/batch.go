@@ -3,6 +3,8 @@ package corpus
 import (
 	"fmt"
 	"slices"
+
+	"github.com/starvc/vc/features"
 )
 
 // BatchConfig sizes a batch.
@@ -17,6 +19,12 @@ type BatchConfig struct {
 	// Target is drawn from; nil stands for all of the set. A speaker that is no source needs no recordings: Ref and
 	// Ref2 of an item whose target has none are zeros.
 	Sources, Targets []int
+	// PairShare is the share of the items of a speaker who is the target of some of the set's pairs (see Set.Align) that are such
+	// pairs: X is then what another speaker says at the same times as the wanted recording.
+	PairShare float64
+	// NarrowShare is the share of the style crops that lose their bands above features.SpeechHz, where the features have any, so
+	// that a reference which ends there tells the rest of the voice as well.
+	NarrowShare float64
 }
 
 // DefaultBatchConfig is a batch of 8 items of 1.92 s with style crops of the same length.
@@ -38,6 +46,11 @@ func (c BatchConfig) Validate() error {
 	} {
 		if f.value < f.low || f.value > f.high {
 			return fmt.Errorf("batch: %s is %d, want %d to %d", f.name, f.value, f.low, f.high)
+		}
+	}
+	for name, v := range map[string]float64{"pairShare": c.PairShare, "narrowShare": c.NarrowShare} {
+		if !(v >= 0 && v <= 1) {
+			return fmt.Errorf("batch: %s is %g, want 0 to 1", name, v)
 		}
 	}
 	return nil
@@ -63,10 +76,12 @@ type Batch struct {
 	Step      int
 	LookAhead int // frames of future that G may see in this step, 0 to MaxLookAhead
 
-	Y         []int32   // [B] speaker of X and Same
-	X         []float32 // [B*T*M] normalised log-mel, a crop of an utterance of Y
-	F0        []float32 // [B*T] Hz, 0 where unvoiced
-	LogEnergy []float32 // [B*T] natural logarithm of the RMS
+	Y         []int32   // [B] speaker of X and Same; of a pair, of Want and Same
+	X         []float32 // [B*T*M] normalised log-mel, a crop of an utterance of Y; of a pair, of another speaker's
+	F0        []float32 // [B*T] Hz, 0 where unvoiced; of a pair, of Want
+	LogEnergy []float32 // [B*T] natural logarithm of the RMS, of X
+	Want      []float32 // [B*T*M] what X is in the voice of Y: of a pair the same frames as Y says them, else X. nil where no pairs are drawn
+	Paired    []bool    // [B] nil where no pairs are drawn
 	Same      []float32 // [B*S*M] a crop of another utterance of Y, of the same one when Y has one alone
 
 	Target []int32   // [B] speaker to convert to, never Y
@@ -79,7 +94,23 @@ type Batch struct {
 	AugShift []int32   // [B] mel bands to shift by, -2 to 2
 	AugMask  []float32 // [B*T*M] 1 keeps, 0 masks: a stretch of time and a range of mels, each in half of the items
 
+	// Which items tell of the bands above features.SpeechHz: those whose Want, or X, has such frequencies, and those whose target
+	// voice mostly has. Where an item does not, they are at the floor. nil where the features have no such bands.
+	FullBand, TargetFullBand []bool // [B]
+
 	Files [][]string // [B] the recordings that X, Same, Ref and Ref2 were cut from
+}
+
+func (b *Batcher) newBatch() *Batch {
+	c, mels := b.cfg, b.mels
+	batch := newBatch(c, mels)
+	if b.upper {
+		batch.FullBand, batch.TargetFullBand = make([]bool, c.Size), make([]bool, c.Size)
+	}
+	if c.PairShare > 0 {
+		batch.Want, batch.Paired = make([]float32, len(batch.X)), make([]bool, c.Size)
+	}
+	return batch
 }
 
 func newBatch(c BatchConfig, mels int) *Batch {
@@ -104,6 +135,12 @@ type Batcher struct {
 	valid   []take  // one utterance each, speakers taking turns
 	sources []int   // speakers that X is drawn from
 	targets [][]int // per speaker, those that it can be converted to
+
+	features features.Config
+	upper    bool     // the features have bands above features.SpeechHz
+	narrow   []bool   // per speaker, most of whose utterances lack these
+	all      []take   // the set's training utterances, as its pairs count them
+	pairs    [][]pair // per speaker of the target
 }
 
 // voice is a speaker's utterances, drawn in proportion to their frames.
@@ -114,8 +151,9 @@ type voice struct {
 
 // take is an utterance and the log-energy of its quietest speech.
 type take struct {
-	u     Utterance
-	limit float32 // see activeLimit
+	u      Utterance
+	limit  float32 // see activeLimit
+	narrow bool    // see features.Config.Narrow
 }
 
 // NewBatcher prepares to draw from set, which must have two speakers or more, each source with a training utterance.
@@ -130,6 +168,8 @@ func NewBatcher(set *Set, cfg BatchConfig, seed uint64) (*Batcher, error) {
 	b := &Batcher{
 		cfg: cfg, seed: seed, mels: set.Features.NMels, silence: set.Features.NormalizeMel(0),
 		train: make([]voice, len(set.Speakers)), sources: cfg.Sources,
+		features: set.Features, upper: set.Features.SpeechMels() < set.Features.NMels,
+		narrow: make([]bool, len(set.Speakers)), pairs: make([][]pair, len(set.Speakers)),
 	}
 	all := make([]int, len(set.Speakers))
 	for i := range all {
@@ -146,7 +186,17 @@ func NewBatcher(set *Set, cfg BatchConfig, seed uint64) (*Batcher, error) {
 		if u.Frames.Len() == 0 {
 			return nil, fmt.Errorf("batch: %s has no frames", u.Path)
 		}
-		b.train[u.Speaker].add(newTake(u))
+		p := newTake(u, set.Features)
+		b.train[u.Speaker].add(p)
+		b.all = append(b.all, p)
+	}
+	for y, v := range b.train {
+		b.narrow[y] = v.narrow()
+	}
+	for _, p := range set.pairs {
+		if y := set.Train[p.target].Speaker; cfg.PairShare > 0 {
+			b.pairs[y] = append(b.pairs[y], p)
+		}
 	}
 	b.targets = make([][]int, len(set.Speakers))
 	for _, y := range b.sources {
@@ -160,15 +210,28 @@ func NewBatcher(set *Set, cfg BatchConfig, seed uint64) (*Batcher, error) {
 	}
 	b.valid = takeTurns(slices.DeleteFunc(slices.Clone(set.Valid), func(u Utterance) bool {
 		return !slices.Contains(b.sources, u.Speaker)
-	}), len(set.Speakers))
+	}), len(set.Speakers), set.Features)
 	return b, nil
 }
 
-func newTake(u Utterance) take {
-	if u.part.Sum != (digest{}) {
-		return take{u, u.part.Limit}
+func newTake(u Utterance, cfg features.Config) take {
+	limit := u.part.Limit
+	if u.part.Sum == (digest{}) {
+		limit = activeLimit(u.Frames)
 	}
-	return take{u, activeLimit(u.Frames)}
+	return take{u, limit, cfg.Narrow(u.Frames)}
+}
+
+// narrow tells whether most of a voice's utterances, counted by frames, end at features.SpeechHz.
+func (v *voice) narrow() bool {
+	frames := 0
+	for _, p := range v.takes {
+		if p.narrow {
+			frames += 2 * p.u.Frames.Len()
+		}
+		frames -= p.u.Frames.Len()
+	}
+	return frames > 0
 }
 
 func (v *voice) add(p take) {
@@ -180,7 +243,7 @@ func (v *voice) add(p take) {
 }
 
 // takeTurns orders utterances so that every speaker's first come before any speaker's second.
-func takeTurns(us []Utterance, speakers int) []take {
+func takeTurns(us []Utterance, speakers int, cfg features.Config) []take {
 	queues := make([][]Utterance, speakers)
 	for _, u := range us {
 		if u.Frames.Len() > 0 {
@@ -192,7 +255,7 @@ func takeTurns(us []Utterance, speakers int) []take {
 		before := len(turns)
 		for _, q := range queues {
 			if round < len(q) {
-				turns = append(turns, newTake(q[round]))
+				turns = append(turns, newTake(q[round], cfg))
 			}
 		}
 		if len(turns) == before {
@@ -207,7 +270,7 @@ func takeTurns(us []Utterance, speakers int) []take {
 // random order, as far as the batch goes. Within a speaker utterances come in proportion to their length. Crops of X that
 // are mostly silence come, but less often.
 func (b *Batcher) At(step int) *Batch {
-	batch := newBatch(b.cfg, b.mels)
+	batch := b.newBatch()
 	batch.Step = step
 	r := newDice(b.seed, step, forTraining|forCrops)
 	batch.LookAhead = r.IntN(b.cfg.MaxLookAhead + 1)
@@ -219,6 +282,12 @@ func (b *Batcher) At(step int) *Batch {
 		}
 		y := b.sources[order[i%n]]
 		v := &b.train[y]
+		if len(b.pairs[y]) > 0 && r.Float64() < b.cfg.PairShare {
+			b.fillPair(batch, i, b.pairs[y][r.IntN(len(b.pairs[y]))], r)
+			b.fillStyle(batch, batch.Same, i, r, v.takes[v.draw(r, -1)])
+			b.fillTarget(batch, i, y, r)
+			continue
+		}
 		chosen := v.draw(r, -1)
 		b.fillSource(batch, i, v.takes[chosen], b.likelyStart(r, v.takes[chosen], b.cfg.CropFrames, true))
 		b.fillStyle(batch, batch.Same, i, r, v.takes[v.draw(r, chosen)])
@@ -239,7 +308,7 @@ func (b *Batcher) ValidAt(i int) *Batch {
 	if len(b.valid) == 0 {
 		return nil
 	}
-	batch := newBatch(b.cfg, b.mels)
+	batch := b.newBatch()
 	batch.Step = i
 	batch.LookAhead = i % (b.cfg.MaxLookAhead + 1)
 	r := newDice(0, i, forValidation|forCrops)
@@ -274,6 +343,32 @@ func (b *Batcher) fillSource(batch *Batch, i int, p take, start int) {
 	copy(x[from*m:to*m], f.LogMel[(start+from)*m:])
 	copy(f0[from:to], f.F0[start+from:])
 	copy(energy[from:to], f.LogEnergy[start+from:])
+	if b.upper {
+		if batch.FullBand[i] = !p.narrow; p.narrow {
+			b.features.SilenceUpper(x)
+		}
+	}
+	if batch.Want != nil {
+		copy(batch.Want[i*t*m:(i+1)*t*m], x)
+	}
+}
+
+// fillPair makes item i of a pair: X and its energy of the source, Want and its pitch of the target, at the same times.
+func (b *Batcher) fillPair(batch *Batch, i int, p pair, r *dice) {
+	t, m := b.cfg.CropFrames, b.mels
+	source, target := b.all[p.source], b.all[p.target]
+	start := b.likelyStart(r, source, t, true)
+	at := start + source.u.Start - target.u.Start // the ends of the two may have been trimmed unequally
+	b.fillSource(batch, i, target, at)
+	want, f0 := slices.Clone(batch.X[i*t*m:(i+1)*t*m]), slices.Clone(batch.F0[i*t:(i+1)*t])
+	full := b.upper && batch.FullBand[i]
+	b.fillSource(batch, i, source, start)
+	copy(batch.Want[i*t*m:(i+1)*t*m], want)
+	copy(batch.F0[i*t:(i+1)*t], f0)
+	batch.Y[i], batch.Paired[i] = int32(target.u.Speaker), true
+	if b.upper {
+		batch.FullBand[i] = full
+	}
 }
 
 // fillStyle copies a crop of p into item i of dst, [B*S*M].
@@ -286,12 +381,18 @@ func (b *Batcher) fillStyle(batch *Batch, dst []float32, i int, r *dice, p take)
 		n := copy(dst[t*m:], f.LogMel[from*m:]) / m
 		t, from = t+n, 0
 	}
+	if b.upper && (p.narrow || r.Float64() < b.cfg.NarrowShare) {
+		b.features.SilenceUpper(dst)
+	}
 }
 
 // fillTarget draws another speaker for item i, and two of its utterances where it has any.
 func (b *Batcher) fillTarget(batch *Batch, i, y int, r *dice) {
 	target := b.targets[y][r.IntN(len(b.targets[y]))]
 	batch.Target[i] = int32(target)
+	if b.upper {
+		batch.TargetFullBand[i] = !b.narrow[target]
+	}
 	v := &b.train[target]
 	if len(v.takes) == 0 {
 		return

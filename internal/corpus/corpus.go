@@ -66,6 +66,8 @@ type Set struct {
 	Speakers []SpeakerInfo
 	Train    []Utterance
 	Valid    []Utterance // held out; a speaker with fewer than three recordings has none here
+
+	pairs []pair // see Align
 }
 
 // Names lists the speakers in order of their indices.
@@ -78,7 +80,7 @@ func (s *Set) Names() []string {
 }
 
 // Fingerprint is equal for two sets exactly when the same batches come from them: it covers the speakers' names, the
-// feature configuration and all features. A run that is resumed compares it, since bit-identical losses need the same
+// feature configuration, all features and which of them are pairs. A run that is resumed compares it, since bit-identical losses need the same
 // data. Paths do not count, only their order.
 func (s *Set) Fingerprint() string {
 	h := sha256.New()
@@ -96,6 +98,10 @@ func (s *Set) Fingerprint() string {
 			sum := u.sum()
 			h.Write(sum[:])
 		}
+	}
+	for _, p := range s.pairs {
+		word(p.source)
+		word(p.target)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
