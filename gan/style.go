@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/nn"
 )
 
@@ -123,6 +124,7 @@ func (b *bodyBlock) forward(h *nn.Image) *nn.Image {
 // StyleEncoder is E: it hears the style in a recording. Safe for concurrent use.
 type StyleEncoder struct {
 	cfg    Config
+	heard  features.Config
 	body   *body
 	heads  []*nn.Linear
 	common *nn.Linear
@@ -132,7 +134,7 @@ type StyleEncoder struct {
 func NewStyleEncoder(m *Model) *StyleEncoder {
 	last := m.Config.BodyWidths[m.Config.BodyBlocks()]
 	return &StyleEncoder{
-		cfg: m.Config, body: newBody(m, "sty"), heads: heads(m, "sty.head", last),
+		cfg: m.Config, heard: m.Features, body: newBody(m, "sty"), heads: heads(m, "sty.head", last),
 		common: nn.NewLinear(m.Tensor("sty.common.w"), m.Tensor("sty.common.b"), last, m.Config.StyleDim),
 	}
 }
@@ -144,7 +146,8 @@ const referenceFrames = 1024
 // the model hears it, or for any other voice as the CommonHead does. Recordings shorter than
 // Config.MinStyleFrames are repeated until they are long enough. Those longer than 1024 frames (10 s) are taken in
 // stretches of that length, with zeros around each, and the stretches averaged by their length, so that a long
-// reference costs no more memory than a short one. No frame at all is an error.
+// reference costs no more memory than a short one. Of a recording that ends at features.SpeechHz the bands above count as silent,
+// as in training. No frame at all is an error.
 func (e *StyleEncoder) Style(logMel []float32, speaker int) ([]float32, error) {
 	nMels := e.cfg.NMels
 	frames := len(logMel) / nMels
@@ -153,6 +156,10 @@ func (e *StyleEncoder) Style(logMel []float32, speaker int) ([]float32, error) {
 	}
 	if frames == 0 {
 		return nil, fmt.Errorf("style: the reference is empty; give one with at least a second of speech")
+	}
+	if e.heard.Narrow(features.Frames{NMels: nMels, LogMel: logMel}) {
+		logMel = slices.Clone(logMel)
+		e.heard.SilenceUpper(logMel)
 	}
 	least := e.cfg.MinStyleFrames()
 	for once := logMel; frames < least; frames++ {

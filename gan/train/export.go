@@ -3,6 +3,7 @@ package train
 import (
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
@@ -22,7 +23,7 @@ func (e *engine) speakerStyles(set *corpus.Set) ([]float32, error) {
 	}
 	all := make([]float32, len(set.Speakers)*dim)
 	for speaker := range set.Speakers {
-		crops := evenCrops(set.Train, speaker, s, styleCrops)
+		crops := evenCrops(set.Features, set.Train, speaker, s, styleCrops)
 		if len(crops) == 0 {
 			kept, err := e.keptStyle(speaker, set.Speakers[speaker].Name)
 			if err != nil {
@@ -54,14 +55,16 @@ func (e *engine) speakerStyles(set *corpus.Set) ([]float32, error) {
 }
 
 // evenCrops takes up to most crops of s frames, [s*nMels] each, spread evenly through a speaker's utterances. An utterance
-// that is shorter is repeated, as in training.
-func evenCrops(us []corpus.Utterance, speaker, s, most int) [][]float32 {
+// that is shorter is repeated, and one that ends at features.SpeechHz silent above, as in training.
+func evenCrops(cfg features.Config, us []corpus.Utterance, speaker, s, most int) [][]float32 {
 	type place struct{ utterance, frame int }
 	var places []place
+	narrow := map[int]bool{}
 	for i, u := range us {
 		if u.Speaker != speaker {
 			continue
 		}
+		narrow[i] = cfg.Narrow(u.Frames)
 		for t := 0; t == 0 || t+s <= u.Frames.Len(); t += s {
 			places = append(places, place{i, t})
 		}
@@ -74,6 +77,9 @@ func evenCrops(us []corpus.Utterance, speaker, s, most int) [][]float32 {
 		crop := make([]float32, 0, s*f.NMels)
 		for t := range s {
 			crop = append(crop, f.Mel((p.frame+t)%f.Len())...)
+		}
+		if narrow[p.utterance] {
+			cfg.SilenceUpper(crop)
 		}
 		crops = append(crops, crop)
 	}

@@ -245,7 +245,7 @@ func TestExport(t *testing.T) {
 	}
 	cpu := gan.NewStyleEncoder(m)
 	for speaker := range set.Speakers {
-		crops := evenCrops(set.Train, speaker, cfg.StyleFrames, styleCrops)
+		crops := evenCrops(set.Features, set.Train, speaker, cfg.StyleFrames, styleCrops)
 		want := make([]float32, cfg.GAN.StyleDim)
 		for _, c := range crops {
 			style, err := cpu.Style(c, speaker)
@@ -281,7 +281,7 @@ func TestEvenCrops(t *testing.T) {
 		{"short speech is repeated", 1, 10, []int{0}},
 		{"nobody", 2, 10, nil},
 	} {
-		crops := evenCrops(set.Train, c.speaker, 10, c.most)
+		crops := evenCrops(set.Features, set.Train, c.speaker, 10, c.most)
 		if len(crops) != len(c.starts) {
 			t.Errorf("%s: %d crops, want %d", c.name, len(crops), len(c.starts))
 			continue

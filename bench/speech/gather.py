@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""gather.py OUT --corpus CORPUS --to DIR: a folder of links for `vc train --speakers DIR`, with a folder per voice and aligned.tsv.
+
+The corpus's training part, people, free text, pairs and twins come together; kathleen_arctic and lj_speech join the corpus's kathleen
+and lj. aligned.tsv says which recordings say the same at the same times: pairs both ways, twins as sources of their person's
+recording only. Run again, it adds what is new and writes aligned.tsv anew.
+"""
+import argparse
+import csv
+from pathlib import Path
+
+SAME = {"kathleen_arctic": "kathleen", "lj_speech": "lj"}
+
+
+def table(path):
+    if not path.exists():
+        return []
+    with open(path, encoding="utf-8", newline="") as f:
+        return list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+class Links:
+    def __init__(self, to, leave_out):
+        self.to, self.leave_out, self.made, self.there = to, leave_out, 0, set()
+
+    def add(self, voice, path):
+        voice = SAME.get(voice, voice)
+        if voice in self.leave_out:
+            return
+        link = self.to / voice / path.name
+        self.there.add((voice, path.stem))
+        if not link.is_symlink():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path.resolve())
+            self.made += 1
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("out", type=Path)
+    p.add_argument("--corpus", type=Path)
+    p.add_argument("--to", type=Path, required=True)
+    p.add_argument("--leave-out", default="ls27,esf2,esf4,kal16,ked", help="names, joined by commas")
+    a = p.parse_args()
+    links = Links(a.to, set(a.leave_out.split(",")))
+    if a.corpus:
+        for r in table(a.corpus / "split.tsv"):
+            path = a.corpus / r["path"]
+            if r["set"] == "train":
+                links.add(path.parent.name, path)
+    for kind in ("people", "speech", "twins"):
+        for path in sorted((a.out / kind).glob("*/*.flac")):
+            links.add(path.parent.name, path)
+
+    rows, groups = [], set()
+    for r in table(a.out / "pairs.tsv"):
+        rows.append((r["utt"], r["voice"], r["utt"], ""))
+    for r in table(a.out / "twins.tsv"):
+        person, utt = SAME.get(r["person"], r["person"]), r["utt"]
+        group = f"{r['person']}.{utt}"
+        if group not in groups:
+            rows.append((group, person, utt, "target"))
+            groups.add(group)
+        rows.append((group, r["voice"], group, "source"))
+    rows = [r for r in rows if (r[1], r[2]) in links.there]
+    part = a.to / "aligned.tsv.part"
+    with open(part, "w", encoding="utf-8") as f:
+        f.write("group\tspeaker\tutt\tuse\n")
+        f.writelines("\t".join(r) + "\n" for r in rows)
+    part.replace(a.to / "aligned.tsv")
+    print(f"{a.to}: {links.made} new links, {len(links.there)} recordings of {len({v for v, _ in links.there})} voices, "
+          f"{len(rows)} of them in {len({r[0] for r in rows})} groups")
+
+
+main()
