@@ -19,7 +19,7 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 		MaxLookAhead: cfg.GAN.StemFuture, NarrowShare: cfg.NarrowShare,
 	}
 	if r.set.Pairs() > 0 {
-		draws.PairShare = cfg.PairShare
+		draws.PairShare, draws.PairSteps = cfg.PairShare, cfg.WarmUpSteps() // the star has no use for them yet
 	}
 	if cfg.AddVoice.On {
 		draws.Sources, draws.Targets = voiceDraws(r.set, len(r.req.Voices))

@@ -22,6 +22,7 @@ type BatchConfig struct {
 	// PairShare is the share of the items of a speaker who is the target of some of the set's pairs (see Set.Align) that are such
 	// pairs: X is then what another speaker says at the same times as the wanted recording.
 	PairShare float64
+	PairSteps int // pairs are drawn in so many steps from the first on
 	// NarrowShare is the share of the style crops that lose their bands above features.SpeechHz, where the features have any, so
 	// that a reference which ends there tells the rest of the voice as well.
 	NarrowShare float64
@@ -80,8 +81,8 @@ type Batch struct {
 	X         []float32 // [B*T*M] normalised log-mel, a crop of an utterance of Y; of a pair, of another speaker's
 	F0        []float32 // [B*T] Hz, 0 where unvoiced; of a pair, of Want
 	LogEnergy []float32 // [B*T] natural logarithm of the RMS, of X
-	Want      []float32 // [B*T*M] what X is in the voice of Y: of a pair the same frames as Y says them, else X. nil where no pairs are drawn
-	Paired    []bool    // [B] nil where no pairs are drawn
+	Want      []float32 // [B*T*M] what X is in the voice of Y: of a pair the same frames as Y says them, else X. nil where none is a pair
+	Paired    []bool    // [B] nil where none is a pair
 	Same      []float32 // [B*S*M] a crop of another utterance of Y, of the same one when Y has one alone
 
 	Target []int32   // [B] speaker to convert to, never Y
@@ -101,13 +102,14 @@ type Batch struct {
 	Files [][]string // [B] the recordings that X, Same, Ref and Ref2 were cut from
 }
 
-func (b *Batcher) newBatch() *Batch {
+// newBatch is an empty batch of a step of training, or of validation, which is -1.
+func (b *Batcher) newBatch(step int) *Batch {
 	c, mels := b.cfg, b.mels
 	batch := newBatch(c, mels)
 	if b.upper {
 		batch.FullBand, batch.TargetFullBand = make([]bool, c.Size), make([]bool, c.Size)
 	}
-	if c.PairShare > 0 {
+	if step >= 0 && step < c.PairSteps && c.PairShare > 0 {
 		batch.Want, batch.Paired = make([]float32, len(batch.X)), make([]bool, c.Size)
 	}
 	return batch
@@ -270,7 +272,7 @@ func takeTurns(us []Utterance, speakers int, cfg features.Config) []take {
 // random order, as far as the batch goes. Within a speaker utterances come in proportion to their length. Crops of X that
 // are mostly silence come, but less often.
 func (b *Batcher) At(step int) *Batch {
-	batch := b.newBatch()
+	batch := b.newBatch(step)
 	batch.Step = step
 	r := newDice(b.seed, step, forTraining|forCrops)
 	batch.LookAhead = r.IntN(b.cfg.MaxLookAhead + 1)
@@ -282,7 +284,7 @@ func (b *Batcher) At(step int) *Batch {
 		}
 		y := b.sources[order[i%n]]
 		v := &b.train[y]
-		if len(b.pairs[y]) > 0 && r.Float64() < b.cfg.PairShare {
+		if batch.Paired != nil && len(b.pairs[y]) > 0 && r.Float64() < b.cfg.PairShare {
 			b.fillPair(batch, i, b.pairs[y][r.IntN(len(b.pairs[y]))], r)
 			b.fillStyle(batch, batch.Same, i, r, v.takes[v.draw(r, -1)])
 			b.fillTarget(batch, i, y, r)
@@ -308,7 +310,7 @@ func (b *Batcher) ValidAt(i int) *Batch {
 	if len(b.valid) == 0 {
 		return nil
 	}
-	batch := b.newBatch()
+	batch := b.newBatch(-1)
 	batch.Step = i
 	batch.LookAhead = i % (b.cfg.MaxLookAhead + 1)
 	r := newDice(0, i, forValidation|forCrops)
