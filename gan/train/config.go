@@ -52,6 +52,8 @@ type Config struct {
 	Clip         float64 `json:"clip"` // largest gradient norm of one network
 	EMA          float64 `json:"ema"`  // decay of the averaged weights that are exported
 
+	// Patches is the number of halvings after which D judges each patch in time and band; 0 has it judge whole crops.
+	Patches      int     `json:"patches"`
 	R1Sigma      float64 `json:"r1Sigma"`      // length of R1's step per coordinate, normalised log-mel units
 	EnergyMargin float64 `json:"energyMargin"` // natural log units
 	WarpRange    float64 `json:"warpRange"`    // largest relative warp of the source's mel axis in the warm-up
@@ -189,6 +191,7 @@ func (c Config) Validate() error {
 		{"tiltRange", c.TiltRange, 0, 10},
 		{"backTranslation", c.BackTranslation, 0, 1},
 		{"backTranslationSteps", float64(c.BackTranslationSteps), 0, 1e8},
+		{"patches", float64(c.Patches), 0, float64(c.GAN.BodyBlocks())},
 		{"pairShare", c.PairShare, 0, 1},
 		{"narrowShare", c.NarrowShare, 0, 1},
 		{"freezeShare", c.FreezeShare, 0, 1},

@@ -184,7 +184,7 @@ func (c Config) stepCost(speakers int, phones, native bool) cost {
 	}
 	weights := 0.0
 	for _, params := range [][]gan.Param{
-		c.GAN.ModelParams(speakers), c.GAN.DiscriminatorParams("disc", speakers), c.GAN.DiscriminatorParams("cls", speakers),
+		c.GAN.ModelParams(speakers), c.judgeParams(speakers), c.GAN.DiscriminatorParams("cls", speakers),
 	} {
 		for _, p := range params {
 			n := 1.0

@@ -87,7 +87,7 @@ func prepare(vars *mlx.Vars, cfg Config, speakers int) error {
 	g := cfg.GAN
 	for _, params := range [][]gan.Param{
 		g.GeneratorParams(), g.MappingParams(speakers), g.StyleParams(speakers),
-		g.DiscriminatorParams("disc", speakers), g.DiscriminatorParams("cls", speakers),
+		cfg.judgeParams(speakers), g.DiscriminatorParams("cls", speakers),
 	} {
 		if err := initialise(vars, params, cfg.Seed); err != nil {
 			return err

@@ -41,7 +41,7 @@ func CycleLoss(source, rebuilt, known *Node) *Node { return l1Known(source, rebu
 func IdentityLoss(source, rebuilt, known *Node) *Node { return l1Known(source, rebuilt, known) }
 
 // DiscriminatorLoss is D's side of the non-saturating loss (Goodfellow et al. 2014): softplus(-real) + softplus(fake),
-// logits [batch].
+// logits [batch] or [batch, patches].
 func DiscriminatorLoss(real, fake *Node) *Node {
 	return Add(ReduceAllMean(softplus(Neg(real))), ReduceAllMean(softplus(fake)))
 }

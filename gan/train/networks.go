@@ -16,6 +16,8 @@ type networks struct {
 	cfg    gan.Config
 	net    mlx.Net
 	labels bool // F and E give a label in place of a style, see label
+
+	patches int // see Config.Patches
 }
 
 // encode is G up to the bottleneck: x [batch, frames, nMels] normalised log-mel, of which it hears the lowest HeardMels bands, tapMask [taps] of the stem (nil for all),
@@ -98,7 +100,15 @@ func (n networks) mapLatent(z, oneHot *Node) *Node {
 func (n networks) body(x *Node, prefix string) *Node {
 	d := x.Shape().Dimensions
 	h := n.net.Conv2D(Reshape(x, d[0], d[1], d[2], 1), prefix+".stem", true)
-	for i := range n.cfg.BodyBlocks() {
+	h = mlx.LeakyReLU(n.blocks(h, prefix, n.cfg.BodyBlocks()))
+	e := h.Shape().Dimensions
+	v := mlx.LeakyReLU(n.net.Linear(Reshape(h, e[0], e[1], e[2]*e[3]), prefix+".join"))
+	return mlx.Float(ReduceMean(mlx.Float(v), 1))
+}
+
+// blocks are the first so many residual blocks of a body, each of which halves frames and bands of h [batch, frames, bands, channels].
+func (n networks) blocks(h *Node, prefix string, count int) *Node {
+	for i := range count {
 		name := fmt.Sprintf("%s.block.%d", prefix, i)
 		r := mlx.AvgPool2D(n.net.Conv2D(mlx.LeakyReLU(h), name+".conv1", true))
 		r = n.net.Conv2D(mlx.LeakyReLU(r), name+".conv2", true)
@@ -108,10 +118,7 @@ func (n networks) body(x *Node, prefix string) *Node {
 		}
 		h = MulScalar(Add(r, skip), 1/math.Sqrt2)
 	}
-	h = mlx.LeakyReLU(h)
-	e := h.Shape().Dimensions
-	v := mlx.LeakyReLU(n.net.Linear(Reshape(h, e[0], e[1], e[2]*e[3]), prefix+".join"))
-	return mlx.Float(ReduceMean(mlx.Float(v), 1))
+	return h
 }
 
 // encodeStyle is E: a reference x [batch, frames, nMels] to the style of its speaker's head and that of the common head.
@@ -133,8 +140,11 @@ func (n networks) label(oneHot *Node) *Node {
 	return MulScalar(mlx.ZeroPad(oneHot, 1, 0, n.cfg.StyleDim-speakers), math.Sqrt(float64(n.cfg.StyleDim)))
 }
 
-// judge is D: x to the real/fake logit of the speaker in oneHot, [batch].
+// judge is D: x to the real/fake logit of the speaker in oneHot, [batch], or with patches to those of all patches, [batch, patches].
 func (n networks) judge(x, oneHot *Node) *Node {
+	if n.patches > 0 {
+		return n.judgePatches(x, oneHot)
+	}
 	return ReduceSum(Mul(n.logits(x, "disc"), oneHot), -1)
 }
 

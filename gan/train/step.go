@@ -59,7 +59,7 @@ func (e *engine) over(g *Graph, group string, frozen bool) networks {
 	if e.cfg.BFloat16 {
 		net.DType = dtypes.BFloat16
 	}
-	return networks{cfg: e.cfg.GAN, net: net, labels: e.cfg.StyleLabels}
+	return networks{cfg: e.cfg.GAN, net: net, labels: e.cfg.StyleLabels, patches: e.cfg.Patches}
 }
 
 // phone is P's hidden layer, or nil without P.
