@@ -65,6 +65,8 @@ type Config struct {
 	BackTranslationSteps int     `json:"backTranslationSteps"`
 	// PairShare is, in the warm-up, the share of the items of a speaker with frame-aligned pairs (corpus.AlignedFile) that are such.
 	PairShare float64 `json:"pairShare"`
+	// DisturbShare is, in the warm-up, the share of the items that come in as in noise, babble or a room, and go out as recorded.
+	DisturbShare float64 `json:"disturbShare"`
 	// NarrowShare is the share of the style references that lose their bands above features.SpeechHz, where there are any.
 	NarrowShare  float64 `json:"narrowShare"`
 	FreezeShare  float64 `json:"freezeShare"`  // share of the warm-up in which an encoder taken from P stays as it is
@@ -193,6 +195,7 @@ func (c Config) Validate() error {
 		{"backTranslationSteps", float64(c.BackTranslationSteps), 0, 1e8},
 		{"patches", float64(c.Patches), 0, float64(c.GAN.BodyBlocks())},
 		{"pairShare", c.PairShare, 0, 1},
+		{"disturbShare", c.DisturbShare, 0, 1},
 		{"narrowShare", c.NarrowShare, 0, 1},
 		{"freezeShare", c.FreezeShare, 0, 1},
 		{"encoderShare", c.EncoderShare, 0, 1},

@@ -17,12 +17,14 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 	draws := corpus.BatchConfig{
 		Size: cfg.Batch, CropFrames: cfg.CropFrames, StyleFrames: cfg.StyleFrames, LatentDim: cfg.GAN.LatentDim,
 		MaxLookAhead: cfg.GAN.StemFuture, NarrowShare: cfg.NarrowShare,
+		DisturbShare: cfg.DisturbShare, WantSteps: cfg.WarmUpSteps(), // the star has no use for them yet
 	}
 	if r.set.Pairs() > 0 {
-		draws.PairShare, draws.PairSteps = cfg.PairShare, cfg.WarmUpSteps() // the star has no use for them yet
+		draws.PairShare = cfg.PairShare
 	}
 	if cfg.AddVoice.On {
 		draws.Sources, draws.Targets = voiceDraws(r.set, len(r.req.Voices))
+		draws.DisturbShare = 0
 	}
 	batcher, err := corpus.NewBatcher(r.set, draws, cfg.Seed)
 	if err != nil {

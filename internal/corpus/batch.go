@@ -22,7 +22,10 @@ type BatchConfig struct {
 	// PairShare is the share of the items of a speaker who is the target of some of the set's pairs (see Set.Align) that are such
 	// pairs: X is then what another speaker says at the same times as the wanted recording.
 	PairShare float64
-	PairSteps int // pairs are drawn in so many steps from the first on
+	// DisturbShare is the share of the items whose X and LogEnergy are those of the recording in noise, babble or a room, which Want
+	// is without.
+	DisturbShare float64
+	WantSteps    int // in so many steps from the first on there are pairs and disturbances
 	// NarrowShare is the share of the style crops that lose their bands above features.SpeechHz, where the features have any, so
 	// that a reference which ends there tells the rest of the voice as well.
 	NarrowShare float64
@@ -49,7 +52,7 @@ func (c BatchConfig) Validate() error {
 			return fmt.Errorf("batch: %s is %d, want %d to %d", f.name, f.value, f.low, f.high)
 		}
 	}
-	for name, v := range map[string]float64{"pairShare": c.PairShare, "narrowShare": c.NarrowShare} {
+	for name, v := range map[string]float64{"pairShare": c.PairShare, "disturbShare": c.DisturbShare, "narrowShare": c.NarrowShare} {
 		if !(v >= 0 && v <= 1) {
 			return fmt.Errorf("batch: %s is %g, want 0 to 1", name, v)
 		}
@@ -81,8 +84,8 @@ type Batch struct {
 	X         []float32 // [B*T*M] normalised log-mel, a crop of an utterance of Y; of a pair, of another speaker's
 	F0        []float32 // [B*T] Hz, 0 where unvoiced; of a pair, of Want
 	LogEnergy []float32 // [B*T] natural logarithm of the RMS, of X
-	Want      []float32 // [B*T*M] what X is in the voice of Y: of a pair the same frames as Y says them, else X. nil where none is a pair
-	Paired    []bool    // [B] nil where none is a pair
+	Want      []float32 // [B*T*M] what X is in the voice of Y: of a pair the same frames as Y says them, else X. nil behind WantSteps
+	Paired    []bool    // [B] nil likewise
 	Same      []float32 // [B*S*M] a crop of another utterance of Y, of the same one when Y has one alone
 
 	Target []int32   // [B] speaker to convert to, never Y
@@ -109,7 +112,7 @@ func (b *Batcher) newBatch(step int) *Batch {
 	if b.upper {
 		batch.FullBand, batch.TargetFullBand = make([]bool, c.Size), make([]bool, c.Size)
 	}
-	if step >= 0 && step < c.PairSteps && c.PairShare > 0 {
+	if step >= 0 && step < c.WantSteps && c.PairShare+c.DisturbShare > 0 {
 		batch.Want, batch.Paired = make([]float32, len(batch.X)), make([]bool, c.Size)
 	}
 	return batch
@@ -143,6 +146,7 @@ type Batcher struct {
 	narrow   []bool   // per speaker, most of whose utterances lack these
 	all      []take   // the set's training utterances, as its pairs count them
 	pairs    [][]pair // per speaker of the target
+	disturb  *disturber
 }
 
 // voice is a speaker's utterances, drawn in proportion to their frames.
@@ -191,6 +195,12 @@ func NewBatcher(set *Set, cfg BatchConfig, seed uint64) (*Batcher, error) {
 		p := newTake(u, set.Features)
 		b.train[u.Speaker].add(p)
 		b.all = append(b.all, p)
+	}
+	if cfg.DisturbShare > 0 {
+		var err error
+		if b.disturb, err = newDisturber(set.Features); err != nil {
+			return nil, err
+		}
 	}
 	for y, v := range b.train {
 		b.narrow[y] = v.narrow()
@@ -288,15 +298,45 @@ func (b *Batcher) At(step int) *Batch {
 			b.fillPair(batch, i, b.pairs[y][r.IntN(len(b.pairs[y]))], r)
 			b.fillStyle(batch, batch.Same, i, r, v.takes[v.draw(r, -1)])
 			b.fillTarget(batch, i, y, r)
+			b.disturbItem(batch, i, step)
 			continue
 		}
 		chosen := v.draw(r, -1)
 		b.fillSource(batch, i, v.takes[chosen], b.likelyStart(r, v.takes[chosen], b.cfg.CropFrames, true))
 		b.fillStyle(batch, batch.Same, i, r, v.takes[v.draw(r, chosen)])
 		b.fillTarget(batch, i, y, r)
+		b.disturbItem(batch, i, step)
 	}
 	b.fillDraws(batch, forTraining)
 	return batch
+}
+
+// babblers is how many others speak in babble.
+const babblers = 5
+
+// disturbItem puts X of an item into noise, babble or a room, or leaves it.
+func (b *Batcher) disturbItem(batch *Batch, i, step int) {
+	if batch.Want == nil || b.disturb == nil {
+		return
+	}
+	r := newDice(b.seed, step, forTraining|forDisturbance|uint64(i)<<16)
+	if r.Float64() >= b.cfg.DisturbShare {
+		return
+	}
+	t, m := b.cfg.CropFrames, b.mels
+	x, energy := batch.X[i*t*m:(i+1)*t*m], batch.LogEnergy[i*t:(i+1)*t]
+	var others [][]float32
+	for range babblers {
+		p := b.all[r.IntN(len(b.all))]
+		if f := p.u.Frames; f.Len() >= t {
+			start := r.IntN(f.Len() - t + 1)
+			others = append(others, f.LogMel[start*m:(start+t)*m])
+		}
+	}
+	b.disturb.disturb(r, x, energy, activeLimit(features.Frames{NMels: m, LogMel: x, LogEnergy: energy}), others)
+	if b.upper && !batch.FullBand[i] {
+		b.features.SilenceUpper(x)
+	}
 }
 
 // ValidBatches is how many calls of ValidAt, from 0, see every held-out utterance once: 0 when none is held out.

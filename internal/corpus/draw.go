@@ -19,6 +19,8 @@ const (
 	forLatents uint64 = 2
 	forNoise   uint64 = 3
 	forAugment uint64 = 4
+
+	forDisturbance uint64 = 5
 )
 
 func newDice(seed uint64, step int, purpose uint64) *dice {
