@@ -50,7 +50,7 @@ func importsOf(t *testing.T, pkg string) []string {
 
 // TestConversionNeedsNoTrainingEngine: what converts is built without GoMLX, so that it stays small and starts at once.
 func TestConversionNeedsNoTrainingEngine(t *testing.T) {
-	for _, pkg := range []string{"audio", "features", "gan", "vocoder", "internal/convert", "internal/nn", "internal/simd", "internal/eval", "internal/corpus", "internal/plot", "internal/safetensors"} {
+	for _, pkg := range []string{"audio", "features", "gan", "vocoder", "internal/synth", "internal/nn", "internal/simd", "internal/eval", "internal/corpus", "internal/plot", "internal/safetensors"} {
 		for _, d := range deps(t, module+"/"+pkg) {
 			if strings.HasPrefix(d, "github.com/gomlx/") {
 				t.Errorf("%s is built from %s", pkg, d)
