@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/starvc/vc/features"
-	"github.com/xrash/smetrics"
 )
 
 // SpeakerInfo is one row of a model's speaker table.
@@ -138,29 +137,31 @@ func (m *Model) Style(speaker int) []float32 {
 	return m.tensors["speakers.style"][speaker*n : (speaker+1)*n : (speaker+1)*n]
 }
 
-// listedNames is how many speakers an error lists.
-const listedNames = 24
-
-// Speaker finds a speaker by name. The error for an unknown one suggests the nearest and lists those there are.
+// Speaker finds a speaker by name. The error for an unknown one is an *UnknownSpeakerError.
 func (m *Model) Speaker(name string) (int, error) {
+	known := make([]string, len(m.Speakers))
 	for i, s := range m.Speakers {
 		if s.Name == name {
 			return i, nil
 		}
+		known[i] = s.Name
 	}
-	nearest, least := "", math.MaxInt
-	var known []string
-	for _, s := range m.Speakers {
-		known = append(known, s.Name)
-		d := smetrics.WagnerFischer(strings.ToLower(name), strings.ToLower(s.Name), 1, 1, 1)
-		if d < least {
-			nearest, least = s.Name, d
-		}
-	}
+	return 0, &UnknownSpeakerError{name, known}
+}
+
+// UnknownSpeakerError says that a model has no speaker of that name.
+type UnknownSpeakerError struct {
+	Name  string
+	Known []string // names of the speakers that there are
+}
+
+// listedNames is how many speakers an error lists.
+const listedNames = 24
+
+func (e *UnknownSpeakerError) Error() string {
 	more := ""
-	if len(known) > listedNames {
-		more = fmt.Sprintf(" and %d more", len(known)-listedNames)
-		known = known[:listedNames]
+	if n := len(e.Known) - listedNames; n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
 	}
-	return 0, fmt.Errorf("speaker %q: unknown; did you mean %q? known are %s%s", name, nearest, strings.Join(known, ", "), more)
+	return fmt.Sprintf("speaker %q: unknown; known are %s%s", e.Name, strings.Join(e.Known[:min(len(e.Known), listedNames)], ", "), more)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/bench"
@@ -81,10 +82,11 @@ func (o benchOptions) validate() error {
 func runBench(ctx context.Context, e env, o benchOptions) error {
 	var m *gan.Model
 	if o.model != "" {
-		var err error
-		if m, _, err = loadModel(e, o.model); err != nil {
+		loaded, _, err := loadModel(e, o.model)
+		if err != nil {
 			return err
 		}
+		m = loaded.Networks()
 	} else {
 		c, err := gan.Preset(o.preset)
 		if err != nil {
@@ -105,7 +107,7 @@ func runBench(ctx context.Context, e env, o benchOptions) error {
 		if l.name == defaultLatency {
 			b.Stages = i
 		}
-		b.Settings = append(b.Settings, bench.Setting{Name: l.name, Chunk: l.chunk, Stream: l.options(m, o.rate)})
+		b.Settings = append(b.Settings, bench.Setting{Name: l.name, Chunk: l.chunk, Stream: l.options(vc.New(m), o.rate)})
 	}
 	r, err := bench.Run(ctx, b)
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
 )
 
 // Clicks go through a stream as "vc stream" sets it up, with a generator that changes nothing. The input arrives in real
@@ -20,13 +20,13 @@ import (
 // click is nothing that a trained one has heard, and TestSpeechIsOnTime has speech for that.
 func TestClick(t *testing.T) {
 	const soundResolution = 0.001 // seconds
-	m := gan.Echo(features.DefaultConfig())
+	m := vc.New(gan.Echo(features.DefaultConfig()))
 	for _, l := range latencies() {
 		for _, rate := range []int{16000, 44100, 48000} {
 			t.Run(fmt.Sprintf("%s, %d Hz", l.name, rate), func(t *testing.T) {
 				o := l.options(m, rate)
-				o.Vocoder = convert.SourceFilter
-				s, err := convert.NewStream(m, convert.SpeakerVoice(m, 0), o)
+				o.Vocoder = vc.SourceFilter
+				s, err := m.NewStream(m.SpeakerVoice(0), o)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -77,8 +77,8 @@ func TestClick(t *testing.T) {
 func TestSpeechIsOnTime(t *testing.T) {
 	const resolution = 0.0015 // seconds
 	cfg := features.DefaultConfig()
-	m := gan.Echo(cfg)
-	s, err := convert.NewStream(m, convert.SpeakerVoice(m, 0), latencies()[1].options(m, cfg.SampleRate))
+	m := vc.New(gan.Echo(cfg))
+	s, err := m.NewStream(m.SpeakerVoice(0), latencies()[1].options(m, cfg.SampleRate))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func loudness(x []float32) []float64 {
 
 // playLive feeds x in real time and gives all output, and the earliest time, in seconds after the first input sample, at
 // which a player can begin so that it never waits.
-func playLive(s *convert.Stream, p convert.Pieces, x []float32, rate int) (delay float64, y []float32) {
+func playLive(s *vc.Stream, p vc.Pieces, x []float32, rate int) (delay float64, y []float32) {
 	for at := 0; at < len(x); {
 		n := min(p.Next(), len(x)-at)
 		// Until this piece is complete the player has only what is there.

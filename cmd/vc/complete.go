@@ -6,8 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc/internal/synth"
 	"github.com/starvc/vc/vocoder"
 	"github.com/urfave/cli/v2"
 )
@@ -159,7 +160,7 @@ func flagAnswers(e env, command, flag string, before []string) []string {
 		if err != nil {
 			return saved
 		}
-		return append(speakerNames(m), saved...)
+		return append(speakerNames(m.Voices()), saved...)
 	case "preset":
 		if command == "vocoder" || slices.Contains(before, "--vocoder") {
 			return vocoder.NetPresets()
@@ -168,11 +169,11 @@ func flagAnswers(e env, command, flag string, before []string) []string {
 	case "vocoder":
 		switch command {
 		case "vocode":
-			return vocoderNames(convert.CopyVocoders())
+			return vocoderNames(synth.CopyVocoders())
 		case "pack":
 			return nil // a file
 		}
-		return vocoderNames(convert.Vocoders())
+		return vocoderNames(vc.Vocoders())
 	case "device":
 		return []string{"auto", "cpu", "go", "cuda", "cuda:0"}
 	case "format":

@@ -15,11 +15,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/plot"
+	"github.com/starvc/vc/internal/synth"
 	"github.com/urfave/cli/v2"
 )
 
@@ -70,8 +70,8 @@ func convertCommand(e env) *cli.Command {
 			o := convertOptions{
 				inputs: c.Args().Slice(), voiceChoice: readVoiceFlags(c), model: c.String("model"), output: c.String("output"),
 				outDir: c.String("out-dir"), picture: c.String("picture"), threads: c.Int("threads"), quiet: c.Bool("quiet"),
-				vocoder: convert.Vocoder(c.String("vocoder")), pitch: c.Float64("pitch"), formant: c.Float64("formant"), strength: c.Float64("strength"),
-				melody: convert.Melody(c.String("melody")), sourceChoice: readSourceFlags(c),
+				vocoder: vc.Vocoder(c.String("vocoder")), pitch: c.Float64("pitch"), formant: c.Float64("formant"), strength: c.Float64("strength"),
+				melody: vc.Melody(c.String("melody")), sourceChoice: readSourceFlags(c),
 			}
 			if err := o.validate(); err != nil {
 				return &usageError{"convert", fmt.Errorf("convert: %w", err)}
@@ -88,7 +88,7 @@ func vocoderFlag() cli.Flag {
 	}
 }
 
-func vocoderNames(vocoders []convert.Vocoder) []string {
+func vocoderNames[V ~string](vocoders []V) []string {
 	var names []string
 	for _, v := range vocoders {
 		names = append(names, string(v))
@@ -105,10 +105,10 @@ type convertOptions struct {
 	picture        string
 	threads        int
 	quiet          bool
-	vocoder        convert.Vocoder
+	vocoder        vc.Vocoder
 	pitch, formant float64 // semitones
 	strength       float64
-	melody         convert.Melody
+	melody         vc.Melody
 }
 
 func (o convertOptions) validate() error {
@@ -142,14 +142,23 @@ func (o convertOptions) validate() error {
 	if err := o.sourceChoice.validate(); err != nil {
 		return err
 	}
-	return o.conversion(o.threads).Validate()
+	return checkConversion(o.conversion(o.threads))
 }
 
 // conversion is what a converter on that many cores is asked for.
-func (o convertOptions) conversion(threads int) convert.Options {
-	return convert.Options{
+func (o convertOptions) conversion(threads int) vc.Options {
+	return vc.Options{
 		Threads: threads, Vocoder: o.vocoder, PitchSemitones: o.pitch, FormantSemitones: o.formant, Strength: o.strength, Melody: o.melody,
 	}
+}
+
+// checkConversion is the options' own check, and knows of the vocoder that "vc vocode" alone has.
+func checkConversion(o vc.Options) error {
+	if o.Vocoder == vc.Vocoder(synth.Refined) {
+		return fmt.Errorf("vocoder %q is for a recording's own frames, as in vc vocode: conversions lose their pitch by it; these are for "+
+			"conversions: %q", synth.Refined, vc.Vocoders())
+	}
+	return o.Validate()
 }
 
 // badExtension reports whether a name has an extension that is none of those given. A device has none.
@@ -199,11 +208,10 @@ func runConvert(ctx context.Context, e env, o convertOptions) error {
 	if asked.Source, err = o.source(); err != nil {
 		return err
 	}
-	conv, err := convert.New(m, asked)
-	if err != nil {
-		return err
+	if _, err := m.ChooseVocoder(asked.Vocoder); err != nil {
+		return err // once, rather than for each file
 	}
-	w := &converting{env: e, o: o, model: m, conv: conv, voice: voice, jobs: jobs, parts: make([]float64, len(jobs))}
+	w := &converting{env: e, o: o, model: m, ask: asked, voice: voice, jobs: jobs, parts: make([]float64, len(jobs))}
 	w.bar = newProgress(e.stderr, e.stderrIsTerminal && !o.quiet, "converting")
 	w.run(ctx, workers)
 	w.bar.done()
@@ -236,18 +244,19 @@ func (j job) describe() string {
 	if name == standardStream {
 		name = "standard input"
 	}
-	if text := j.err.Error(); strings.HasPrefix(text, j.in+":") {
+	text := explain(j.err).Error()
+	if strings.HasPrefix(text, j.in+":") {
 		return text
 	}
-	return name + ": " + j.err.Error()
+	return name + ": " + text
 }
 
 // converting is the work of one command.
 type converting struct {
 	env   env
 	o     convertOptions
-	model *gan.Model
-	conv  *convert.Converter
+	model *vc.Model
+	ask   vc.Options
 	voice chosenVoice
 	jobs  []job
 
@@ -312,7 +321,9 @@ func (w *converting) one(ctx context.Context, j *job, i int) error {
 		w.say("warning: %s: %s", name, text)
 	}
 	start := time.Now()
-	r, err := w.conv.Convert(ctx, clip, w.voice.Voice, func(part float64) { w.part(i, part) })
+	asked := w.ask
+	asked.Progress = func(part float64) { w.part(i, part) }
+	r, err := w.model.Convert(ctx, clip, w.voice.Voice, asked)
 	if err != nil {
 		return err
 	}
@@ -320,7 +331,7 @@ func (w *converting) one(ctx context.Context, j *job, i int) error {
 		return err
 	}
 	if j.picture != "" {
-		if err := drawConversion(j, w.model.Features, r, w.voice); err != nil {
+		if err := drawConversion(j, w.model.Features(), r, w.voice); err != nil {
 			return err
 		}
 	}
@@ -370,7 +381,7 @@ func writeClip(e env, path string, clip audio.Clip) error {
 
 // drawConversion draws input and output under each other. The output is analysed anew, so that the picture shows what
 // is heard, vocoder included.
-func drawConversion(j *job, cfg features.Config, r *convert.Result, voice chosenVoice) error {
+func drawConversion(j *job, cfg features.Config, r *vc.Result, voice chosenVoice) error {
 	out, err := features.Analyze(cfg, r.Clip)
 	if err != nil {
 		return err

@@ -15,10 +15,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/plot"
 	"github.com/urfave/cli/v2"
 )
@@ -60,8 +59,8 @@ func demoCommand(e env) *cli.Command {
 			o := demoOptions{
 				voiceChoice: readVoiceFlags(c), dir: c.String("output"), model: c.String("model"), quiet: c.Bool("quiet"),
 				voices: namedVoices(c.String("voices")),
-				conversion: convert.Options{
-					Threads: c.Int("threads"), Vocoder: convert.Vocoder(c.String("vocoder")),
+				conversion: vc.Options{
+					Threads: c.Int("threads"), Vocoder: vc.Vocoder(c.String("vocoder")),
 					PitchSemitones: c.Float64("pitch"), FormantSemitones: c.Float64("formant"), Strength: c.Float64("strength"),
 				},
 			}
@@ -94,7 +93,7 @@ type demoOptions struct {
 	dir, model  string
 	voices      []string // empty for all, unless voiceChoice says otherwise
 	quiet       bool
-	conversion  convert.Options
+	conversion  vc.Options
 }
 
 func (o demoOptions) validate() error {
@@ -106,7 +105,7 @@ func (o demoOptions) validate() error {
 			return err
 		}
 	}
-	return o.conversion.Validate()
+	return checkConversion(o.conversion)
 }
 
 // demoVoice is one entry of the page.
@@ -190,10 +189,10 @@ func (o demoOptions) spare(voices []demoVoice) error {
 }
 
 // demoVoices finds all voices, and file names for them that differ even where capitals do not count.
-func (o demoOptions) demoVoices(e env, m *gan.Model) ([]demoVoice, error) {
+func (o demoOptions) demoVoices(e env, m *vc.Model) ([]demoVoice, error) {
 	names := o.voices
 	if len(names) == 0 && o.empty() {
-		names = speakerNames(m)
+		names = speakerNames(m.Voices())
 	}
 	var voices []demoVoice
 	for _, name := range names {
@@ -222,23 +221,24 @@ func (o demoOptions) demoVoices(e env, m *gan.Model) ([]demoVoice, error) {
 		taken[strings.ToLower(file)] = true
 		v.Sound, v.Picture = file+".wav", file+".png"
 		v.PitchHz = math.Exp(v.LogF0.Mean)
-		if s, err := m.Speaker(v.label); err == nil && v.origin == "speaker "+v.label {
-			v.About = m.Speakers[s].About
-		} else {
-			v.About = v.origin
+		v.About = v.origin
+		for _, s := range m.Voices() {
+			if s.Name == v.label && v.origin == "speaker "+v.label {
+				v.About = s.About
+			}
 		}
 	}
 	return voices, nil
 }
 
 // writeSource writes the unchanged recording and its picture.
-func (o demoOptions) writeSource(m *gan.Model, clip audio.Clip, page *demoPage) error {
-	x := audio.Resample(clip.Samples, clip.Rate, m.Features.SampleRate)
-	if err := audio.WriteFile(filepath.Join(o.dir, "input.wav"), audio.Clip{Samples: x, Rate: m.Features.SampleRate}); err != nil {
+func (o demoOptions) writeSource(m *vc.Model, clip audio.Clip, page *demoPage) error {
+	x := audio.Resample(clip.Samples, clip.Rate, m.Features().SampleRate)
+	if err := audio.WriteFile(filepath.Join(o.dir, "input.wav"), audio.Clip{Samples: x, Rate: m.Features().SampleRate}); err != nil {
 		return err
 	}
 	page.Sound, page.Picture = "input.wav", "input.png"
-	return drawSound(filepath.Join(o.dir, page.Picture), m.Features, x, "input")
+	return drawSound(filepath.Join(o.dir, page.Picture), m.Features(), x, "input")
 }
 
 func drawSound(path string, cfg features.Config, x []float32, title string) error {
@@ -252,7 +252,7 @@ func drawSound(path string, cfg features.Config, x []float32, title string) erro
 }
 
 // convertAll converts to all voices, several at a time. The first failure ends it.
-func (o demoOptions) convertAll(ctx context.Context, m *gan.Model, clip audio.Clip, voices []demoVoice, progress func(float64)) error {
+func (o demoOptions) convertAll(ctx context.Context, m *vc.Model, clip audio.Clip, voices []demoVoice, progress func(float64)) error {
 	threads := o.conversion.Threads
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
@@ -260,8 +260,7 @@ func (o demoOptions) convertAll(ctx context.Context, m *gan.Model, clip audio.Cl
 	workers := min(threads, len(voices))
 	conversion := o.conversion
 	conversion.Threads = max(1, threads/workers)
-	conv, err := convert.New(m, conversion)
-	if err != nil {
+	if _, err := m.ChooseVocoder(conversion.Vocoder); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -277,7 +276,7 @@ func (o demoOptions) convertAll(ctx context.Context, m *gan.Model, clip audio.Cl
 				if i >= len(voices) || ctx.Err() != nil {
 					return
 				}
-				if err := o.convertOne(ctx, m, conv, clip, voices[i]); err != nil {
+				if err := o.convertOne(ctx, m, conversion, clip, voices[i]); err != nil {
 					cancel(fmt.Errorf("%s: %w", voices[i].label, err))
 					return
 				}
@@ -295,13 +294,13 @@ func (o demoOptions) convertAll(ctx context.Context, m *gan.Model, clip audio.Cl
 	return nil
 }
 
-func (o demoOptions) convertOne(ctx context.Context, m *gan.Model, conv *convert.Converter, clip audio.Clip, v demoVoice) error {
-	r, err := conv.Convert(ctx, clip, v.Voice, nil)
+func (o demoOptions) convertOne(ctx context.Context, m *vc.Model, conversion vc.Options, clip audio.Clip, v demoVoice) error {
+	r, err := m.Convert(ctx, clip, v.Voice, conversion)
 	if err != nil {
 		return err
 	}
 	if err := audio.WriteFile(filepath.Join(o.dir, v.Sound), r.Clip); err != nil {
 		return err
 	}
-	return drawSound(filepath.Join(o.dir, v.Picture), m.Features, r.Clip.Samples, v.Title)
+	return drawSound(filepath.Join(o.dir, v.Picture), m.Features(), r.Clip.Samples, v.Title)
 }

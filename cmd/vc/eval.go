@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/disturb"
 	"github.com/starvc/vc/internal/eval"
+	"github.com/starvc/vc/internal/synth"
 	"github.com/urfave/cli/v2"
 )
 
@@ -80,7 +82,7 @@ func evalCommand(e env) *cli.Command {
 		Action: func(c *cli.Context) error {
 			o := evalOptions{
 				model: c.String("model"), parallel: c.String("parallel"), out: c.String("out"),
-				vocoder:  convert.Vocoder(c.String("vocoder")),
+				vocoder:  vc.Vocoder(c.String("vocoder")),
 				strength: c.Float64("strength"),
 				speakers: splitNames(c.String("speakers")), utterances: splitNames(c.String("utterances")),
 				suite: suiteOptions{
@@ -137,13 +139,13 @@ func (o *evalOptions) settle(c *cli.Context) error {
 	if s.targets == "" {
 		s.targets = s.sources
 	}
-	return (convert.Options{Vocoder: o.vocoder, Strength: o.strength}).Validate()
+	return checkConversion(vc.Options{Vocoder: o.vocoder, Strength: o.strength})
 }
 
 type evalOptions struct {
 	model, parallel, out string
 	speakers, utterances []string
-	vocoder              convert.Vocoder
+	vocoder              vc.Vocoder
 	strength             float64
 	suite                suiteOptions
 	full                 bool // what suite says is asked for
@@ -153,40 +155,59 @@ func splitNames(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
+// converter is what an evaluation asks of every conversion, and the sound of a recording's own frames made as conversions' is.
+type converter struct {
+	ask   vc.Options
+	sound *synth.Synthesizer
+}
+
+func newConverter(m *vc.Model, ask vc.Options) (converter, error) {
+	n, err := synth.FindNet(m.Networks())
+	if err != nil {
+		return converter{}, err
+	}
+	threads := ask.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	sound, err := synth.New(m.Features(), synth.Options{Vocoder: synth.Vocoder(ask.Vocoder), Net: n, Threads: threads, Made: true})
+	return converter{ask, sound}, err
+}
+
+func (c converter) vocode(ctx context.Context, _ features.Config, f features.Frames, samples int) ([]float32, error) {
+	return c.sound.Synthesize(ctx, f.LogMel, f.F0, samples, nil)
+}
+
 func runEval(ctx context.Context, e env, o evalOptions) error {
 	m, _, err := loadModel(e, o.model)
 	if err != nil {
 		return err
 	}
 	if len(o.speakers) == 0 {
-		for _, s := range m.Speakers {
+		for _, s := range m.Voices() {
 			if info, err := os.Stat(filepath.Join(o.parallel, s.Name)); err == nil && info.IsDir() {
 				o.speakers = append(o.speakers, s.Name)
 			}
 		}
 	}
-	voices := map[string]convert.Voice{}
+	voices := map[string]vc.Voice{}
 	for _, name := range o.speakers {
-		i, err := m.Speaker(name)
-		if err != nil {
+		if voices[name], err = m.Voice(name); err != nil {
 			return err
 		}
-		voices[name] = convert.SpeakerVoice(m, i)
 	}
-	converter, err := convert.New(m, convert.Options{Vocoder: o.vocoder, Strength: o.strength})
+	converter, err := newConverter(m, vc.Options{Vocoder: o.vocoder, Strength: o.strength})
 	if err != nil {
 		return err
 	}
 	cfg := eval.DefaultParallelConfig()
-	cfg.Vocoder = string(converter.Vocoder())
-	cfg.Vocode = func(ctx context.Context, _ features.Config, f features.Frames, samples int) ([]float32, error) {
-		return converter.Vocode(ctx, f, samples)
-	}
+	cfg.Vocoder = string(converter.sound.Vocoder())
+	cfg.Vocode = converter.vocode
 	bar := newProgress(e.stderr, e.stderrIsTerminal, "converting")
 	table, err := eval.Run(ctx, eval.RunOptions{
 		Root: o.parallel, Speakers: o.speakers, Utterances: o.utterances, Out: o.out,
 		Convert: func(ctx context.Context, clip audio.Clip, to string) (audio.Clip, error) {
-			result, err := converter.Convert(ctx, clip, voices[to], nil)
+			result, err := m.Convert(ctx, clip, voices[to], converter.ask)
 			if err != nil {
 				return audio.Clip{}, err
 			}

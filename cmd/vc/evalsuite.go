@@ -14,16 +14,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/base"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/disturb"
 	"github.com/starvc/vc/internal/eval"
 	"github.com/starvc/vc/internal/judge"
 	"github.com/starvc/vc/internal/phones"
+	"github.com/starvc/vc/internal/synth"
 )
 
 // suiteOptions are the flags of the full evaluation.
@@ -51,13 +51,13 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 	if err != nil {
 		return err
 	}
-	converter, err := convert.New(m, convert.Options{Vocoder: o.vocoder, Strength: o.strength, Threads: 1})
+	converter, err := newConverter(m, vc.Options{Vocoder: o.vocoder, Strength: o.strength, Threads: 1})
 	if err != nil {
 		return err
 	}
 	so := eval.SuiteOptions{
-		PerSource: o.suite.perSource, SameWords: o.suite.sameWords, Text: transcripts(), Features: m.Features,
-		Vocoder: string(converter.Vocoder()), Model: path, Config: eval.DefaultConfig(), Export: o.suite.export, Disturb: o.suite.disturb,
+		PerSource: o.suite.perSource, SameWords: o.suite.sameWords, Text: transcripts(), Features: m.Features(),
+		Vocoder: string(converter.sound.Vocoder()), Model: path, Config: eval.DefaultConfig(), Export: o.suite.export, Disturb: o.suite.disturb,
 	}
 	if o.suite.html != "" {
 		so.Keep = o.suite.examples
@@ -68,19 +68,17 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 	if err := findJudges(&so, o.suite); err != nil {
 		return err
 	}
-	voices := map[string]convert.Voice{}
+	voices := map[string]vc.Voice{}
 	for _, t := range so.Targets {
-		i, err := m.Speaker(t.Name)
-		if err != nil {
+		if voices[t.Name], err = m.Voice(t.Name); err != nil {
 			return err
 		}
-		voices[t.Name] = convert.SpeakerVoice(m, i)
 	}
 	if so.Latency, err = liveLatency(m, voices[so.Targets[0].Name], o.vocoder); err != nil {
 		return err
 	}
-	turn := func(ctx context.Context, clip audio.Clip, v convert.Voice) (eval.Conversion, error) {
-		r, err := converter.Convert(ctx, clip, v, nil)
+	turn := func(ctx context.Context, clip audio.Clip, v vc.Voice) (eval.Conversion, error) {
+		r, err := m.Convert(ctx, clip, v, converter.ask)
 		if err != nil {
 			return eval.Conversion{}, err
 		}
@@ -89,9 +87,7 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 	so.Convert = func(ctx context.Context, clip audio.Clip, target string) (eval.Conversion, error) {
 		return turn(ctx, clip, voices[target])
 	}
-	so.Vocode = func(ctx context.Context, _ features.Config, f features.Frames, samples int) ([]float32, error) {
-		return converter.Vocode(ctx, f, samples)
-	}
+	so.Vocode = converter.vocode
 	bar := newProgress(e.stderr, e.stderrIsTerminal, "scoring")
 	so.Progress = func(done, total int) { bar.set(float64(done) / float64(total)) }
 	report, err := eval.Suite(ctx, so)
@@ -100,7 +96,7 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 		return err
 	}
 	if o.suite.random > 0 {
-		if report.Random, err = checkRandom(ctx, e, so, m, converter.Vocoder(), o.suite.random, turn); err != nil {
+		if report.Random, err = checkRandom(ctx, e, so, m, converter.sound.Vocoder(), o.suite.random, turn); err != nil {
 			return err
 		}
 	}
@@ -128,15 +124,15 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 // randomSources is how many recordings the check of random styles converts with each.
 const randomSources = 2
 
-func checkRandom(ctx context.Context, e env, so eval.SuiteOptions, m *gan.Model, vocoder convert.Vocoder, draws int,
-	turn func(context.Context, audio.Clip, convert.Voice) (eval.Conversion, error)) ([]eval.RandomScores, error) {
+func checkRandom(ctx context.Context, e env, so eval.SuiteOptions, m *vc.Model, vocoder synth.Vocoder, draws int,
+	turn func(context.Context, audio.Clip, vc.Voice) (eval.Conversion, error)) ([]eval.RandomScores, error) {
 	ro := eval.RandomOptions{Draws: draws, Targets: so.Targets,
 		Convert: func(ctx context.Context, clip audio.Clip, target string, draw int) (eval.Conversion, error) {
-			i, err := m.Speaker(target)
+			v, _, err := m.RandomVoice(target, uint64(draw+1))
 			if err != nil {
 				return eval.Conversion{}, err
 			}
-			return turn(ctx, clip, convert.RandomVoice(m, i, uint64(draw+1)))
+			return turn(ctx, clip, v)
 		},
 	}
 	for i := range randomSources { // of different speakers, as far apart in the list as can be
@@ -145,13 +141,13 @@ func checkRandom(ctx context.Context, e env, so eval.SuiteOptions, m *gan.Model,
 			ro.Sources = append(ro.Sources, f)
 		}
 	}
-	if vocoder == convert.SourceFilter || vocoder == convert.Neural {
-		net, err := convert.FindNet(m)
+	if vocoder == synth.SourceFilter || vocoder == synth.Neural {
+		net, err := synth.FindNet(m.Networks())
 		if err != nil {
 			return nil, err
 		}
 		ro.Revocode = func(ctx context.Context, cfg features.Config, f features.Frames, samples int, seed uint64) ([]float32, error) {
-			s, err := convert.NewSynthesizer(cfg, convert.SynthesisOptions{Vocoder: vocoder, Net: net, Seed: seed})
+			s, err := synth.New(cfg, synth.Options{Vocoder: vocoder, Net: net, Seed: seed})
 			if err != nil {
 				return nil, err
 			}
@@ -165,17 +161,17 @@ func checkRandom(ctx context.Context, e env, so eval.SuiteOptions, m *gan.Model,
 }
 
 // liveLatency is that of a stream with the usual settings, 0 for a vocoder that no stream can use.
-func liveLatency(m *gan.Model, v convert.Voice, vocoder convert.Vocoder) (time.Duration, error) {
-	if vocoder != "" && !slices.Contains(convert.LiveVocoders(), vocoder) {
+func liveLatency(m *vc.Model, v vc.Voice, vocoder vc.Vocoder) (time.Duration, error) {
+	if vocoder != "" && !slices.Contains(vc.LiveVocoders(), vocoder) {
 		return 0, nil
 	}
 	l, err := findLatency(defaultLatency)
 	if err != nil {
 		return 0, err
 	}
-	o := l.options(m, m.Features.SampleRate)
+	o := l.options(m, m.Features().SampleRate)
 	o.Vocoder = vocoder
-	s, err := convert.NewStream(m, v, o)
+	s, err := m.NewStream(v, o)
 	if err != nil {
 		return 0, err
 	}
@@ -183,7 +179,7 @@ func liveLatency(m *gan.Model, v convert.Voice, vocoder convert.Vocoder) (time.D
 }
 
 // findSpeakers lists who is converted to whom.
-func findSpeakers(so *eval.SuiteOptions, m *gan.Model, o suiteOptions) error {
+func findSpeakers(so *eval.SuiteOptions, m *vc.Model, o suiteOptions) error {
 	sources, err := corpus.Scan(o.sources)
 	if err != nil {
 		return err
@@ -198,7 +194,7 @@ func findSpeakers(so *eval.SuiteOptions, m *gan.Model, o suiteOptions) error {
 	if err != nil {
 		return err
 	}
-	names := speakerNames(m)
+	names := speakerNames(m.Voices())
 	describe := func(s corpus.Speaker) eval.Speaker {
 		return eval.Speaker{Name: s.Name, Sex: sexes[s.Name], Seen: slices.Contains(names, s.Name), Files: s.Files}
 	}
@@ -220,7 +216,7 @@ func findSpeakers(so *eval.SuiteOptions, m *gan.Model, o suiteOptions) error {
 		return err
 	}
 	for _, name := range o.to {
-		if _, err := m.Speaker(name); err != nil {
+		if _, err := m.Voice(name); err != nil {
 			return err
 		}
 	}

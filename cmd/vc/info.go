@@ -12,12 +12,13 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/judge"
 	"github.com/starvc/vc/internal/phones"
+	"github.com/starvc/vc/internal/synth"
 	"github.com/starvc/vc/vocoder"
 	"github.com/urfave/cli/v2"
 )
@@ -103,7 +104,7 @@ func describeFile(c *cli.Context, e env, path string) error {
 		if err != nil {
 			return err
 		}
-		m, err := gan.Load(path)
+		m, err := vc.Open(path)
 		if err != nil {
 			if n, netErr := vocoder.LoadNet(path); netErr == nil {
 				return describeNet(e, path, info.Size(), n)
@@ -155,23 +156,24 @@ func (t table) row(name, format string, a ...any) {
 	fmt.Fprintf(t.w, name+"\t"+format+"\n", a...)
 }
 
-func describeModel(e env, name string, size int64, m *gan.Model) error {
+func describeModel(e env, name string, size int64, model *vc.Model) error {
 	count := func(params []gan.Param) (n int) {
 		for _, p := range params {
 			n += numbersOf(p.Shape)
 		}
 		return n
 	}
+	m := model.Networks()
 	f, c, speakers := m.Features, m.Config, len(m.Speakers)
 	t := newTable(e.stdout)
 	t.row("model", "%s", name)
 	t.row("size", "%s", bytesText(size))
-	t.row("voices", "%d: %s", speakers, strings.Join(speakerNames(m), ", "))
+	t.row("voices", "%d: %s", speakers, strings.Join(speakerNames(model.Voices()), ", "))
 	t.row("rate", "%d Hz", f.SampleRate)
 	t.row("features", "%d mel bands of %g to %g Hz, %g frames a second", f.NMels, f.FMinHz, f.FMaxHz, float64(f.SampleRate)/float64(f.Hop))
 	t.row("generator", "%s weights, %d encoder and %d decoder blocks, %d wide", countText(count(c.GeneratorParams())), c.EncoderBlocks, c.DecoderBlocks, c.Width)
 	t.row("styles", "%d numbers each, networks of %s weights", c.StyleDim, countText(count(c.MappingParams(speakers))+count(c.StyleParams(speakers))))
-	t.row("style space", "%s", convert.StyleSpace(m))
+	t.row("style space", "%s", model.StyleSpace())
 	sound, err := vocoderText(m)
 	if err != nil {
 		return err
@@ -186,7 +188,7 @@ func describeModel(e env, name string, size int64, m *gan.Model) error {
 	}
 	t.row("trained", "%s", trained)
 	for _, l := range latencies() {
-		ms, err := streamLatency(m, l)
+		ms, err := streamLatency(model, l)
 		if err != nil {
 			return err
 		}
@@ -197,7 +199,7 @@ func describeModel(e env, name string, size int64, m *gan.Model) error {
 
 // vocoderText says what makes sound of the model's frames where nothing else is asked for.
 func vocoderText(m *gan.Model) (string, error) {
-	n, err := convert.FindNet(m)
+	n, err := synth.FindNet(m)
 	switch {
 	case err != nil:
 		return "", err
@@ -253,9 +255,9 @@ func describeHelper(e env, name string, size int64, kind, use string) error {
 }
 
 // streamLatency is the delay of a live stream at the model's own rate, without that of sound cards.
-func streamLatency(m *gan.Model, l latencySetting) (milliseconds float64, err error) {
-	o := l.options(m, m.Features.SampleRate)
-	s, err := convert.NewStream(m, convert.SpeakerVoice(m, 0), o)
+func streamLatency(m *vc.Model, l latencySetting) (milliseconds float64, err error) {
+	o := l.options(m, m.Features().SampleRate)
+	s, err := m.NewStream(m.SpeakerVoice(0), o)
 	if err != nil {
 		return 0, err
 	}

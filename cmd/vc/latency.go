@@ -4,8 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc"
 )
 
 // latencySetting is one choice between delay and quality: the length of the pieces in which sound is taken, and how
@@ -45,15 +44,15 @@ func findLatency(name string) (latencySetting, error) {
 	return latencySetting{}, fmt.Errorf("--latency %q is not known, known are %q", name, latencyNames())
 }
 
-func (l latencySetting) options(m *gan.Model, rate int) convert.StreamOptions {
-	o := convert.DefaultStreamOptions(m, rate)
-	o.LookAhead = min(l.lookAhead, m.Config.StemFuture)
+func (l latencySetting) options(m *vc.Model, rate int) vc.StreamOptions {
+	o := m.StreamOptions(rate)
+	o.LookAhead = min(l.lookAhead, m.Networks().Config.StemFuture)
 	o.VocoderPasses = l.passes
 	return o
 }
 
 // delayMilliseconds is the delay of a stream that takes its input in these pieces, from microphone to loudspeaker but for the
 // sound cards' own buffers and the time of computing.
-func delayMilliseconds(s *convert.Stream, p convert.Pieces) float64 {
+func delayMilliseconds(s *vc.Stream, p vc.Pieces) float64 {
 	return 1000 * s.Delay(p).Seconds()
 }

@@ -8,29 +8,28 @@ import (
 	"math"
 	"slices"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
-	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
 )
 
 // live is a running stream.
 type live struct {
 	env     env
-	model   *gan.Model
-	stream  *convert.Stream
+	model   *vc.Model
+	stream  *vc.Stream
 	set     settings
 	in      *pipeReader
 	out     *pipeWriter
-	pieces  convert.Pieces
+	pieces  vc.Pieces
 	meter   *meter
 	statsTo io.Writer // nil for nobody
 	control <-chan string
 	found   <-chan foundVoice // the voice that is being made, nil for none
 	quiet   bool
 	warned  bool
-	told    int            // warnings of the input that were printed
-	source  convert.Source // what is known of the voice that comes in
-	heard   convert.Source // what was learnt of it, once run has ended
+	told    int       // warnings of the input that were printed
+	source  vc.Source // what is known of the voice that comes in
+	heard   vc.Source // what was learnt of it, once run has ended
 
 	dry    []float32 // input samples whose output is still to come
 	gain   float32   // of the last sample given out
@@ -52,7 +51,7 @@ const gateHold = 0.25 // seconds
 
 // open waits for the first of the input, which says how it is written, and makes the stream. It returns io.EOF for an input
 // without any sound.
-func (l *live) open(v convert.Voice, latency latencySetting, raw pipeFormat) (err error) {
+func (l *live) open(v vc.Voice, latency latencySetting, raw pipeFormat) (err error) {
 	if l.in, err = openPipe(l.env.stdin, raw); err != nil {
 		return err
 	}
@@ -60,7 +59,7 @@ func (l *live) open(v convert.Voice, latency latencySetting, raw pipeFormat) (er
 	o := latency.options(l.model, rate)
 	o.PitchSemitones, o.FormantSemitones, o.Strength = l.set.pitch, l.set.formant, l.set.strength
 	o.Melody, o.Source = l.set.melody, l.source
-	if l.stream, err = convert.NewStream(l.model, v, o); err != nil {
+	if l.stream, err = l.model.NewStream(v, o); err != nil {
 		return err
 	}
 	l.tellInput()
@@ -265,9 +264,11 @@ func (l *live) settle() {
 func (l *live) take(v foundVoice) {
 	l.found = nil
 	if v.err != nil {
-		l.env.tell("control: %q: %v", v.line, v.err)
+		l.env.tell("control: %q: %v", v.line, explain(v.err))
 		return
 	}
 	v.voice.tellNotes(l.env, l.quiet)
-	l.stream.SetVoice(v.voice.Voice)
+	if err := l.stream.SetVoice(v.voice.Voice); err != nil {
+		l.env.tell("control: %q: %v", v.line, explain(err))
+	}
 }

@@ -66,7 +66,7 @@ func run(ctx context.Context, e env, argv []string) int {
 	app := newApp(e)
 	argv, err := reorder(app, argv)
 	if err == nil {
-		err = app.RunContext(ctx, argv)
+		err = explain(app.RunContext(ctx, argv))
 	}
 	var usage *usageError
 	switch {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/base"
 	"github.com/urfave/cli/v2"
@@ -57,7 +58,7 @@ func embedded() func() (io.Reader, error) {
 }
 
 // loadModel finds and reads a model, and returns its path too.
-func loadModel(e env, flag string) (*gan.Model, string, error) {
+func loadModel(e env, flag string) (*vc.Model, string, error) {
 	path, err := findModel(e, flag)
 	if err != nil {
 		return nil, "", err
@@ -66,7 +67,7 @@ func loadModel(e env, flag string) (*gan.Model, string, error) {
 		m, _, err := loadBase(e)
 		return m, path, err
 	}
-	m, err := gan.Load(path)
+	m, err := vc.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		from := ""
 		if flag == "" && path != modelInFolder {
@@ -86,7 +87,7 @@ func loadModel(e env, flag string) (*gan.Model, string, error) {
 }
 
 // loadBase reads the model that comes with the program, and says how many bytes it has.
-func loadBase(e env) (*gan.Model, int64, error) {
+func loadBase(e env) (*vc.Model, int64, error) {
 	if e.openBase == nil {
 		return nil, 0, errors.New("this program was built without a base model: name a file with --model")
 	}
@@ -95,7 +96,7 @@ func loadBase(e env) (*gan.Model, int64, error) {
 		return nil, 0, err
 	}
 	counted := &countingReader{r: r}
-	m, err := gan.Read(counted)
+	m, err := vc.Read(counted)
 	if err != nil {
 		return nil, 0, fmt.Errorf("the model inside the program: %w", err)
 	}
@@ -113,16 +114,19 @@ func (c *countingReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func speakerNames(m *gan.Model) []string {
+func speakerNames(speakers []gan.SpeakerInfo) []string {
 	var names []string
-	for _, s := range m.Speakers {
+	for _, s := range speakers {
 		names = append(names, s.Name)
 	}
 	return names
 }
 
-// nearest returns the known name that name is most likely a slip of, or nothing where all are far.
+// nearest returns the known name that name is most likely a slip of, or nothing where all are far or name is a path.
 func nearest(name string, known []string) string {
+	if strings.ContainsAny(name, `/\`) {
+		return ""
+	}
 	best, least := "", math.MaxInt
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if d := smetrics.WagnerFischer(strings.ToLower(name), strings.ToLower(k), 1, 1, 1); d < least {

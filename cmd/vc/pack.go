@@ -5,9 +5,10 @@ import (
 	"io"
 	"os"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc/internal/synth"
 	"github.com/urfave/cli/v2"
 )
 
@@ -58,16 +59,17 @@ func runPack(e env, model, vocoder, output string, half bool) error {
 	if err := checkWritable(output, false); err != nil {
 		return err
 	}
-	m, _, err := loadModel(e, model)
+	loaded, _, err := loadModel(e, model)
 	if err != nil {
 		return err
 	}
+	m := loaded.Networks()
 	switch vocoder {
 	case "":
 	case noVocoder:
 		m, err = m.WithVocoder(nil)
 	default:
-		m, err = convert.WithNet(m, vocoder)
+		m, err = synth.WithNet(m, vocoder)
 	}
 	if err != nil {
 		return err
@@ -79,12 +81,12 @@ func runPack(e env, model, vocoder, output string, half bool) error {
 	if err := audio.WriteAtomic(output, func(w io.Writer) error { return m.Write(w, precision) }); err != nil {
 		return fmt.Errorf("pack: %w", err)
 	}
-	if m, err = gan.Load(output); err != nil { // as those will find it who use it
+	if loaded, err = vc.Open(output); err != nil { // as those will find it who use it
 		return err
 	}
 	info, err := os.Stat(output)
 	if err != nil {
 		return err
 	}
-	return describeModel(e, output, info.Size(), m)
+	return describeModel(e, output, info.Size(), loaded)
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc"
 	"github.com/urfave/cli/v2"
 )
 
@@ -44,9 +44,9 @@ func speakersCommand(e env) *cli.Command {
 	}
 }
 
-func printSpeakers(e env, m *gan.Model) error {
+func printSpeakers(e env, m *vc.Model) error {
 	w := bufio.NewWriter(e.stdout)
-	for _, s := range m.Speakers {
+	for _, s := range m.Voices() {
 		about := ""
 		if s.About != "" {
 			about = "\t" + s.About

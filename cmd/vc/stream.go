@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/urfave/cli/v2"
 )
 
@@ -72,7 +72,7 @@ func streamCommand(e env) *cli.Command {
 				set: settings{
 					voiceChoice: readVoiceFlags(c), pitch: c.Float64("pitch"), formant: c.Float64("formant"), strength: c.Float64("strength"),
 					gainDB: c.Float64("gain"), gateDB: c.Float64("gate"), wet: c.Float64("dry-wet"),
-					melody: convert.Melody(c.String("melody")),
+					melody: vc.Melody(c.String("melody")),
 				},
 			}
 			if c.NArg() > 0 {
@@ -107,7 +107,7 @@ type settings struct {
 	strength       float64
 	gainDB, gateDB float64
 	wet            float64
-	melody         convert.Melody
+	melody         vc.Melody
 	voiceChanged   bool
 }
 
@@ -123,7 +123,7 @@ func (s settings) validate() error {
 	case !(s.gateDB <= 0):
 		return fmt.Errorf("--gate is %g dB, want 0 or less", s.gateDB)
 	}
-	return convert.Options{PitchSemitones: s.pitch, FormantSemitones: s.formant, Strength: s.strength, Melody: s.melody}.Validate()
+	return vc.Options{PitchSemitones: s.pitch, FormantSemitones: s.formant, Strength: s.strength, Melody: s.melody}.Validate()
 }
 
 func (o streamOptions) validate() error {
@@ -261,7 +261,7 @@ func (s settings) with(line string) (settings, error) {
 		return s, nil
 	}
 	if word == "melody" {
-		s.melody = convert.Melody(rest)
+		s.melody = vc.Melody(rest)
 		return s, nil
 	}
 	target := map[string]*float64{"pitch": &s.pitch, "formant": &s.formant, "strength": &s.strength, "gain": &s.gainDB, "gate": &s.gateDB, "dry-wet": &s.wet}[word]

@@ -3,12 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 
-	"github.com/starvc/vc/audio"
-	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc"
 	"github.com/urfave/cli/v2"
 )
 
@@ -92,7 +90,7 @@ func (o styleOptions) validate() error {
 	case !isVoiceFile(o.output):
 		return fmt.Errorf("-o %s: let the name of a saved voice end in .voice, by which it is known", o.output)
 	}
-	return convert.Options{PitchSemitones: o.pitch, FormantSemitones: o.formant, Strength: o.strength}.Validate()
+	return vc.Options{PitchSemitones: o.pitch, FormantSemitones: o.formant, Strength: o.strength}.Validate()
 }
 
 func runStyle(e env, o styleOptions) error {
@@ -110,7 +108,7 @@ func runStyle(e env, o styleOptions) error {
 	v.tellNotes(e, o.quiet)
 	v.LogF0.Mean += o.pitch * math.Ln2 / 12
 	v.Formant += o.formant
-	v.Voice = convert.Strengthen(m, v.Voice, o.strength)
+	v.Voice = m.Strengthen(v.Voice, o.strength)
 	origin := v.origin
 	if o.pitch != 0 {
 		origin += fmt.Sprintf(", pitch %+g", o.pitch)
@@ -121,11 +119,11 @@ func runStyle(e env, o styleOptions) error {
 	if o.strength != 0 {
 		origin += fmt.Sprintf(", strength %g", o.strength)
 	}
-	f, err := convert.NewVoiceFile(m, v.Voice, origin)
+	f, err := m.VoiceFile(v.Voice, origin)
 	if err != nil {
 		return err
 	}
-	if err := audio.WriteAtomic(o.output, func(w io.Writer) error { return f.Write(w) }); err != nil {
+	if err := f.Save(o.output); err != nil {
 		return err
 	}
 	if !o.quiet {
@@ -135,7 +133,7 @@ func runStyle(e env, o styleOptions) error {
 }
 
 // voiceText says in a line what a saved voice is.
-func voiceText(f convert.VoiceFile) string {
+func voiceText(f vc.VoiceFile) string {
 	text := fmt.Sprintf("%s; mean pitch %.0f Hz", f.Origin, math.Exp(f.LogF0Mean))
 	if f.Formant != 0 {
 		text += fmt.Sprintf(", formants %+g semitones", f.Formant)

@@ -106,10 +106,10 @@ func trainVocoderOptions(e env, c *cli.Context) (train.Options, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := checkMels(e, m, cfg, speakers); err != nil {
+		if err := checkMels(e, m.Networks(), cfg, speakers); err != nil {
 			return nil, err
 		}
-		return rebuiltMels(m)
+		return rebuiltMels(m.Networks())
 	}
 	return o, nil
 }
@@ -119,7 +119,7 @@ func checkMels(e env, m *gan.Model, cfg features.Config, speakers []string) erro
 	if m.Features != cfg {
 		return fmt.Errorf("the model has sound of %d Hz and frames that differ from the vocoder's, of %d Hz: name a model of the vocoder's rate", m.Features.SampleRate, cfg.SampleRate)
 	}
-	known := speakerNames(m)
+	known := speakerNames(m.Speakers)
 	unknown := slices.DeleteFunc(slices.Clone(speakers), func(s string) bool { return slices.Contains(known, s) })
 	if len(unknown) == len(speakers) {
 		return fmt.Errorf("no folder is named like a voice of the model, which has %s: name the folders alike, or leave --mels-from out", strings.Join(known, ", "))

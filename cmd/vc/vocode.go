@@ -13,8 +13,8 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/plot"
+	"github.com/starvc/vc/internal/synth"
 	"github.com/starvc/vc/vocoder"
 	"github.com/urfave/cli/v2"
 )
@@ -66,7 +66,7 @@ func vocodeCommand(e env) *cli.Command {
 		},
 		Action: func(c *cli.Context) error {
 			o := vocodeOptions{
-				inputs: c.Args().Slice(), output: c.String("output"), vocoder: convert.Vocoder(c.String("vocoder")), net: c.String("net"),
+				inputs: c.Args().Slice(), output: c.String("output"), vocoder: synth.Vocoder(c.String("vocoder")), net: c.String("net"),
 				iterations: c.Int("iterations"), seed: c.Uint64("seed"), png: c.String("png"), compare: c.Bool("compare"),
 				export: c.String("export"), json: c.String("json"), threads: c.Int("threads"), quiet: c.Bool("quiet"),
 			}
@@ -84,7 +84,7 @@ func vocodeCommand(e env) *cli.Command {
 type vocodeOptions struct {
 	inputs       []string
 	output, png  string
-	vocoder      convert.Vocoder
+	vocoder      synth.Vocoder
 	net          string
 	iterations   int
 	seed         uint64
@@ -111,7 +111,7 @@ func (o vocodeOptions) validate(iterationsSet bool) error {
 	case iterationsSet && o.iterations < 1:
 		return fmt.Errorf("--iterations is %d, want 1 or more", o.iterations)
 	}
-	return convert.SynthesisOptions{Threads: o.threads, Vocoder: o.vocoder}.Validate()
+	return synth.Options{Threads: o.threads, Vocoder: o.vocoder}.Validate()
 }
 
 // findNet reads the weights that --net names, else the program's, and the frames that go with them; there may be none.
@@ -119,9 +119,9 @@ func (o vocodeOptions) findNet() (*vocoder.Net, features.Config, error) {
 	var net *vocoder.Net
 	var err error
 	if o.net != "" && o.net != baseModel {
-		net, err = convert.LoadNet(o.net)
+		net, err = synth.LoadNet(o.net)
 	} else {
-		net, err = convert.BaseNet()
+		net, err = synth.BaseNet()
 	}
 	if err != nil || net == nil {
 		return nil, features.DefaultConfig(), err
@@ -129,8 +129,8 @@ func (o vocodeOptions) findNet() (*vocoder.Net, features.Config, error) {
 	return net, net.Features(), nil
 }
 
-func (o vocodeOptions) synthesizer(v convert.Vocoder, net *vocoder.Net, cfg features.Config) (*convert.Synthesizer, error) {
-	return convert.NewSynthesizer(cfg, convert.SynthesisOptions{
+func (o vocodeOptions) synthesizer(v synth.Vocoder, net *vocoder.Net, cfg features.Config) (*synth.Synthesizer, error) {
+	return synth.New(cfg, synth.Options{
 		Vocoder: v, Net: net, Seed: o.seed, Iterations: o.iterations, Threads: o.threads,
 	})
 }
@@ -205,7 +205,7 @@ func runVocode(ctx context.Context, e env, o vocodeOptions) error {
 }
 
 // drawCopy draws the recording's features above those of its copy, which is analysed anew.
-func drawCopy(path, in string, v convert.Vocoder, cfg features.Config, frames features.Frames, copied audio.Clip) error {
+func drawCopy(path, in string, v synth.Vocoder, cfg features.Config, frames features.Frames, copied audio.Clip) error {
 	out, err := features.Analyze(cfg, copied)
 	if err != nil {
 		return err

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc/internal/synth"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -26,7 +26,7 @@ func makeNets(dir string) error {
 	if err := os.WriteFile(net, b.Bytes(), 0o666); err != nil {
 		return err
 	}
-	own, err := convert.WithNet(m, net)
+	own, err := synth.WithNet(m, net)
 	if err != nil {
 		return err
 	}

@@ -11,9 +11,9 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/eval"
 	"github.com/starvc/vc/internal/plot"
+	"github.com/starvc/vc/internal/synth"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -86,9 +86,9 @@ func runCompare(ctx context.Context, e env, o vocodeOptions) error {
 
 // candidates are the vocoders to compare: the one named, else all that there are weights for.
 func (o vocodeOptions) candidates(e env, net *vocoder.Net, cfg features.Config) ([]eval.CopyVocoder, error) {
-	names := convert.CopyVocoders()
+	names := synth.CopyVocoders()
 	if o.vocoder != "" {
-		names = []convert.Vocoder{o.vocoder}
+		names = []synth.Vocoder{o.vocoder}
 	}
 	var list []eval.CopyVocoder
 	for _, name := range names {

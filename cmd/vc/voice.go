@@ -4,14 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
-	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/urfave/cli/v2"
 )
 
@@ -19,7 +18,7 @@ import (
 const voiceExtension = ".voice"
 
 // shortReference is how much speech a reference should have at least.
-const shortReference = 2.0 // seconds
+const shortReference = 2 * time.Second
 
 // voiceChoice is how a user says which voice to take on. One of the ways is chosen; to may go with like and with random.
 type voiceChoice struct {
@@ -100,14 +99,14 @@ func (v voiceChoice) needsFiles() bool {
 
 // chosenVoice is a voice that was found.
 type chosenVoice struct {
-	convert.Voice
+	vc.Voice
 	label  string // short, for file names
 	origin string // a line for people
 	notes  []string
 }
 
 // find makes the voice.
-func (v voiceChoice) find(m *gan.Model) (chosenVoice, error) {
+func (v voiceChoice) find(m *vc.Model) (chosenVoice, error) {
 	if err := v.validate(); err != nil {
 		return chosenVoice{}, err
 	}
@@ -123,10 +122,10 @@ func (v voiceChoice) find(m *gan.Model) (chosenVoice, error) {
 }
 
 // namedVoice is that of a speaker, or a saved one. A speaker comes first, whatever the name looks like.
-func namedVoice(m *gan.Model, name string) (chosenVoice, error) {
-	i, unknown := m.Speaker(name)
+func namedVoice(m *vc.Model, name string) (chosenVoice, error) {
+	own, unknown := m.Voice(name)
 	if unknown == nil {
-		return chosenVoice{Voice: convert.SpeakerVoice(m, i), label: name, origin: "speaker " + name}, nil
+		return chosenVoice{Voice: own, label: name, origin: "speaker " + name}, nil
 	}
 	if !isVoiceFile(name) {
 		return chosenVoice{}, unknown
@@ -137,7 +136,7 @@ func namedVoice(m *gan.Model, name string) (chosenVoice, error) {
 	}
 	voice, err := f.Voice(m)
 	if err != nil {
-		return chosenVoice{}, fmt.Errorf("%s: %w", name, err)
+		return chosenVoice{}, fmt.Errorf("%s: %w", name, explain(err))
 	}
 	base := filepath.Base(name)
 	return chosenVoice{Voice: voice, label: strings.TrimSuffix(base, filepath.Ext(base)), origin: f.Origin}, nil
@@ -145,40 +144,36 @@ func namedVoice(m *gan.Model, name string) (chosenVoice, error) {
 
 func isVoiceFile(name string) bool { return strings.EqualFold(filepath.Ext(name), voiceExtension) }
 
-func readVoiceFile(path string) (convert.VoiceFile, error) {
-	file, err := os.Open(path)
+func readVoiceFile(path string) (vc.VoiceFile, error) {
+	f, err := vc.LoadVoice(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return convert.VoiceFile{}, fmt.Errorf("%s: there is no such file: save a voice with \"vc style\"", path)
+		return vc.VoiceFile{}, fmt.Errorf("%s: there is no such file: save a voice with \"vc style\"", path)
 	}
 	if err != nil {
-		return convert.VoiceFile{}, fmt.Errorf("%s: %w", path, plainCause(err))
-	}
-	defer file.Close()
-	f, err := convert.ReadVoiceFile(file)
-	if err != nil {
-		return f, fmt.Errorf("%s: %w", path, plainCause(err))
+		return f, fmt.Errorf("%s: %s", path, strings.TrimPrefix(plainCause(explain(err)).Error(), path+": "))
 	}
 	return f, nil
 }
 
-// head is the speaker that --to names beside a flag that takes no saved voice.
-func (v voiceChoice) head(m *gan.Model, flag string) (int, error) {
-	i, err := m.Speaker(v.to)
-	if err != nil && isVoiceFile(v.to) {
-		return 0, fmt.Errorf("--to %s is a saved voice, complete in itself: with %s give a speaker of the model, or leave --to away", v.to, flag)
+// checkHead sees that --to names a speaker beside a flag that takes no saved voice, if it is given at all.
+func (v voiceChoice) checkHead(m *vc.Model, flag string) error {
+	if v.to == "" {
+		return nil
 	}
-	return i, err
+	_, err := m.Voice(v.to)
+	if err != nil && isVoiceFile(v.to) {
+		return fmt.Errorf("--to %s is a saved voice, complete in itself: with %s give a speaker of the model, or leave --to away", v.to, flag)
+	}
+	return err
 }
 
-func (v voiceChoice) likeRecording(m *gan.Model) (chosenVoice, error) {
+func (v voiceChoice) likeRecording(m *vc.Model) (chosenVoice, error) {
 	base := filepath.Base(v.like)
 	c := chosenVoice{label: "like-" + strings.TrimSuffix(base, filepath.Ext(base)), origin: "like " + base}
-	head := gan.CommonHead
+	if err := v.checkHead(m, "--like"); err != nil {
+		return c, err
+	}
 	if v.to != "" {
-		var err error
-		if head, err = v.head(m, "--like"); err != nil {
-			return c, err
-		}
 		c.label, c.origin = v.to+"-"+c.label, c.origin+", heard as "+v.to
 	}
 	clip, err := audio.ReadFile(v.like)
@@ -188,12 +183,12 @@ func (v voiceChoice) likeRecording(m *gan.Model) (chosenVoice, error) {
 	for _, text := range clip.Warnings {
 		c.notes = append(c.notes, fmt.Sprintf("warning: %s: %s", v.like, text))
 	}
-	voice, seconds, err := convert.LikeVoice(m, clip, head)
+	voice, speech, err := m.LikeVoice(clip, v.to)
 	if err != nil {
 		return c, likeError(v.like, err)
 	}
-	if seconds < shortReference {
-		c.notes = append(c.notes, fmt.Sprintf("warning: %s holds %.1f s of speech, too little to know a voice by: 5 to 10 s are good", v.like, seconds))
+	if speech < shortReference {
+		c.notes = append(c.notes, fmt.Sprintf("warning: %s holds %.1f s of speech, too little to know a voice by: 5 to 10 s are good", v.like, speech.Seconds()))
 	}
 	c.Voice = voice
 	return c, nil
@@ -207,19 +202,19 @@ func likeError(path string, err error) error {
 	return fmt.Errorf("--like %s: %s", path, strings.TrimPrefix(err.Error(), path+": "))
 }
 
-func (v voiceChoice) drawn(m *gan.Model) (chosenVoice, error) {
+func (v voiceChoice) drawn(m *vc.Model) (chosenVoice, error) {
 	seed, err := strconv.ParseUint(v.random, 10, 64)
 	if err != nil {
 		return chosenVoice{}, err // validate has seen to it
 	}
-	speaker := convert.DrawSpeaker(m, seed)
-	if v.to != "" {
-		if speaker, err = v.head(m, "--random"); err != nil {
-			return chosenVoice{}, err
-		}
+	if err := v.checkHead(m, "--random"); err != nil {
+		return chosenVoice{}, err
 	}
-	name := m.Speakers[speaker].Name
-	c := chosenVoice{Voice: convert.RandomVoice(m, speaker, seed), label: fmt.Sprintf("%s-random-%d", name, seed)}
+	voice, name, err := m.RandomVoice(v.to, seed)
+	if err != nil {
+		return chosenVoice{}, err
+	}
+	c := chosenVoice{Voice: voice, label: fmt.Sprintf("%s-random-%d", name, seed)}
 	c.origin = fmt.Sprintf("random %d of %s", seed, name)
 	drew := "a voice of speaker " + name
 	if v.to == "" {
@@ -230,8 +225,8 @@ func (v voiceChoice) drawn(m *gan.Model) (chosenVoice, error) {
 }
 
 // mixedVoice reads A=0.7,B=0.3; a voice without a share has a share of 1.
-func mixedVoice(m *gan.Model, list string) (chosenVoice, error) {
-	var voices []convert.Voice
+func mixedVoice(m *vc.Model, list string) (chosenVoice, error) {
+	var voices []vc.Voice
 	var weights []float64
 	label := "mix"
 	for part := range strings.SplitSeq(list, ",") {
@@ -251,7 +246,7 @@ func mixedVoice(m *gan.Model, list string) (chosenVoice, error) {
 		voices, weights = append(voices, c.Voice), append(weights, weight)
 		label += "-" + c.label
 	}
-	mixed, err := convert.Mix(voices, weights)
+	mixed, err := vc.Mix(voices, weights)
 	if err != nil {
 		return chosenVoice{}, err
 	}

@@ -13,9 +13,9 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 )
@@ -63,10 +63,7 @@ func TestConversionBeatsTheEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.SetStyle(style)
-	c, err := convert.New(m, convert.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	whole := vc.New(m)
 
 	var byEngine, byUs []float32
 	runs := []struct {
@@ -85,7 +82,7 @@ func TestConversionBeatsTheEngine(t *testing.T) {
 			return err
 		}},
 		{"file, from samples to samples", func() error {
-			_, err := c.Convert(context.Background(), clip, convert.SpeakerVoice(m, 1), nil)
+			_, err := whole.Convert(context.Background(), clip, whole.SpeakerVoice(1), vc.Options{Threads: 1})
 			return err
 		}},
 	}

@@ -5,9 +5,9 @@ import (
 	"io"
 	"math"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/runlog"
 )
 
@@ -96,7 +96,7 @@ type PhoneConfig struct {
 	MaskBands   int     `json:"maskBands"` // the widest such range
 
 	VoicesPer   int     `json:"voicesPer"`   // other voices, all different, in which --voices says each recording
-	MinStrength float64 `json:"minStrength"` // how strongly they are put on, see convert.Strengthen
+	MinStrength float64 `json:"minStrength"` // how strongly they are put on, see vc.Model.Strengthen
 	MaxStrength float64 `json:"maxStrength"`
 
 	Seed          uint64  `json:"seed"`
@@ -198,8 +198,8 @@ func (c PhoneConfig) Validate() error {
 		{"maskShare", c.MaskShare, 0, 1},
 		{"maskBands", float64(c.MaskBands), 1, float64(c.GAN.NMels)},
 		{"voicesPer", float64(c.VoicesPer), 0, 1000},
-		{"minStrength", c.MinStrength, convert.MinStrength, convert.MaxStrength},
-		{"maxStrength", c.MaxStrength, c.MinStrength, convert.MaxStrength},
+		{"minStrength", c.MinStrength, vc.MinStrength, vc.MaxStrength},
+		{"maxStrength", c.MaxStrength, c.MinStrength, vc.MaxStrength},
 		{"scoreEvery", float64(c.ScoreEvery), 0, 1e8},
 		{"scoreMinutes", c.ScoreMinutes, 0, 1e6},
 		{"scoreFraction", c.ScoreFraction, 0.001, 0.5},

@@ -6,8 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
 )
 
 // phoneVoicesName is a copy, in the run folder, of the model that says the recordings in other voices: going on needs the very
@@ -82,15 +82,12 @@ func (p *phoneTrainer) convertSpeech(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	converter, err := convert.New(m, convert.Options{Vocoder: convert.SourceFilter}) // which is not run, and needs no weights
-	if err != nil {
-		return fmt.Errorf("--voices: %w", err)
-	}
+	model := vc.New(m)
 	s.converted = make([]labelled, len(draws))
 	err = onAllCoresTold(ctx, len(draws), "converting", p.say, func(ctx context.Context, i int) (err error) {
 		d, u := draws[i], s.train[draws[i].utterance]
-		voice := convert.Strengthen(m, convert.SpeakerVoice(m, d.speaker), d.strength)
-		if u.frames, err = converter.Frames(ctx, u.frames, voice); err != nil {
+		voice := model.Strengthen(model.SpeakerVoice(d.speaker), d.strength)
+		if u.frames, err = model.ConvertFrames(ctx, u.frames, voice, vc.Options{}); err != nil {
 			return fmt.Errorf("%s as %s: %w", u.path, m.Speakers[d.speaker].Name, err)
 		}
 		u.sound = nil // it is the clean voice's

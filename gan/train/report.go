@@ -9,10 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/plot"
 	"github.com/starvc/vc/internal/runlog"
@@ -43,10 +43,7 @@ func (r *runner) report(ctx context.Context, m *gan.Model, step int) (faults []s
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, 0, fmt.Errorf("samples: %w", err)
 	}
-	converter, err := convert.New(m, convert.Options{})
-	if err != nil {
-		return nil, 0, err
-	}
+	model := vc.New(m)
 	board := runlog.OpenBoard(r.folder.dir, step+1, r.say)
 	defer board.Close()
 	var made []runreport.Sample
@@ -56,7 +53,7 @@ func (r *runner) report(ctx context.Context, m *gan.Model, step int) (faults []s
 		target := (source.Speaker + 1) % len(m.Speakers)
 		from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
 		name := strings.TrimSuffix(filepath.Base(source.Path), filepath.Ext(source.Path))
-		s, err := r.sample(ctx, converter, m, source, target)
+		s, err := r.sample(ctx, model, source, target)
 		if err != nil {
 			return nil, 0, fmt.Errorf("sample %s to %s: %w", filepath.Base(source.Path), to, err)
 		}
@@ -79,13 +76,14 @@ func (r *runner) report(ctx context.Context, m *gan.Model, step int) (faults []s
 func speakerOf(u corpus.Utterance) int { return u.Speaker }
 
 // sample is one conversion of a report.
-func (r *runner) sample(ctx context.Context, c *convert.Converter, m *gan.Model, source corpus.Utterance, target int) (s runreport.Sample, err error) {
+func (r *runner) sample(ctx context.Context, model *vc.Model, source corpus.Utterance, target int) (s runreport.Sample, err error) {
+	m := model.Networks()
 	from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
 	clip, err := audio.ReadFile(source.Path)
 	if err != nil {
 		return s, err
 	}
-	result, err := c.Convert(ctx, clip, convert.SpeakerVoice(m, target), nil)
+	result, err := model.Convert(ctx, clip, model.SpeakerVoice(target), vc.Options{})
 	if ctx.Err() != nil {
 		return s, err
 	}

@@ -14,9 +14,9 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/simd"
 )
 
@@ -24,17 +24,17 @@ import (
 type Setting struct {
 	Name   string
 	Chunk  time.Duration
-	Stream convert.StreamOptions
+	Stream vc.StreamOptions
 }
 
 // Options say what is measured.
 type Options struct {
 	Model    *gan.Model
-	Path     string          // the model's file; "" writes one to a temporary folder
-	Vocoder  convert.Vocoder // of the file conversion, "" for the default
-	Settings []Setting       // at least one
-	Stages   int             // number of the setting whose stages are measured
-	Duration time.Duration   // of the sound in each measurement
+	Path     string        // the model's file; "" writes one to a temporary folder
+	Vocoder  vc.Vocoder    // of the file conversion, "" for the default
+	Settings []Setting     // at least one
+	Stages   int           // number of the setting whose stages are measured
+	Duration time.Duration // of the sound in each measurement
 	// Say is told what comes next; may be nil.
 	Say func(what string)
 }
@@ -172,12 +172,12 @@ func (r *Report) measureLoad(path string, s Setting) error {
 	for round := range loadRounds {
 		runtime.GC()
 		t := startAll()
-		m, err := gan.Load(path)
+		m, err := vc.Open(path)
 		if err != nil {
 			return err
 		}
 		read, _ := t.times()
-		stream, err := convert.NewStream(m, convert.SpeakerVoice(m, 0), s.Stream)
+		stream, err := m.NewStream(m.SpeakerVoice(0), s.Stream)
 		if err != nil {
 			return err
 		}
@@ -198,24 +198,25 @@ func (r *Report) measureLoad(path string, s Setting) error {
 }
 
 func (r *Report) measureFile(ctx context.Context, o Options) error {
-	c, err := convert.New(o.Model, convert.Options{Threads: 1, Vocoder: o.Vocoder})
+	m, ask := vc.New(o.Model), vc.Options{Threads: 1, Vocoder: o.Vocoder}
+	name, err := m.ChooseVocoder(o.Vocoder)
 	if err != nil {
 		return err
 	}
 	rate := o.Model.Features.SampleRate
 	clip := audio.Clip{Samples: Voice(rate, int(o.Duration.Seconds()*float64(rate))), Rate: rate}
-	voice := convert.SpeakerVoice(o.Model, 0)
+	voice := m.SpeakerVoice(0)
 	// A first second, so that nothing is measured that happens once.
-	if _, err := c.Convert(ctx, audio.Clip{Samples: clip.Samples[:min(rate, len(clip.Samples))], Rate: rate}, voice, nil); err != nil {
+	if _, err := m.Convert(ctx, audio.Clip{Samples: clip.Samples[:min(rate, len(clip.Samples))], Rate: rate}, voice, ask); err != nil {
 		return err
 	}
 	runtime.GC()
 	t := startAll()
-	if _, err := c.Convert(ctx, clip, voice, nil); err != nil {
+	if _, err := m.Convert(ctx, clip, voice, ask); err != nil {
 		return err
 	}
 	wall, cpu := t.times()
-	r.File = File{Seconds: clip.Duration().Seconds(), Vocoder: string(c.Vocoder()), RTF: ratio(wall, clip.Duration()), CPURTF: ratio(cpu, clip.Duration())}
+	r.File = File{Seconds: clip.Duration().Seconds(), Vocoder: string(name), RTF: ratio(wall, clip.Duration()), CPURTF: ratio(cpu, clip.Duration())}
 	return nil
 }
 

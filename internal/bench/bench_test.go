@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
 )
 
 func tiny() Options {
 	m := gan.Random(gan.Tiny(), 2, 1)
-	slow, fast := convert.DefaultStreamOptions(m, 48000), convert.DefaultStreamOptions(m, 16000)
+	slow, fast := vc.New(m).StreamOptions(48000), vc.New(m).StreamOptions(16000)
 	fast.LookAhead = 0
 	return Options{
 		Model: m, Duration: time.Second,

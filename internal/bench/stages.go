@@ -4,10 +4,12 @@ import (
 	"context"
 	"time"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/convert"
+	"github.com/starvc/vc/internal/synth"
+	"github.com/starvc/vc/vocoder"
 )
 
 // Stage is one part of the way from input to output. Both are parts of the sound's duration: in the chunks of
@@ -45,8 +47,8 @@ func (r *Report) measureStages(ctx context.Context, o Options) error {
 	return nil
 }
 
-// runStages does what a convert.Stream does, with a stopwatch between the parts.
-func runStages(ctx context.Context, o Options, s convert.StreamOptions, every time.Duration, rtf *[stages]float64) error {
+// runStages does what a vc.Stream does, with a stopwatch between the parts.
+func runStages(ctx context.Context, o Options, s vc.StreamOptions, every time.Duration, rtf *[stages]float64) error {
 	cfg := o.Model.Features
 	in, err := audio.NewLiveResampler(s.InputRate, cfg.SampleRate)
 	if err != nil {
@@ -70,13 +72,17 @@ func runStages(ctx context.Context, o Options, s convert.StreamOptions, every ti
 		return err
 	}
 	gen.SetStyle(o.Model.Style(0))
-	voc, err := s.NewVocoder(o.Model)
+	name, net, err := synth.Choose(synth.Vocoder(s.Vocoder), cfg, func() (*vocoder.Net, error) { return synth.FindNet(o.Model) })
+	if err != nil {
+		return err
+	}
+	voc, err := synth.NewLive(cfg, name, net, s.VocoderPasses)
 	if err != nil {
 		return err
 	}
 
 	x := Voice(s.InputRate, int((o.Duration+warmUp).Seconds()*float64(s.InputRate)))
-	pieces := convert.NewPieces(s.InputRate, 1, every)
+	pieces := vc.NewPieces(s.InputRate, 1, every)
 	var took [stages]time.Duration
 	var a, f0, controls, logMel, y, z []float32
 	frames := features.Frames{NMels: cfg.NMels}

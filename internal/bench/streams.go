@@ -2,10 +2,9 @@ package bench
 
 import (
 	"context"
+	"github.com/starvc/vc"
 	"runtime"
 	"time"
-
-	"github.com/starvc/vc/internal/convert"
 )
 
 // warmUp is how much sound goes through a stream before it is measured.
@@ -23,7 +22,8 @@ func (r *Report) measureStreams(ctx context.Context, o Options) error {
 }
 
 func measureStream(ctx context.Context, o Options, s Setting) (Stream, error) {
-	stream, err := convert.NewStream(o.Model, convert.SpeakerVoice(o.Model, 0), s.Stream)
+	m := vc.New(o.Model)
+	stream, err := m.NewStream(m.SpeakerVoice(0), s.Stream)
 	if err != nil {
 		return Stream{}, err
 	}

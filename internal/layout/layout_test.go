@@ -48,13 +48,32 @@ func importsOf(t *testing.T, pkg string) []string {
 	return strings.Fields(string(out))
 }
 
-// TestConversionNeedsNoTrainingEngine: what converts is built without GoMLX, so that it stays small and starts at once.
+// public are the packages that other programs import, but for the trainings.
+var public = []string{"", "audio", "features", "gan", "vocoder"}
+
+func path(pkg string) string { return strings.TrimSuffix(module+"/"+pkg, "/") }
+
+// TestConversionNeedsNoTrainingEngine: what converts is built without GoMLX and Gorgonia, so that it stays small and starts at once.
 func TestConversionNeedsNoTrainingEngine(t *testing.T) {
-	for _, pkg := range []string{"audio", "features", "gan", "vocoder", "internal/convert", "internal/nn", "internal/simd", "internal/eval", "internal/corpus", "internal/plot", "internal/safetensors"} {
-		for _, d := range deps(t, module+"/"+pkg) {
-			if strings.HasPrefix(d, "github.com/gomlx/") {
-				t.Errorf("%s is built from %s", pkg, d)
+	for _, pkg := range append([]string{"internal/synth", "internal/nn", "internal/simd", "internal/eval", "internal/corpus", "internal/plot",
+		"internal/safetensors"}, public...) {
+		for _, d := range deps(t, path(pkg)) {
+			if strings.HasPrefix(d, "github.com/gomlx/") || strings.HasPrefix(d, "gorgonia.org/") {
+				t.Errorf("%s is built from %s", path(pkg), d)
 				break
+			}
+		}
+	}
+}
+
+// TestLibraryKnowsNoCommand: what converts is built without what a command line needs.
+func TestLibraryKnowsNoCommand(t *testing.T) {
+	for _, pkg := range public {
+		for _, d := range deps(t, path(pkg)) {
+			for _, never := range []string{"flag", "github.com/urfave/cli/v2", "github.com/xrash/smetrics", "github.com/schollz/progressbar/v3", "testing"} {
+				if d == never {
+					t.Errorf("%s is built from %s", path(pkg), d)
+				}
 			}
 		}
 	}

@@ -12,9 +12,9 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/internal/convert"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/judge"
+	"github.com/starvc/vc/internal/synth"
 )
 
 // speech is what a judge is trained on and scored with. A recording is what judge.Hear gives of it, [frames, nMels].
@@ -165,7 +165,7 @@ func (h heard) hear(ctx context.Context, c Config) error {
 	}
 	f := recording.Frames
 	if h.vocoded {
-		y, err := convert.Vocode(ctx, cfg, convert.SourceFilter, f, len(recording.Samples))
+		y, err := synth.Vocode(ctx, cfg, synth.SourceFilter, f, len(recording.Samples))
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package convert
+package vc
 
 import (
 	"context"
@@ -12,10 +12,10 @@ import (
 // BenchmarkStream reports the real-time factor of preset live in chunks; "vc bench" has more figures.
 func BenchmarkStream(b *testing.B) {
 	const rate = 48000
-	m := gan.Random(gan.Live(), 2, 1)
+	m := New(gan.Random(gan.Live(), 2, 1))
 	for _, ms := range []int{10, 20} {
 		b.Run(fmt.Sprintf("%dms", ms), func(b *testing.B) {
-			s, err := NewStream(m, SpeakerVoice(m, 0), DefaultStreamOptions(m, rate))
+			s, err := m.NewStream(m.SpeakerVoice(0), m.StreamOptions(rate))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -39,16 +39,12 @@ func BenchmarkStream(b *testing.B) {
 // BenchmarkFile reports the real-time factor of a file on one core.
 func BenchmarkFile(b *testing.B) {
 	const rate, seconds = 16000, 10
-	m := withNet(b, gan.Random(gan.Live(), 2, 1))
+	m := withNet(b, New(gan.Random(gan.Live(), 2, 1)))
 	for _, v := range Vocoders() {
 		b.Run(string(v), func(b *testing.B) {
-			c, err := New(m, Options{Threads: 1, Vocoder: v})
-			if err != nil {
-				b.Fatal(err)
-			}
 			clip := audio.Clip{Samples: vowel(rate, seconds*rate), Rate: rate}
 			for b.Loop() {
-				if _, err := c.Convert(context.Background(), clip, SpeakerVoice(m, 0), nil); err != nil {
+				if _, err := m.Convert(context.Background(), clip, m.SpeakerVoice(0), Options{Threads: 1, Vocoder: v}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,4 +1,4 @@
-package convert
+package vc
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Outputs must foretell what Process gives, sample by sample.
+// outputs must foretell what Process gives, sample by sample.
 func TestStreamOutputs(t *testing.T) {
 	for _, c := range []struct{ in, out, lookAhead int }{
 		{16000, 16000, 0}, {16000, 16000, 4}, {48000, 48000, 2}, {44100, 44100, 2}, {22050, 48000, 1}, {8000, 8000, 2}, {44101, 16000, 0},
@@ -19,8 +19,8 @@ func TestStreamOutputs(t *testing.T) {
 		for n := range x {
 			y = s.Process(y[:0], x[n:n+1])
 			given += len(y)
-			if want := s.Outputs(int64(n + 1)); int64(given) != want {
-				t.Fatalf("%+v: %d samples gave %d, Outputs says %d", c, n+1, given, want)
+			if want := s.outputs(int64(n + 1)); int64(given) != want {
+				t.Fatalf("%+v: %d samples gave %d, outputs says %d", c, n+1, given, want)
 			}
 		}
 	}

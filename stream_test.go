@@ -1,4 +1,4 @@
-package convert
+package vc
 
 import (
 	"fmt"
@@ -9,9 +9,9 @@ import (
 func stream(t testing.TB, in, out, lookAhead int) *Stream {
 	t.Helper()
 	m := model(t)
-	o := DefaultStreamOptions(m, in)
-	o.OutputRate, o.LookAhead, o.VocoderIterations = out, lookAhead, 2
-	s, err := NewStream(m, SpeakerVoice(m, 1), o)
+	o := m.StreamOptions(in)
+	o.OutputRate, o.LookAhead = out, lookAhead
+	s, err := m.NewStream(m.SpeakerVoice(1), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,11 +100,11 @@ func TestStreamChangesVoice(t *testing.T) {
 	s := stream(t, 16000, 16000, 2)
 	want := pieces(s, x, len(x))
 	y := s.Process(nil, x[:8000])
-	if err := s.SetSpeaker("spk2"); err != nil {
+	if err := s.SetVoice(s.model.SpeakerVoice(2)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SetSpeaker("nobody"); err == nil {
-		t.Error("unknown speaker: no error")
+	if err := s.SetVoice(Voice{Style: []float32{1}}); err == nil {
+		t.Error("voice of another model: no error")
 	}
 	if err := s.SetPitch(3); err != nil {
 		t.Fatal(err)
@@ -140,7 +140,7 @@ func TestStreamStrength(t *testing.T) {
 	m := model(t)
 	o := plain.o
 	o.Strength = 1.4
-	whole, err := NewStream(m, SpeakerVoice(m, 1), o)
+	whole, err := m.NewStream(m.SpeakerVoice(1), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,9 +158,9 @@ func TestStreamRefusals(t *testing.T) {
 		"passes":     func(o *StreamOptions) { o.VocoderPasses = -1 },
 		"fade":       func(o *StreamOptions) { o.FadeFrames = -1 },
 	} {
-		o := DefaultStreamOptions(m, 16000)
+		o := m.StreamOptions(16000)
 		change(&o)
-		if _, err := NewStream(m, SpeakerVoice(m, 0), o); err == nil {
+		if _, err := m.NewStream(m.SpeakerVoice(0), o); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

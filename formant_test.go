@@ -1,4 +1,4 @@
-package convert
+package vc
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/synth"
 )
 
 // sung is a vowel of that F0 in Hz, a little vibrato included, whose formants lie at stretch times the usual place.
@@ -56,7 +57,7 @@ func TestFormantsMoveAndPitchStays(t *testing.T) {
 		}
 		return sum / n
 	}
-	voc, err := NewSynthesizer(cfg, SynthesisOptions{Vocoder: SourceFilter})
+	voc, err := synth.New(cfg, synth.Options{Vocoder: synth.SourceFilter})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,15 +117,15 @@ func TestFormantWarp(t *testing.T) {
 
 // Live and offline do the same, however the input is cut, and a voice's own share counts like an option.
 func TestFormantInStreams(t *testing.T) {
-	m := gan.Echo(features.DefaultConfig())
+	m := New(gan.Echo(features.DefaultConfig()))
 	x := steady(16000, 16000)
-	v := SpeakerVoice(m, 0)
+	v := m.SpeakerVoice(0)
 	shifted := v
 	shifted.Formant = 3
 	run := func(v Voice, semitones float64, chunk int) []float32 {
-		o := DefaultStreamOptions(m, 16000)
+		o := m.StreamOptions(16000)
 		o.FormantSemitones = semitones
-		s, err := NewStream(m, v, o)
+		s, err := m.NewStream(v, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +152,7 @@ func TestFormantInStreams(t *testing.T) {
 		}
 	}
 	level := func(v Voice, semitones float64) string {
-		r, err := converter(t, m, Options{FormantSemitones: semitones}).Convert(context.Background(), audio.Clip{Samples: x, Rate: 16000}, v, nil)
+		r, err := m.Convert(context.Background(), audio.Clip{Samples: x, Rate: 16000}, v, Options{FormantSemitones: semitones})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package convert
+package vc
 
 import (
 	"crypto/sha256"
@@ -9,12 +9,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/gan"
 )
 
 const (
@@ -31,21 +32,27 @@ type VoiceFile struct {
 	Format    string    `json:"format"`
 	Version   int       `json:"version"`
 	Origin    string    `json:"origin"` // a line for people: how the voice came about
-	Space     string    `json:"space"`  // StyleSpace of the model
+	Space     string    `json:"space"`  // Model.StyleSpace
 	LogF0Mean float64   `json:"logF0Mean"`
 	LogF0Std  float64   `json:"logF0Std"`
 	Formant   float64   `json:"formant"` // semitones
 	Style     []float32 `json:"style"`   // [styleDim]
 }
 
-// NewVoiceFile makes the file's content of a voice of model m. What is no line of text in origin is made one.
-func NewVoiceFile(m *gan.Model, v Voice, origin string) (VoiceFile, error) {
-	if err := v.check(m); err != nil {
+// ErrNotVoice says that what was read is no saved voice at all.
+var ErrNotVoice = errors.New("not a saved voice")
+
+// ErrOtherModel says that a saved voice was made with another model, to which the same numbers mean another voice.
+var ErrOtherModel = errors.New("this voice was saved with another model, and its numbers mean nothing to this one")
+
+// VoiceFile makes the content of a file of voice v, which is one of m's. What is no line of text in origin is made one.
+func (m *Model) VoiceFile(v Voice, origin string) (VoiceFile, error) {
+	if err := v.check(m.networks); err != nil {
 		return VoiceFile{}, err
 	}
 	f := VoiceFile{
 		Format: voiceFormat, Version: voiceVersion, Origin: oneLine(origin),
-		Space: StyleSpace(m), LogF0Mean: v.LogF0.Mean, LogF0Std: v.LogF0.Std, Formant: v.Formant, Style: v.Style,
+		Space: m.StyleSpace(), LogF0Mean: v.LogF0.Mean, LogF0Std: v.LogF0.Std, Formant: v.Formant, Style: v.Style,
 	}
 	return f, f.check()
 }
@@ -62,6 +69,23 @@ func oneLine(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), maxOriginBytes)], "")
 }
 
+// LoadVoice reads a file that Save has written. An error names the path.
+func LoadVoice(path string) (VoiceFile, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return VoiceFile{}, err
+	}
+	defer file.Close()
+	f, err := ReadVoice(file)
+	if err != nil {
+		return VoiceFile{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, nil
+}
+
+// Save writes a file, under a temporary name first: on any error what was at path before is still there.
+func (f VoiceFile) Save(path string) error { return audio.WriteAtomic(path, f.Write) }
+
 // Write encodes the file.
 func (f VoiceFile) Write(w io.Writer) error {
 	text, err := json.MarshalIndent(f, "", " ")
@@ -72,8 +96,8 @@ func (f VoiceFile) Write(w io.Writer) error {
 	return err
 }
 
-// ReadVoiceFile decodes and checks a file. Whether it fits a model is seen by Voice.
-func ReadVoiceFile(r io.Reader) (VoiceFile, error) {
+// ReadVoice decodes and checks what Write has written. Whether it fits a model is seen by Voice.
+func ReadVoice(r io.Reader) (VoiceFile, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxVoiceBytes+1))
 	if err != nil {
 		return VoiceFile{}, err
@@ -83,7 +107,7 @@ func ReadVoiceFile(r io.Reader) (VoiceFile, error) {
 		Version int    `json:"version"`
 	}
 	if len(text) > maxVoiceBytes || json.Unmarshal(text, &kind) != nil || kind.Format != voiceFormat {
-		return VoiceFile{}, errors.New(`not a saved voice: make one with "vc style -o my.voice"`)
+		return VoiceFile{}, ErrNotVoice
 	}
 	if kind.Version != voiceVersion {
 		return VoiceFile{}, fmt.Errorf("saved voice of version %d, this program reads %d: update the program or make it again", kind.Version, voiceVersion)
@@ -119,23 +143,21 @@ func (f VoiceFile) voice() Voice {
 	return Voice{Style: f.Style, LogF0: features.Pitch{Mean: f.LogF0Mean, Std: f.LogF0Std}, Formant: f.Formant}
 }
 
-// Voice is the voice for use with m. It is an error if the style was made with another model, to which the same numbers
-// mean another voice.
-func (f VoiceFile) Voice(m *gan.Model) (Voice, error) {
-	if f.Space != StyleSpace(m) {
-		return Voice{}, errors.New(`this voice was saved with another model, and its numbers mean nothing to this one: name that model ` +
-			`with --model, or make the voice again with "vc style"`)
+// Voice is the voice for use with m. It is ErrOtherModel if it was made with another one.
+func (f VoiceFile) Voice(m *Model) (Voice, error) {
+	if f.Space != m.StyleSpace() {
+		return Voice{}, ErrOtherModel
 	}
 	v := f.voice()
-	return v, v.check(m)
+	return v, v.check(m.networks)
 }
 
-// StyleSpace is a fingerprint of what style codes mean to a model: of the weights by which they steer G. It is the same
-// whether the model is stored with full or with half precision.
-func StyleSpace(m *gan.Model) string {
+// StyleSpace is a fingerprint of what style codes mean to the model, 32 hexadecimal digits: of the weights by which they steer the
+// generator. It is the same whether the model is stored with full or with half precision.
+func (m *Model) StyleSpace() string {
 	h := sha256.New()
 	var buf []byte
-	for _, p := range m.Config.GeneratorParams() {
+	for _, p := range m.networks.Config.GeneratorParams() {
 		if !strings.Contains(p.Name, ".ada.") {
 			continue
 		}
@@ -143,7 +165,7 @@ func StyleSpace(m *gan.Model) string {
 		for _, n := range p.Shape {
 			buf = binary.LittleEndian.AppendUint32(buf, uint32(n))
 		}
-		for _, v := range m.Tensor(p.Name) {
+		for _, v := range m.networks.Tensor(p.Name) {
 			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(roundToHalf(v)))
 		}
 		h.Write(buf)

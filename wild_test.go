@@ -1,4 +1,4 @@
-package convert
+package vc
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 )
 
 // wild is a model whose weights are finite and whose output is not.
-func wild(t *testing.T) *gan.Model {
+func wild(t *testing.T) *Model {
 	t.Helper()
 	echo := gan.Echo(features.DefaultConfig())
 	tensors := map[string][]float32{}
@@ -24,14 +24,14 @@ func wild(t *testing.T) *gan.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return New(m)
 }
 
 // A model that gives no numbers gives silence in a stream, which says so, and an error for a file.
 func TestWildModel(t *testing.T) {
 	m := wild(t)
 	x := vowel(16000, 16000)
-	s, err := NewStream(m, SpeakerVoice(m, 0), DefaultStreamOptions(m, 16000))
+	s, err := m.NewStream(m.SpeakerVoice(0), m.StreamOptions(16000))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +45,7 @@ func TestWildModel(t *testing.T) {
 	if _, peak := audio.Level(y); peak > -60 {
 		t.Errorf("a peak of %.1f dB", peak)
 	}
-	c := converter(t, m, Options{Threads: 1})
-	if _, err := c.Convert(context.Background(), audio.Clip{Samples: x, Rate: 16000}, SpeakerVoice(m, 0), nil); err == nil {
+	if _, err := m.Convert(context.Background(), audio.Clip{Samples: x, Rate: 16000}, m.SpeakerVoice(0), Options{Threads: 1}); err == nil {
 		t.Error("a file: no error")
 	}
 }

@@ -1,4 +1,4 @@
-package convert
+package vc
 
 import (
 	"encoding/json"
@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strconv"
-	"strings"
 
 	"github.com/starvc/vc/features"
 )
@@ -44,24 +42,16 @@ const (
 	minSourceSpread, maxSourceSpread = 0.3, 24
 )
 
-// ParseSource reads a mean in Hz and, after a comma, a spread in semitones, such as "180" or "180,2.5". Both are fixed.
-func ParseSource(text string) (Source, error) {
-	mean, spread, both := strings.Cut(text, ",")
-	hz, err := strconv.ParseFloat(strings.TrimSpace(mean), 64)
-	if err != nil || !(hz >= minSourceHz && hz <= maxSourceHz) {
-		return Source{}, fmt.Errorf("source pitch %q: want the mean pitch of your voice in Hz, %d to %d, and after a comma its spread in semitones if "+
-			"known, as in 180,2.5", text, minSourceHz, maxSourceHz)
+// FixedSource is a voice whose mean pitch is known, in Hz, 20 to 2000, and its spread in semitones, 0.3 to 24, or 0 where that is not
+// known. It stays whatever is heard.
+func FixedSource(meanHz, spreadSemitones float64) (Source, error) {
+	switch {
+	case !(meanHz >= minSourceHz && meanHz <= maxSourceHz):
+		return Source{}, fmt.Errorf("source: mean pitch of %g Hz, want %d to %d Hz", meanHz, minSourceHz, maxSourceHz)
+	case spreadSemitones != 0 && !(spreadSemitones >= minSourceSpread && spreadSemitones <= maxSourceSpread):
+		return Source{}, fmt.Errorf("source: spread of %g semitones, want %g to %d semitones", spreadSemitones, minSourceSpread, maxSourceSpread)
 	}
-	s := Source{Pitch: features.Pitch{Mean: math.Log(hz)}, Fixed: true}
-	if !both {
-		return s, nil
-	}
-	semitones, err := strconv.ParseFloat(strings.TrimSpace(spread), 64)
-	if err != nil || !(semitones >= minSourceSpread && semitones <= maxSourceSpread) {
-		return Source{}, fmt.Errorf("source pitch %q: the spread is %q, want %g to %d semitones", text, spread, minSourceSpread, maxSourceSpread)
-	}
-	s.Pitch.Std = semitones * math.Ln2 / 12
-	return s, nil
+	return Source{Pitch: features.Pitch{Mean: math.Log(meanHz), Std: spreadSemitones * math.Ln2 / 12}, Fixed: true}, nil
 }
 
 // of is the pitch of a recording's voice, which is to be turned into v.
@@ -135,6 +125,9 @@ func (s Source) Write(w io.Writer) error {
 	return err
 }
 
+// ErrNotSource says that what was read is no source's profile at all.
+var ErrNotSource = errors.New("not a source profile")
+
 // ReadSource reads what Write has written.
 func ReadSource(r io.Reader) (Source, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxSourceFile+1))
@@ -143,11 +136,11 @@ func ReadSource(r io.Reader) (Source, error) {
 	}
 	var f sourceFile
 	if len(text) > maxSourceFile || json.Unmarshal(text, &f) != nil || f.Format != sourceFormat {
-		return Source{}, errors.New("not a source profile: make one with vc stream --save-profile FILE")
+		return Source{}, ErrNotSource
 	}
 	switch {
 	case f.Version != sourceVersion:
-		return Source{}, fmt.Errorf("source profile: version %d, this program reads %d: make it again with --save-profile", f.Version, sourceVersion)
+		return Source{}, fmt.Errorf("source profile: version %d, this program reads %d: make it again", f.Version, sourceVersion)
 	case !(f.PitchHz >= minSourceHz && f.PitchHz <= maxSourceHz):
 		return Source{}, fmt.Errorf("source profile: pitchHz is %g, want %d to %d", f.PitchHz, minSourceHz, maxSourceHz)
 	case !(f.SpreadSemitones >= minSourceSpread && f.SpreadSemitones <= maxSourceSpread):

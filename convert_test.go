@@ -1,10 +1,9 @@
-package convert
+package vc
 
 import (
 	"context"
 	"errors"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -32,18 +31,9 @@ func vowel(rate, samples int) []float32 {
 	return x
 }
 
-func model(t testing.TB) *gan.Model {
+func model(t testing.TB) *Model {
 	t.Helper()
-	return gan.Random(gan.Tiny(), 3, 1)
-}
-
-func converter(t testing.TB, m *gan.Model, o Options) *Converter {
-	t.Helper()
-	c, err := New(m, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return New(gan.Random(gan.Tiny(), 3, 1))
 }
 
 func TestConvertKeepsDuration(t *testing.T) {
@@ -63,11 +53,11 @@ func TestConvertKeepsDuration(t *testing.T) {
 		for _, v := range Vocoders() {
 			t.Run(c.name+" "+string(v), func(t *testing.T) {
 				in := audio.Clip{Samples: vowel(c.rate, c.samples), Rate: c.rate}
-				r, err := converter(t, m, Options{Vocoder: v, Threads: 1}).Convert(context.Background(), in, SpeakerVoice(m, 1), nil)
+				r, err := m.Convert(context.Background(), in, m.SpeakerVoice(1), Options{Vocoder: v, Threads: 1})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if r.Clip.Rate != m.Features.SampleRate {
+				if r.Clip.Rate != m.Features().SampleRate {
 					t.Errorf("output at %d Hz", r.Clip.Rate)
 				}
 				want, got := float64(c.samples)/float64(c.rate), float64(len(r.Clip.Samples))/float64(r.Clip.Rate)
@@ -87,7 +77,7 @@ func TestConvertDoesNotDependOnThreads(t *testing.T) {
 	in := audio.Clip{Samples: vowel(16000, 16000*25), Rate: 16000}
 	var want []float32
 	for _, threads := range []int{1, 3} {
-		r, err := converter(t, m, Options{Threads: threads}).Convert(context.Background(), in, SpeakerVoice(m, 0), nil)
+		r, err := m.Convert(context.Background(), in, m.SpeakerVoice(0), Options{Threads: threads})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,55 +89,10 @@ func TestConvertDoesNotDependOnThreads(t *testing.T) {
 	}
 }
 
-// Cutting a long recording into pieces must not be heard: no jump at a cut is larger than those elsewhere, and the
-// level stays.
-func TestPiecesJoin(t *testing.T) {
-	cuts := []int{0, 40, 100}
-	hop, samples := 10, 995
-	var pieces [][]float32
-	for i := range len(cuts) - 1 {
-		start, end := max(0, (cuts[i]-1)*hop), min(samples, (cuts[i+1]+1)*hop)
-		x := make([]float32, end-start)
-		for k := range x {
-			x[k] = 1
-		}
-		pieces = append(pieces, x)
-	}
-	for i, v := range join(pieces, cuts, hop, samples) {
-		if math.Abs(float64(v)-1) > 1e-6 {
-			t.Fatalf("sample %d is %g, want 1", i, v)
-		}
-	}
-}
-
-func TestQuietCuts(t *testing.T) {
-	const nMels = 2
-	logMel := make([]float32, 5000*nMels)
-	r := rand.New(rand.NewPCG(1, 2))
-	for i := range logMel {
-		logMel[i] = r.Float32()
-	}
-	for _, quiet := range []int{800, 1777} {
-		logMel[quiet*nMels], logMel[quiet*nMels+1] = -9, -9
-	}
-	cuts := quietCuts(logMel, nMels)
-	if cuts[0] != 0 || cuts[len(cuts)-1] != 5000 || cuts[1] != 800 || cuts[2] != 1777 {
-		t.Errorf("cuts at %d", cuts)
-	}
-	for i := 1; i < len(cuts); i++ {
-		if n := cuts[i] - cuts[i-1]; n < 1 || n > pieceFrames+searchFrames {
-			t.Errorf("piece of %d frames", n)
-		}
-	}
-	if got := quietCuts(logMel[:nMels], nMels); !slices.Equal(got, []int{0, 1}) {
-		t.Errorf("one frame: cuts at %d", got)
-	}
-}
-
 func TestSilenceStaysSilent(t *testing.T) {
 	m := model(t)
 	in := audio.Clip{Samples: make([]float32, 16000), Rate: 16000}
-	r, err := converter(t, m, Options{}).Convert(context.Background(), in, SpeakerVoice(m, 0), nil)
+	r, err := m.Convert(context.Background(), in, m.SpeakerVoice(0), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,21 +103,20 @@ func TestSilenceStaysSilent(t *testing.T) {
 
 func TestConvertRefusals(t *testing.T) {
 	m := model(t)
-	c := converter(t, m, Options{})
 	in := audio.Clip{Samples: vowel(16000, 16000), Rate: 16000}
-	if _, err := c.Convert(context.Background(), audio.Clip{Rate: 16000}, SpeakerVoice(m, 0), nil); err == nil {
+	if _, err := m.Convert(context.Background(), audio.Clip{Rate: 16000}, m.SpeakerVoice(0), Options{}); err == nil {
 		t.Error("no samples: no error")
 	}
-	if _, err := c.Convert(context.Background(), in, Voice{Style: []float32{1}}, nil); err == nil {
+	if _, err := m.Convert(context.Background(), in, Voice{Style: []float32{1}}, Options{}); err == nil {
 		t.Error("style of another model: no error")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := c.Convert(ctx, in, SpeakerVoice(m, 0), nil); !errors.Is(err, context.Canceled) {
+	if _, err := m.Convert(ctx, in, m.SpeakerVoice(0), Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	for _, o := range []Options{{Threads: -1}, {Vocoder: "tape"}, {PitchSemitones: math.NaN()}, {PitchSemitones: 99}} {
-		if _, err := New(m, o); err == nil {
+		if _, err := m.Convert(context.Background(), in, m.SpeakerVoice(0), o); err == nil {
 			t.Errorf("%+v: no error", o)
 		}
 	}
@@ -182,12 +126,12 @@ func TestProgressReachesOne(t *testing.T) {
 	m := model(t)
 	in := audio.Clip{Samples: vowel(16000, 16000), Rate: 16000}
 	last := 0.0
-	_, err := converter(t, m, Options{}).Convert(context.Background(), in, SpeakerVoice(m, 0), func(part float64) {
+	_, err := m.Convert(context.Background(), in, m.SpeakerVoice(0), Options{Progress: func(part float64) {
 		if part < last || part > 1 {
 			t.Errorf("progress went from %g to %g", last, part)
 		}
 		last = part
-	})
+	}})
 	if err != nil || last != 1 {
 		t.Errorf("progress ended at %g, error %v", last, err)
 	}

@@ -1,4 +1,4 @@
-package convert
+package vc
 
 import (
 	"bytes"
@@ -12,31 +12,18 @@ import (
 	"github.com/starvc/vc/gan"
 )
 
-func TestParseSource(t *testing.T) {
+func TestFixedSource(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		text        string
-		hz, std     float64
-		errContains string
-	}{
-		{text: "180", hz: 180},
-		{text: " 180 , 2.5", hz: 180, std: 2.5 * math.Ln2 / 12},
-		{text: "", errContains: "want the mean pitch"},
-		{text: "low", errContains: "want the mean pitch"},
-		{text: "NaN", errContains: "want the mean pitch"},
-		{text: "5", errContains: "20 to 2000"},
-		{text: "180,", errContains: "spread"},
-		{text: "180,99", errContains: "0.3 to 24 semitones"},
-	} {
-		s, err := ParseSource(c.text)
-		if c.errContains != "" {
-			if err == nil || !strings.Contains(err.Error(), c.errContains) {
-				t.Errorf("%q: error %v, want %q in it", c.text, err, c.errContains)
-			}
-			continue
-		}
-		if err != nil || !s.Fixed || math.Abs(math.Exp(s.Pitch.Mean)-c.hz) > 1e-9 || math.Abs(s.Pitch.Std-c.std) > 1e-12 {
-			t.Errorf("%q: %+v, %v", c.text, s, err)
+	s, err := FixedSource(180, 2.5)
+	if err != nil || !s.Fixed || math.Abs(math.Exp(s.Pitch.Mean)-180) > 1e-9 || math.Abs(s.Pitch.Std-2.5*math.Ln2/12) > 1e-12 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if s, err = FixedSource(180, 0); err != nil || s.Pitch.Std != 0 {
+		t.Errorf("no spread: %+v, %v", s, err)
+	}
+	for _, c := range [][2]float64{{5, 0}, {math.NaN(), 0}, {3000, 2}, {180, 99}, {180, -1}, {180, math.NaN()}} {
+		if s, err := FixedSource(c[0], c[1]); err == nil {
+			t.Errorf("%g: %+v", c, s)
 		}
 	}
 }
@@ -94,11 +81,11 @@ func FuzzReadSource(f *testing.F) {
 // What is known of the source decides where a file and the first moment of a stream lie.
 func TestKnownSource(t *testing.T) {
 	t.Parallel()
-	m := gan.Echo(features.DefaultConfig())
+	m := New(gan.Echo(features.DefaultConfig()))
 	in := audio.Clip{Samples: vowel(16000, 16000), Rate: 16000}
-	v := SpeakerVoice(m, 0)
+	v := m.SpeakerVoice(0)
 	known := Source{Pitch: features.Pitch{Mean: math.Log(100), Std: v.LogF0.Std}, Fixed: true}
-	r, err := converter(t, m, Options{Source: known}).Convert(context.Background(), in, v, nil)
+	r, err := m.Convert(context.Background(), in, v, Options{Source: known})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +96,7 @@ func TestKnownSource(t *testing.T) {
 	}
 	wide := Voice{Style: v.Style, LogF0: features.Pitch{Mean: v.LogF0.Mean, Std: 3 * v.LogF0.Std}}
 	for melody, slope := range map[Melody]float64{Fit: 3, Keep: 1} {
-		r, err := converter(t, m, Options{Source: known, Melody: melody}).Convert(context.Background(), in, wide, nil)
+		r, err := m.Convert(context.Background(), in, wide, Options{Source: known, Melody: melody})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,9 +111,9 @@ func TestKnownSource(t *testing.T) {
 		}
 	}
 
-	o := DefaultStreamOptions(m, 16000)
+	o := m.StreamOptions(16000)
 	o.Source = Source{Pitch: known.Pitch, Frames: 300}
-	s, err := NewStream(m, v, o)
+	s, err := m.NewStream(v, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +130,7 @@ func TestKnownSource(t *testing.T) {
 	if err := s.SetMelody("loud"); err == nil {
 		t.Error("an unknown melody is taken")
 	}
-	if _, err := NewStream(m, v, StreamOptions{InputRate: 16000, OutputRate: 16000, Melody: "loud"}); err == nil {
+	if _, err := m.NewStream(v, StreamOptions{InputRate: 16000, OutputRate: 16000, Melody: "loud"}); err == nil {
 		t.Error("a stream with an unknown melody is made")
 	}
 }

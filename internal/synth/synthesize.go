@@ -1,4 +1,4 @@
-package convert
+package synth
 
 import (
 	"context"
@@ -27,27 +27,30 @@ const (
 	contextFrames = 16  // frames beyond each end that are synthesised too and thrown away
 )
 
-// SynthesisOptions of a Synthesizer. The zero value is a good choice.
-type SynthesisOptions struct {
+// Options of a Synthesizer. The zero value is a good choice.
+type Options struct {
 	Vocoder    Vocoder      // "" means Neural if there is a Net for the frames, else SourceFilter
 	Net        *vocoder.Net // of Neural; nil means BaseNet
-	Seed       uint64       // of the noise in Neural and SourceFilter; 0 means the one that a Converter uses
+	Seed       uint64       // of the noise in Neural and SourceFilter; 0 means the one that conversions use
 	Iterations int          // of GriffinLim and Refined, of RTISI per frame, or passes of Neural and SourceFilter; 0 means as many as are good for recordings
 	Threads    int          // cores to use at most, by GriffinLim and Refined; 0 means one
 	Made       bool         // the frames come from a network, and not from recordings: Neural takes their envelope and leaves the pitch to F0; Refined is refused
 }
 
 // Validate names the first option that cannot work.
-func (o SynthesisOptions) Validate() error {
-	if o.Vocoder == Refined && !o.Made {
-		o.Vocoder = Neural
-	} else if o.Vocoder != "" && !slices.Contains(CopyVocoders(), o.Vocoder) {
+func (o Options) Validate() error {
+	switch {
+	case o.Vocoder == Refined && o.Made:
+		return fmt.Errorf("vocoder %q is for a recording's own frames: conversions lose their pitch by it; these are for conversions: %q",
+			Refined, Vocoders())
+	case o.Vocoder != "" && !slices.Contains(CopyVocoders(), o.Vocoder):
 		return fmt.Errorf("vocoder %q is not known, known are %q", o.Vocoder, CopyVocoders())
-	}
-	if o.Iterations < 0 {
+	case o.Iterations < 0:
 		return fmt.Errorf("iterations are %d, want 1 or more, or 0 for the usual number", o.Iterations)
+	case o.Threads < 0:
+		return fmt.Errorf("threads is %d, want 1 or more, or 0 for one", o.Threads)
 	}
-	return Options{Threads: o.Threads, Vocoder: o.Vocoder}.Validate()
+	return nil
 }
 
 // NeedsNet reports whether v cannot do without weights.
@@ -56,12 +59,12 @@ func (v Vocoder) NeedsNet() bool { return v == Neural || v == Refined }
 // Synthesizer makes sound of the frames of whole recordings. It may be used by several goroutines at once.
 type Synthesizer struct {
 	cfg features.Config
-	o   SynthesisOptions
+	o   Options
 }
 
-// NewSynthesizer makes one for frames of that configuration. It is an error if there are no weights for the vocoder asked
+// New makes one for frames of that configuration. It is an error if there are no weights for the vocoder asked
 // for, and if they are for other frames.
-func NewSynthesizer(cfg features.Config, o SynthesisOptions) (*Synthesizer, error) {
+func New(cfg features.Config, o Options) (*Synthesizer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -133,21 +136,13 @@ func (s *Synthesizer) maker() frameMaker {
 	return m
 }
 
-// Vocode makes that many samples of frames with vocoder v, "" as in SynthesisOptions.
+// Vocode makes that many samples of frames with vocoder v, "" as in Options.
 func Vocode(ctx context.Context, cfg features.Config, v Vocoder, f features.Frames, samples int) ([]float32, error) {
-	s, err := NewSynthesizer(cfg, SynthesisOptions{Vocoder: v})
+	s, err := New(cfg, Options{Vocoder: v})
 	if err != nil {
 		return nil, err
 	}
 	return s.Synthesize(ctx, f.LogMel, f.F0, samples, nil)
-}
-
-// Vocoder is the one that conversions are made with.
-func (c *Converter) Vocoder() Vocoder { return c.synth.Vocoder() }
-
-// Vocode makes that many samples of frames as Convert does: what a conversion that changes nothing sounds like.
-func (c *Converter) Vocode(ctx context.Context, f features.Frames, samples int) ([]float32, error) {
-	return c.synth.Synthesize(ctx, f.LogMel, f.F0, samples, nil)
 }
 
 // Synthesize makes samples of normalised log-mel frames, [frames, nMels], and their F0, [frames], in Hz. progress, if not

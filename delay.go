@@ -1,9 +1,9 @@
-package convert
+package vc
 
 import "time"
 
-// Outputs returns how many output samples Process has given in all after n input samples since the beginning.
-func (s *Stream) Outputs(n int64) int64 {
+// outputs returns how many output samples Process has given in all after n input samples since the beginning.
+func (s *Stream) outputs(n int64) int64 {
 	hop := int64(s.cfg.Hop)
 	frames := int64(0)
 	if wait := int64(s.cfg.WinLength - s.cfg.WinLength/2); s.in.Outputs(n) >= wait {
@@ -24,7 +24,7 @@ type Pieces struct {
 	carry int64 // what earlier pieces are too short, in samples times nanoseconds
 }
 
-// NewPieces cuts an input of that rate. first and the samples in every must be at least 1.
+// NewPieces cuts an input of that rate, in Hz. first and the samples in every must be at least 1.
 func NewPieces(rate, first int, every time.Duration) Pieces {
 	return Pieces{rate: rate, first: first, every: every}
 }
@@ -60,7 +60,7 @@ func (s *Stream) Delay(p Pieces) time.Duration {
 	longest := at * out
 	for at < delaySeconds*in {
 		end := at + int64(p.Next())
-		longest = max(longest, end*out-s.Outputs(at)*in)
+		longest = max(longest, end*out-s.outputs(at)*in)
 		at = end
 	}
 	return time.Duration(float64(longest) / float64(in*out) * float64(time.Second))

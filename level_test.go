@@ -1,4 +1,4 @@
-package convert
+package vc
 
 import (
 	"context"
@@ -13,25 +13,21 @@ import (
 
 // TestLevelGoesInAndOut: a recording that is 30 dB quieter is converted to the same, 30 dB quieter; an offset changes nothing.
 func TestLevelGoesInAndOut(t *testing.T) {
-	clip, err := audio.ReadFile("../../testdata/clips/lj_LJ001-0136.flac")
+	clip, err := audio.ReadFile("testdata/clips/lj_LJ001-0136.flac")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := gan.Random(gan.Tiny(), 2, 1)
-	c, err := New(m, Options{Vocoder: SourceFilter})
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := audio.Resample(clip.Samples, clip.Rate, m.Features.SampleRate)
+	m := New(gan.Random(gan.Tiny(), 2, 1))
+	x := audio.Resample(clip.Samples, clip.Rate, m.Features().SampleRate)
 	file := func(x []float32) []float32 {
-		r, err := c.Convert(context.Background(), audio.Clip{Samples: x, Rate: m.Features.SampleRate}, SpeakerVoice(m, 0), nil)
+		r, err := m.Convert(context.Background(), audio.Clip{Samples: x, Rate: m.Features().SampleRate}, m.SpeakerVoice(0), Options{Vocoder: SourceFilter})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r.Clip.Samples
 	}
 	stream := func(x []float32) []float32 {
-		s, err := NewStream(m, SpeakerVoice(m, 0), DefaultStreamOptions(m, m.Features.SampleRate))
+		s, err := m.NewStream(m.SpeakerVoice(0), m.StreamOptions(m.Features().SampleRate))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +52,7 @@ func TestLevelGoesInAndOut(t *testing.T) {
 			if input == "30 dB quieter" {
 				audio.Amplify(got, 30)
 			}
-			if d := melDistance(t, m.Features, want, got, m.Features.SampleRate); d > tt.within {
+			if d := melDistance(t, m.Features(), want, got, m.Features().SampleRate); d > tt.within {
 				t.Errorf("%s, %s: log-mels are %.2f dB apart, want %g at most", name, input, d, tt.within)
 			}
 		}

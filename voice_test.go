@@ -1,7 +1,8 @@
-package convert
+package vc
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ import (
 func TestLikeVoice(t *testing.T) {
 	m := model(t)
 	clip := audio.Clip{Samples: vowel(44100, 2*44100), Rate: 44100}
-	common, seconds, err := LikeVoice(m, clip, gan.CommonHead)
+	common, speech, err := m.LikeVoice(clip, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,27 +24,27 @@ func TestLikeVoice(t *testing.T) {
 	if hz := math.Exp(common.LogF0.Mean); hz < 100 || hz > 145 || common.LogF0.Std < 0.02 || common.LogF0.Std > 0.3 {
 		t.Errorf("pitch %g Hz +- %g", hz, common.LogF0.Std)
 	}
-	if math.Abs(seconds-2) > 0.05 {
-		t.Errorf("%g s of speech, want 2", seconds)
+	if math.Abs(speech.Seconds()-2) > 0.05 {
+		t.Errorf("%v of speech, want 2 s", speech)
 	}
-	own, _, err := LikeVoice(m, clip, 1)
+	own, _, err := m.LikeVoice(clip, "spk1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if slices.Equal(own.Style, common.Style) || own.check(m) != nil {
+	if slices.Equal(own.Style, common.Style) || own.check(m.networks) != nil {
 		t.Error("the heads hear the same style, or none")
 	}
 	// Silence around the speech changes nothing worth mentioning.
 	silence := make([]float32, 44100)
-	padded, seconds, err := LikeVoice(m, audio.Clip{Samples: slices.Concat(silence, clip.Samples, silence), Rate: 44100}, gan.CommonHead)
-	if err != nil || math.Abs(seconds-2.1) > 0.05 {
-		t.Errorf("with silence around: %g s, %v", seconds, err)
+	padded, speech, err := m.LikeVoice(audio.Clip{Samples: slices.Concat(silence, clip.Samples, silence), Rate: 44100}, "")
+	if err != nil || math.Abs(speech.Seconds()-2.1) > 0.05 {
+		t.Errorf("with silence around: %v, %v", speech, err)
 	}
 	if d := math.Abs(padded.LogF0.Mean - common.LogF0.Mean); d > 0.01 {
 		t.Errorf("with silence around the pitch is off by %g", d)
 	}
 	for name, x := range map[string][]float32{"empty": nil, "silence": silence, "click": append(make([]float32, 999), 0.5)} {
-		if _, _, err := LikeVoice(m, audio.Clip{Samples: x, Rate: 44100}, gan.CommonHead); err == nil || !strings.Contains(err.Error(), "speech") {
+		if _, _, err := m.LikeVoice(audio.Clip{Samples: x, Rate: 44100}, ""); err == nil || !strings.Contains(err.Error(), "speech") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -51,49 +52,53 @@ func TestLikeVoice(t *testing.T) {
 
 func TestRandomVoice(t *testing.T) {
 	m := model(t)
-	a, again, b, other := RandomVoice(m, 1, 7), RandomVoice(m, 1, 7), RandomVoice(m, 1, 8), RandomVoice(m, 2, 7)
+	a, again, b, other := randomVoice(m.networks, 1, 7), randomVoice(m.networks, 1, 7), randomVoice(m.networks, 1, 8), randomVoice(m.networks, 2, 7)
 	if !slices.Equal(a.Style, again.Style) {
 		t.Error("the same seed gives two voices")
 	}
 	if slices.Equal(a.Style, b.Style) || slices.Equal(a.Style, other.Style) {
 		t.Error("seed or speaker do not count")
 	}
-	if a.LogF0 != m.Speakers[1].LogF0() || a.check(m) != nil {
+	if a.LogF0 != m.networks.Speakers[1].LogF0() || a.check(m.networks) != nil {
 		t.Errorf("pitch %+v", a.LogF0)
 	}
 	// Draws are apart by a good part of what lies between speakers, and around the stored style.
-	mean := make([]float32, m.Config.StyleDim)
+	mean := make([]float32, m.networks.Config.StyleDim)
 	away := 0.0
 	const draws = 100
 	for seed := range uint64(draws) {
-		style := RandomVoice(m, 1, seed).Style
-		away += styleDistance(style, m.Style(1)) / draws
+		style := randomVoice(m.networks, 1, seed).Style
+		away += styleDistance(style, m.networks.Style(1)) / draws
 		for k, v := range style {
 			mean[k] += v / draws
 		}
 	}
-	if d := speakerDistance(m); away < 0.2*d || away > 2*d {
+	if d := speakerDistance(m.networks); away < 0.2*d || away > 2*d {
 		t.Errorf("draws lie %g from the stored style, speakers %g from each other", away, d)
 	}
-	if off := styleDistance(mean, m.Style(1)); off > 0.4*away {
+	if off := styleDistance(mean, m.networks.Style(1)); off > 0.4*away {
 		t.Errorf("the mean of the draws lies %g from the stored style, each %g", off, away)
 	}
-	drawn := map[int]int{}
+	drawn := map[string]int{}
 	for seed := range uint64(300) {
-		drawn[DrawSpeaker(m, seed)]++
+		_, name, err := m.RandomVoice("", seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		drawn[name]++
 	}
-	for i := range m.Speakers {
-		if drawn[i] < 60 {
-			t.Errorf("speaker %d drawn %d times of 300", i, drawn[i])
+	for i := range m.networks.Speakers {
+		if name := m.networks.Speakers[i].Name; drawn[name] < 60 {
+			t.Errorf("speaker %s drawn %d times of 300", name, drawn[name])
 		}
 	}
 }
 
 func TestVoiceFile(t *testing.T) {
 	m := model(t)
-	v := RandomVoice(m, 1, 7)
+	v := randomVoice(m.networks, 1, 7)
 	v.Formant = -1.5
-	f, err := NewVoiceFile(m, v, " random 7\nof \x00spk1 ")
+	f, err := m.VoiceFile(v, " random 7\nof \x00spk1 ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +107,7 @@ func TestVoiceFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := b.String()
-	got, err := ReadVoiceFile(&b)
+	got, err := ReadVoice(&b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,15 +118,15 @@ func TestVoiceFile(t *testing.T) {
 	if err != nil || !slices.Equal(back.Style, v.Style) || back.LogF0 != v.LogF0 || back.Formant != v.Formant {
 		t.Errorf("%+v became %+v, %v", v, back, err)
 	}
-	if _, err := got.Voice(gan.Random(gan.Tiny(), 3, 2)); err == nil || !strings.Contains(err.Error(), "another model") {
+	if _, err := got.Voice(New(gan.Random(gan.Tiny(), 3, 2))); !errors.Is(err, ErrOtherModel) {
 		t.Errorf("another model: %v", err)
 	}
 	// The model stored with half precision is the same to a voice.
 	b.Reset()
-	if err := m.Write(&b, gan.Half); err != nil {
+	if err := m.networks.Write(&b, gan.Half); err != nil {
 		t.Fatal(err)
 	}
-	half, err := gan.Read(&b)
+	half, err := Read(&b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,18 +143,18 @@ func TestVoiceFile(t *testing.T) {
 		"space":           {`"space": "`, `"space": "ab`, "style space"},
 		"cut short":       {text[len(text)/2:], "", "not a saved voice"},
 	} {
-		if _, err := ReadVoiceFile(strings.NewReader(strings.Replace(text, c.old, c.new, 1))); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := ReadVoice(strings.NewReader(strings.Replace(text, c.old, c.new, 1))); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := NewVoiceFile(m, Voice{Style: v.Style, LogF0: features.Pitch{Mean: math.NaN()}}, ""); err == nil {
+	if _, err := m.VoiceFile(Voice{Style: v.Style, LogF0: features.Pitch{Mean: math.NaN()}}, ""); err == nil {
 		t.Error("not a number: no error")
 	}
 }
 
 func FuzzVoiceFile(f *testing.F) {
-	m := gan.Random(gan.Tiny(), 2, 1)
-	file, err := NewVoiceFile(m, SpeakerVoice(m, 0), "speaker spk0")
+	m := New(gan.Random(gan.Tiny(), 2, 1))
+	file, err := m.VoiceFile(m.SpeakerVoice(0), "speaker spk0")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -160,7 +165,7 @@ func FuzzVoiceFile(f *testing.F) {
 	f.Add(b.Bytes())
 	f.Add([]byte(`{"format":"starvc-voice","version":1}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		file, err := ReadVoiceFile(bytes.NewReader(raw))
+		file, err := ReadVoice(bytes.NewReader(raw))
 		if err != nil {
 			return
 		}
@@ -168,14 +173,14 @@ func FuzzVoiceFile(f *testing.F) {
 		if err := file.Write(&first); err != nil {
 			t.Fatal(err)
 		}
-		again, err := ReadVoiceFile(bytes.NewReader(first.Bytes()))
+		again, err := ReadVoice(bytes.NewReader(first.Bytes()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := again.Write(&second); err != nil || first.String() != second.String() {
 			t.Errorf("%q became %q, %v", first.String(), second.String(), err)
 		}
-		if v, err := file.Voice(m); err == nil && v.check(m) != nil {
+		if v, err := file.Voice(m); err == nil && v.check(m.networks) != nil {
 			t.Error("a voice that fits does not")
 		}
 	})
@@ -183,23 +188,23 @@ func FuzzVoiceFile(f *testing.F) {
 
 func TestStrengthen(t *testing.T) {
 	m := model(t)
-	v := SpeakerVoice(m, 1)
+	v := m.SpeakerVoice(1)
 	before := slices.Clone(v.Style)
 	for _, same := range []float64{0, 1} {
-		if got := Strengthen(m, v, same); !slices.Equal(got.Style, v.Style) {
+		if got := m.Strengthen(v, same); !slices.Equal(got.Style, v.Style) {
 			t.Errorf("strength %g changes the style", same)
 		}
 	}
 	mean := func(strength float64) []float32 {
 		sum := make([]float32, len(v.Style))
-		for i := range m.Speakers {
-			for k, s := range Strengthen(m, SpeakerVoice(m, i), strength).Style {
-				sum[k] += s / float32(len(m.Speakers))
+		for i := range m.networks.Speakers {
+			for k, s := range m.Strengthen(m.SpeakerVoice(i), strength).Style {
+				sum[k] += s / float32(len(m.networks.Speakers))
 			}
 		}
 		return sum
 	}
-	centre, strong := mean(1), Strengthen(m, v, 1.5)
+	centre, strong := mean(1), m.Strengthen(v, 1.5)
 	if d := styleDistance(centre, mean(1.5)); d > 1e-4 {
 		t.Errorf("the mean of all voices moved by %g", d)
 	}

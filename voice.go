@@ -1,4 +1,4 @@
-package convert
+package vc
 
 import (
 	"errors"
@@ -9,20 +9,29 @@ import (
 	"github.com/starvc/vc/gan"
 )
 
-// Voice is what speech is converted to: a style code, the range of pitch that belongs to it, and by how much the
-// formants are moved from where the style puts them.
+// Voice is what speech is converted to: a style code, the range of pitch that belongs to it, and by how much the formants are moved
+// from where the style puts them. It belongs to the model that it was made with. Its slice must not be changed; a copy may.
 type Voice struct {
-	Style   []float32 // [styleDim]
-	LogF0   features.Pitch
-	Formant float64 // semitones, within MaxFormantSemitones
+	Style   []float32      // [styleDim]
+	LogF0   features.Pitch // mean and standard deviation of ln F0, F0 in Hz
+	Formant float64        // semitones, within MaxFormantSemitones
 }
 
-// SpeakerVoice is the voice of a speaker of the model, by number.
-func SpeakerVoice(m *gan.Model, speaker int) Voice {
-	return Voice{Style: m.Style(speaker), LogF0: m.Speakers[speaker].LogF0()}
+// Voice is one of the model's own voices by name. The error for an unknown one is a *gan.UnknownSpeakerError.
+func (m *Model) Voice(name string) (Voice, error) {
+	i, err := m.networks.Speaker(name)
+	if err != nil {
+		return Voice{}, err
+	}
+	return m.SpeakerVoice(i), nil
 }
 
-// Mix is the weighted mean of voices. Weights need not sum to 1, but must not be negative.
+// SpeakerVoice is one of the model's own voices by its number in Voices. It panics if there is none.
+func (m *Model) SpeakerVoice(speaker int) Voice {
+	return Voice{Style: m.networks.Style(speaker), LogF0: m.networks.Speakers[speaker].LogF0()}
+}
+
+// Mix is the weighted mean of voices of one model. Weights need not sum to 1, but must not be negative, nor all 0.
 func Mix(voices []Voice, weights []float64) (Voice, error) {
 	if len(voices) == 0 || len(voices) != len(weights) {
 		return Voice{}, fmt.Errorf("mix: %d voices with %d weights", len(voices), len(weights))
@@ -39,6 +48,9 @@ func Mix(voices []Voice, weights []float64) (Voice, error) {
 	}
 	v := Voice{Style: make([]float32, len(voices[0].Style))}
 	for i, o := range voices {
+		if len(o.Style) != len(v.Style) {
+			return Voice{}, fmt.Errorf("mix: a style of %d numbers and one of %d: the voices are of different models", len(v.Style), len(o.Style))
+		}
 		w := weights[i] / sum
 		for k, s := range o.Style {
 			v.Style[k] += float32(w * float64(s))
@@ -65,15 +77,15 @@ func checkStrength(strength float64) error {
 
 // Strengthen moves a voice's style away from the mean of the model's speakers: strength is how far from there it is to lie,
 // in parts of how far it lies now. Above 1 what sets the voice apart is exaggerated, which makes up for a generator that
-// does less than its style asks; 0 stands for 1, which changes nothing, as does a model of one speaker.
-func Strengthen(m *gan.Model, v Voice, strength float64) Voice {
+// does less than its style asks; 0 stands for 1, which changes nothing, as does a model of one speaker. v stays as it is.
+func (m *Model) Strengthen(v Voice, strength float64) Voice {
 	if strength == 0 || strength == 1 {
 		return v
 	}
 	mean := make([]float64, len(v.Style))
-	for i := range m.Speakers {
-		for k, s := range m.Style(i) {
-			mean[k] += float64(s) / float64(len(m.Speakers))
+	for i := range m.networks.Speakers {
+		for k, s := range m.networks.Style(i) {
+			mean[k] += float64(s) / float64(len(m.networks.Speakers))
 		}
 	}
 	style := make([]float32, len(v.Style))

@@ -1,4 +1,4 @@
-package convert
+package vc
 
 import (
 	"errors"
@@ -18,11 +18,18 @@ const (
 	trimMargin  = 50 * time.Millisecond
 )
 
-// LikeVoice is the voice of a recording: its style as E hears it with the head of a speaker of the model, or with
-// gan.CommonHead, and the range of F0 that is measured in it. Silence at both ends is left out. seconds is how much speech
-// was found; below two seconds the result is a guess, ten are better. A recording without voiced speech is an error.
-func LikeVoice(m *gan.Model, reference audio.Clip, head int) (v Voice, seconds float64, err error) {
-	cfg := m.Features
+// LikeVoice is the voice of a recording: its style as the encoder hears it, and the range of F0 that is measured in it. as names
+// one of the model's own voices, as a nuance of which the recording is then heard; "" is for the voice of anybody. Silence at both
+// ends is left out. speech is how much was found; below two seconds the result is a guess, ten are better. A recording without
+// voiced speech is an error, and so is a name that the model does not know.
+func (m *Model) LikeVoice(reference audio.Clip, as string) (v Voice, speech time.Duration, err error) {
+	head := gan.CommonHead
+	if as != "" {
+		if head, err = m.networks.Speaker(as); err != nil {
+			return Voice{}, 0, err
+		}
+	}
+	cfg := m.networks.Features
 	x := audio.LevelSpeech(audio.Resample(reference.Samples, reference.Rate, cfg.SampleRate), cfg.SampleRate).Samples
 	start, end := audio.TrimSilence(x, cfg.SampleRate, trimRangeDB, trimMargin)
 	if start == end {
@@ -37,21 +44,16 @@ func LikeVoice(m *gan.Model, reference audio.Clip, head int) (v Voice, seconds f
 	if !voiced {
 		return Voice{}, 0, errors.New("no voice found in it: the reference must be a recording of speech, a second at least")
 	}
-	style, err := gan.NewStyleEncoder(m).Style(f.LogMel, head)
+	style, err := gan.NewStyleEncoder(m.networks).Style(f.LogMel, head)
 	if err != nil {
 		return Voice{}, 0, err
 	}
-	seconds = float64(len(x)) / float64(cfg.SampleRate)
-	return Voice{Style: style, LogF0: pitch}, seconds, nil
+	speech = time.Duration(float64(len(x)) / float64(cfg.SampleRate) * float64(time.Second))
+	return Voice{Style: style, LogF0: pitch}, speech, nil
 }
 
-// Streams of random numbers that one seed gives: which speaker, and which style of the speaker.
+// Streams of random numbers that one seed gives: which of the model's voices, and which style of it.
 const speakerDraw, styleDraw = 1, 2
-
-// DrawSpeaker picks a speaker of the model, each equally likely.
-func DrawSpeaker(m *gan.Model, seed uint64) int {
-	return rand.New(rand.NewPCG(seed, speakerDraw)).IntN(len(m.Speakers))
-}
 
 // How far random voices of a speaker lie from the stored one: on the average as this part of the distance between speakers, as
 // far as F allows. F that has not learnt diversity draws all too near; its draws are moved apart, at most so many times. More
@@ -62,11 +64,24 @@ const (
 	randomProbes   = 64 // draws that F's mean and spread are measured on
 )
 
-// RandomVoice is another way in which a speaker could sound. F makes a style of a latent code drawn from N(0, I); what it has
-// beyond F's mean for the speaker is added to the stored style, widened where F's draws lie close together (the contrary of the
-// truncation of Karras, Laine and Aila, "A style-based generator architecture", 2019). The range of pitch is the speaker's. The
-// same seed gives the same voice.
-func RandomVoice(m *gan.Model, speaker int, seed uint64) Voice {
+// RandomVoice is another way in which one of the model's own voices could sound: of is its name, "" for one that the seed draws too,
+// each equally likely, and drawn is the name in either case. The same seed gives the same voice. The range of pitch is that of the
+// voice by that name. A name that the model does not know is an error.
+//
+// The mapping network makes a style of a latent code drawn from N(0, I); what it has beyond the mean for the speaker is added to the
+// stored style, widened where draws lie close together (the contrary of the truncation of Karras, Laine and Aila, "A style-based
+// generator architecture", 2019).
+func (m *Model) RandomVoice(of string, seed uint64) (v Voice, drawn string, err error) {
+	speaker := rand.New(rand.NewPCG(seed, speakerDraw)).IntN(len(m.networks.Speakers))
+	if of != "" {
+		if speaker, err = m.networks.Speaker(of); err != nil {
+			return Voice{}, "", err
+		}
+	}
+	return randomVoice(m.networks, speaker, seed), m.networks.Speakers[speaker].Name, nil
+}
+
+func randomVoice(m *gan.Model, speaker int, seed uint64) Voice {
 	r := rand.New(rand.NewPCG(seed, styleDraw))
 	f := gan.NewMappingNetwork(m)
 	drawn := drawStyle(m, f, speaker, r)

@@ -1,4 +1,4 @@
-package convert
+package vc
 
 import (
 	"math"
@@ -11,7 +11,7 @@ import (
 
 // tilted is a model of three voices that change nothing but the slope of the spectrum: dull, as it was, and bright. What
 // it says is as clean as what it hears, so that a click would stand out.
-func tilted(t *testing.T) *gan.Model {
+func tilted(t *testing.T) *Model {
 	t.Helper()
 	echo := gan.Echo(features.DefaultConfig())
 	c, n := echo.Config, echo.Config.NMels
@@ -45,7 +45,7 @@ func tilted(t *testing.T) *gan.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return New(m)
 }
 
 // steady is a buzz without pauses, so that every jump in it is one of its own.
@@ -77,7 +77,7 @@ func TestChangesMakeNoClick(t *testing.T) {
 	m := tilted(t)
 	x := steady(rate, 6*rate)
 	run := func(change func(s *Stream, k int)) []float32 {
-		s, err := NewStream(m, SpeakerVoice(m, 0), DefaultStreamOptions(m, rate))
+		s, err := m.NewStream(m.SpeakerVoice(0), m.StreamOptions(rate))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,11 +95,11 @@ func TestChangesMakeNoClick(t *testing.T) {
 	// Each voice by itself, and pitches at both ends of what is to come.
 	allowed := 0.0
 	var voices [][]float32
-	for speaker := range m.Speakers {
+	for speaker := range m.networks.Speakers {
 		for _, semitones := range []float64{-4, 0, 4} {
 			y := run(func(s *Stream, k int) {
 				if k == 1 {
-					s.SetVoice(SpeakerVoice(m, speaker))
+					s.SetVoice(m.SpeakerVoice(speaker))
 					if err := s.SetPitch(semitones); err != nil {
 						t.Fatal(err)
 					}
@@ -122,7 +122,7 @@ func TestChangesMakeNoClick(t *testing.T) {
 		t.Fatalf("voices cut together make steps of %.4f, themselves %.4f: the test is blind", spliced, allowed)
 	}
 	for name, change := range map[string]func(s *Stream, k int){
-		"voice": func(s *Stream, k int) { s.SetVoice(SpeakerVoice(m, k%len(m.Speakers))) },
+		"voice": func(s *Stream, k int) { s.SetVoice(m.SpeakerVoice(k % len(m.networks.Speakers))) },
 		"pitch": func(s *Stream, k int) {
 			if err := s.SetPitch(float64(k%3*4 - 4)); err != nil {
 				t.Fatal(err)
@@ -134,7 +134,7 @@ func TestChangesMakeNoClick(t *testing.T) {
 			}
 		},
 		"speaker by name": func(s *Stream, k int) {
-			if err := s.SetSpeaker(m.Speakers[k%len(m.Speakers)].Name); err != nil {
+			if err := s.SetVoice(m.SpeakerVoice(k % len(m.networks.Speakers))); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -156,13 +156,13 @@ func TestChangesAnyChunking(t *testing.T) {
 	const rate, at = 16000, 5003
 	m := model(t)
 	x := steady(rate, 12000)
-	s, err := NewStream(m, SpeakerVoice(m, 0), DefaultStreamOptions(m, rate))
+	s, err := m.NewStream(m.SpeakerVoice(0), m.StreamOptions(rate))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var want []float32
 	for _, chunk := range []int{len(x), 1, 159, 160, 161, 997} {
-		s.SetVoice(SpeakerVoice(m, 0))
+		s.SetVoice(m.SpeakerVoice(0))
 		if err := s.SetFormant(0); err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestChangesAnyChunking(t *testing.T) {
 			for piece := range slices.Chunk(part, chunk) {
 				y = s.Process(y, piece)
 			}
-			s.SetVoice(SpeakerVoice(m, 2))
+			s.SetVoice(m.SpeakerVoice(2))
 			if err := s.SetPitch(-3); err != nil {
 				t.Fatal(err)
 			}
@@ -198,15 +198,15 @@ func TestStreamsDoNotAllocate(t *testing.T) {
 	for _, rate := range []int{16000, 44100, 48000} {
 		for _, v := range LiveVocoders() {
 			for _, ms := range []int{10, 20, 40} {
-				o := DefaultStreamOptions(m, rate)
-				o.Vocoder, o.VocoderPasses, o.VocoderIterations = v, 1, 2
-				s, err := NewStream(m, SpeakerVoice(m, 0), o)
+				o := m.StreamOptions(rate)
+				o.Vocoder, o.VocoderPasses = v, 1
+				s, err := m.NewStream(m.SpeakerVoice(0), o)
 				if err != nil {
 					t.Fatal(err)
 				}
 				x := vowel(rate, rate*ms/1000)
 				y := make([]float32, 0, rate)
-				voices := [2]Voice{SpeakerVoice(m, 1), SpeakerVoice(m, 2)}
+				voices := [2]Voice{m.SpeakerVoice(1), m.SpeakerVoice(2)}
 				k := 0
 				if n := testing.AllocsPerRun(60, func() {
 					k++

@@ -1,4 +1,4 @@
-package convert
+package vc
 
 import (
 	"fmt"
@@ -6,35 +6,39 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/synth"
 )
 
-// StreamOptions sizes a Stream. Every field counts that is not another vocoder's.
+// StreamOptions sizes a Stream. Model.StreamOptions gives good ones.
 type StreamOptions struct {
-	InputRate, OutputRate int     // Hz
-	LookAhead             int     // frames that the generator waits for, 0 to the model's StemFuture
-	Vocoder               Vocoder // one of LiveVocoders; "" means as in Options
-	VocoderPasses         int     // of Neural and SourceFilter, two frames of latency each
-	VocoderLookAhead      int     // of RTISI, frames that it waits for
-	VocoderIterations     int     // of RTISI, per frame
-	PitchSemitones        float64 // added to the target's pitch
-	FormantSemitones      float64 // added to the target's formants
-	Strength              float64 // how strongly the voice is put on, see Strengthen; 0 means 1
-	Melody                Melody  // "" means Fit
-	Source                Source  // what is known of the voice that comes in; the zero value is nothing
-	FadeFrames            int     // frames over which SetVoice, SetFormant and SetStrength move to another voice
+	InputRate, OutputRate int // Hz
+
+	// LookAhead is how many frames of 10 ms the generator waits for, 0 to 4 in the models of the usual sizes: 0 for the least
+	// delay, 2 as StreamOptions gives it; beyond, words gain little.
+	LookAhead int
+	// VocoderPasses is how often the vocoder goes over its result: 0 in streams, or 1 for a little quality at 20 ms more delay.
+	VocoderPasses int
+
+	Vocoder          Vocoder // one of LiveVocoders; "" means as in Options
+	PitchSemitones   float64 // added to the voice's pitch, within MaxPitchSemitones
+	FormantSemitones float64 // added to the voice's formants, within MaxFormantSemitones
+	Strength         float64 // how strongly the voice is put on, see Model.Strengthen; 0 means 1
+	Melody           Melody  // "" means Fit
+	Source           Source  // what is known of the voice that comes in; the zero value is nothing
+	FadeFrames       int     // frames over which SetVoice, SetFormant and SetStrength move to another voice
 }
 
-// DefaultStreamOptions is for live use of m: sound at one rate in and out, a look-ahead of 20 ms.
-func DefaultStreamOptions(m *gan.Model, rate int) StreamOptions {
+// StreamOptions is for live use of m: sound at one rate in and out, in Hz, a look-ahead of 20 ms.
+func (m *Model) StreamOptions(rate int) StreamOptions {
 	return StreamOptions{
-		InputRate: rate, OutputRate: rate, LookAhead: min(2, m.Config.StemFuture), FadeFrames: 8,
+		InputRate: rate, OutputRate: rate, LookAhead: min(2, m.networks.Config.StemFuture), FadeFrames: 8,
 	}
 }
 
 // Stream converts sound that arrives piece by piece. What comes out does not depend on how the input is cut. It
 // allocates nothing once under way. It must not be used by two goroutines at once.
 type Stream struct {
-	model *gan.Model
+	model *Model
 	cfg   features.Config
 	o     StreamOptions
 
@@ -42,7 +46,7 @@ type Stream struct {
 	level     *audio.Leveler
 	extractor *features.Extractor
 	gen       *gan.Generator
-	vocoder   FrameVocoder
+	vocoder   synth.FrameVocoder
 
 	pitch  gan.PitchMap
 	source features.RunningPitch
@@ -69,8 +73,9 @@ type Stream struct {
 // streamBlock is how many input samples are taken at once, so that buffers do not grow with the caller's chunks.
 const streamBlock = 4096
 
-// NewStream makes a stream into voice v.
-func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
+// NewStream makes a stream into voice v. It is an error if v is of another model, if an option is out of range, or if there are no
+// weights for the vocoder that is asked for. All memory is taken here.
+func (m *Model) NewStream(v Voice, o StreamOptions) (*Stream, error) {
 	if err := checkPitch(o.PitchSemitones); err != nil {
 		return nil, err
 	}
@@ -86,27 +91,34 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	if o.FadeFrames < 0 {
 		return nil, fmt.Errorf("stream: fade of %d frames, want 0 or more", o.FadeFrames)
 	}
-	if err := v.check(m); err != nil {
+	if err := o.Vocoder.check(LiveVocoders()); err != nil {
+		return nil, fmt.Errorf("stream: %w", err)
+	}
+	if err := v.check(m.networks); err != nil {
 		return nil, err
 	}
-	s := &Stream{model: m, cfg: m.Features, o: o, quiet: silentMel(m.Features)}
-	var err error
-	if s.in, err = audio.NewLiveResampler(o.InputRate, m.Features.SampleRate); err != nil {
+	cfg := m.Features()
+	name, net, err := synth.Choose(synth.Vocoder(o.Vocoder), cfg, m.net)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stream{model: m, cfg: cfg, o: o, quiet: silentMel(cfg)}
+	if s.in, err = audio.NewLiveResampler(o.InputRate, cfg.SampleRate); err != nil {
 		return nil, fmt.Errorf("stream: input: %w", err)
 	}
-	if s.out, err = audio.NewLiveResampler(m.Features.SampleRate, o.OutputRate); err != nil {
+	if s.out, err = audio.NewLiveResampler(cfg.SampleRate, o.OutputRate); err != nil {
 		return nil, fmt.Errorf("stream: output: %w", err)
 	}
-	if s.level, err = audio.NewLeveler(m.Features.SampleRate); err != nil {
+	if s.level, err = audio.NewLeveler(cfg.SampleRate); err != nil {
 		return nil, err
 	}
-	if s.extractor, err = features.NewExtractor(m.Features); err != nil {
+	if s.extractor, err = features.NewExtractor(cfg); err != nil {
 		return nil, err
 	}
-	if s.gen, err = gan.NewGenerator(m, o.LookAhead); err != nil {
+	if s.gen, err = gan.NewGenerator(m.networks, o.LookAhead); err != nil {
 		return nil, err
 	}
-	if s.vocoder, err = o.NewVocoder(m); err != nil {
+	if s.vocoder, err = synth.NewLive(cfg, name, net, o.VocoderPasses); err != nil {
 		return nil, err
 	}
 	s.pitch.Semitones = o.PitchSemitones
@@ -115,21 +127,21 @@ func NewStream(m *gan.Model, v Voice, o StreamOptions) (*Stream, error) {
 	o.Source.start(&s.source)
 	s.source.Expect(v.LogF0.Std)
 	s.voice = v
-	s.gen.SetStyle(Strengthen(m, v, o.Strength).Style)
-	s.formant = newFormantWarp(m.Features, v.Formant+o.FormantSemitones)
-	s.sharp = newSharpener(m.Features)
+	s.gen.SetStyle(m.Strengthen(v, o.Strength).Style)
+	s.formant = newFormantWarp(cfg, v.Formant+o.FormantSemitones)
+	s.sharp = newSharpener(cfg)
 
-	block := int(int64(streamBlock)*int64(m.Features.SampleRate)/int64(o.InputRate)) + s.in.Latency() + 2
-	count := block/m.Features.Hop + o.LookAhead + 4
+	block := int(int64(streamBlock)*int64(cfg.SampleRate)/int64(o.InputRate)) + s.in.Latency() + 2
+	count := block/cfg.Hop + o.LookAhead + 4
 	s.x = make([]float32, 0, block)
-	s.level.Grow(block + m.Features.WinLength + (o.LookAhead+1)*m.Features.Hop + s.vocoder.Latency())
+	s.level.Grow(block + cfg.WinLength + (o.LookAhead+1)*cfg.Hop + s.vocoder.Latency())
 	s.silent = make([]bool, 0, count+o.LookAhead)
-	s.frames.NMels = m.Features.NMels
+	s.frames.NMels = cfg.NMels
 	s.frames.Grow(count)
 	s.f0 = make([]float32, 0, count+o.LookAhead)
 	s.controls = make([]float32, 0, count*gan.Controls)
-	s.logMel = make([]float32, 0, count*m.Features.NMels)
-	s.y = make([]float32, 0, count*m.Features.Hop+m.Features.WinLength+s.vocoder.Latency())
+	s.logMel = make([]float32, 0, count*cfg.NMels)
+	s.y = make([]float32, 0, count*cfg.Hop+cfg.WinLength+s.vocoder.Latency())
 	return s, nil
 }
 
@@ -143,22 +155,17 @@ func (s *Stream) Latency() int {
 	return int((int64(model)*out+rate-1)/rate) + s.out.Latency()
 }
 
-// SetVoice changes to another voice by cross-fading styles, without a click.
-func (s *Stream) SetVoice(v Voice) {
+// SetVoice changes to another voice by cross-fading styles, without a click. A voice of another model is an error and changes
+// nothing.
+func (s *Stream) SetVoice(v Voice) error {
+	if err := v.check(s.model.networks); err != nil {
+		return err
+	}
 	s.pitch.Target = v.LogF0
 	s.source.Expect(v.LogF0.Std)
 	s.voice = v
-	s.gen.FadeStyle(Strengthen(s.model, v, s.o.Strength).Style, s.o.FadeFrames)
+	s.gen.FadeStyle(s.model.Strengthen(v, s.o.Strength).Style, s.o.FadeFrames)
 	s.formant.moveTo(v.Formant+s.o.FormantSemitones, s.o.FadeFrames)
-}
-
-// SetSpeaker changes to the voice of a speaker of the model as SetVoice does. An unknown name changes nothing.
-func (s *Stream) SetSpeaker(name string) error {
-	i, err := s.model.Speaker(name)
-	if err != nil {
-		return err
-	}
-	s.SetVoice(SpeakerVoice(s.model, i))
 	return nil
 }
 
@@ -202,13 +209,14 @@ func (s *Stream) SetStrength(strength float64) error {
 	}
 	if strength != s.o.Strength {
 		s.o.Strength = strength
-		s.gen.FadeStyle(Strengthen(s.model, s.voice, strength).Style, s.o.FadeFrames)
+		s.gen.FadeStyle(s.model.Strengthen(s.voice, strength).Style, s.o.FadeFrames)
 	}
 	return nil
 }
 
-// Process takes samples at the input rate, finite and in [-1, 1], and appends to dst those at the output rate that
-// are now complete. dst must not overlap x.
+// Process takes samples at the input rate, finite and in [-1, 1], any number of them, and appends to dst those at the output rate
+// that are now complete. x is not changed or kept, and dst must not overlap it. Nothing is allocated while dst has room: len(x)
+// samples at the output rate, and 20 ms more.
 func (s *Stream) Process(dst, x []float32) []float32 {
 	s.received += int64(len(x))
 	for len(x) > 0 {

@@ -1,0 +1,196 @@
+package vc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/synth"
+)
+
+// MaxPitchSemitones bounds the pitch shift, in either direction.
+const MaxPitchSemitones = 36
+
+// Options of a conversion. The zero value is a good choice.
+type Options struct {
+	Threads          int     // cores to use at most; 0 means all
+	Vocoder          Vocoder // "" means Neural where there are weights, else SourceFilter
+	PitchSemitones   float64 // added to the voice's pitch, within MaxPitchSemitones
+	FormantSemitones float64 // added to the voice's formants, which move without the pitch, within MaxFormantSemitones
+	Strength         float64 // how strongly the voice is put on, see Model.Strengthen; 0 means 1
+	Melody           Melody  // "" means Fit
+	Source           Source  // what is known of the voice in the recording; the zero value is nothing
+
+	// Progress, if not nil, is told from time to time which part is done, 0 to 1, by one goroutine at a time.
+	Progress func(part float64)
+}
+
+// Validate names the first option that cannot work. Model.Convert calls it.
+func (o Options) Validate() error {
+	if o.Threads < 0 {
+		return fmt.Errorf("threads is %d, want 0 (all cores) or more", o.Threads)
+	}
+	if err := o.Vocoder.check(Vocoders()); err != nil {
+		return err
+	}
+	if err := checkPitch(o.PitchSemitones); err != nil {
+		return err
+	}
+	if err := checkStrength(o.Strength); err != nil {
+		return err
+	}
+	if err := o.Melody.check(); err != nil {
+		return err
+	}
+	return checkFormant(o.FormantSemitones)
+}
+
+func checkPitch(semitones float64) error {
+	if !(semitones >= -MaxPitchSemitones && semitones <= MaxPitchSemitones) {
+		return fmt.Errorf("pitch is %g semitones, want %d to %d", semitones, -MaxPitchSemitones, MaxPitchSemitones)
+	}
+	return nil
+}
+
+// errNotFinite says that weights and not the input are at fault: decoders let only finite samples through.
+var errNotFinite = errors.New("the model gives values that are not numbers: its training diverged or its file is from " +
+	"a broken run; take an earlier snapshot or train again")
+
+// Result is a converted recording with what led to it.
+type Result struct {
+	Clip   audio.Clip      // at the model's rate, as long as the input to the sample, and as loud as it
+	Source features.Frames // the input's features, as features.Analyze gives them
+	GainDB float64         // what the input was amplified by for them, and Clip was not
+	Mapped []float32       // F0 that was asked of the output, Hz per frame, 0 where unvoiced
+}
+
+// Convert turns a recording, of any rate, into voice v. The recording is not changed. It is an error if the recording holds no
+// samples, if v is of another model or the options are out of range, if the weights give no finite numbers, and if ctx ends,
+// which is looked at several times a second of work.
+func (m *Model) Convert(ctx context.Context, in audio.Clip, v Voice, o Options) (*Result, error) {
+	cfg := m.networks.Features
+	if len(in.Samples) == 0 {
+		return nil, errors.New("the recording holds no samples")
+	}
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	if err := v.check(m.networks); err != nil {
+		return nil, err
+	}
+	threads := o.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	progress := o.Progress
+	if progress == nil {
+		progress = func(float64) {}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	name, net, err := synth.Choose(synth.Vocoder(o.Vocoder), cfg, m.net)
+	if err != nil {
+		return nil, err
+	}
+	synthesizer, err := synth.New(cfg, synth.Options{Vocoder: name, Net: net, Threads: threads, Made: true})
+	if err != nil {
+		return nil, err
+	}
+	recording, err := features.Analyze(cfg, in)
+	if err != nil {
+		return nil, err
+	}
+	source := recording.Frames
+	progress(0.1)
+
+	made, err := m.frames(ctx, source, v, o, threads)
+	if err != nil {
+		return nil, err
+	}
+	progress(0.2)
+
+	samples := max(1, len(recording.Samples)) // none are left of a sample of a very high rate
+	y, err := synthesizer.Synthesize(ctx, made.LogMel, made.F0, samples, func(part float64) { progress(0.2 + 0.8*part) })
+	if err != nil {
+		return nil, err
+	}
+	recording.Restore(y, cfg.SampleRate)
+	return &Result{
+		Clip: audio.Clip{Samples: y, Rate: cfg.SampleRate}, Source: source, GainDB: recording.GainDB, Mapped: made.F0,
+	}, nil
+}
+
+// ConvertFrames turns the frames of a whole recording, analysed as Features says, into those of voice v, of which Convert makes sound:
+// frame t belongs to frame t of source. F0 is what is asked of the voice, and LogEnergy is source's own slice. It runs on one core,
+// and makes no use of the options' Threads, Vocoder and Progress. Errors are those of Convert.
+func (m *Model) ConvertFrames(ctx context.Context, source features.Frames, v Voice, o Options) (features.Frames, error) {
+	if err := o.Validate(); err != nil {
+		return features.Frames{}, err
+	}
+	if err := v.check(m.networks); err != nil {
+		return features.Frames{}, err
+	}
+	return m.frames(ctx, source, v, o, 1)
+}
+
+func (m *Model) frames(ctx context.Context, source features.Frames, v Voice, o Options, threads int) (features.Frames, error) {
+	cfg := m.networks.Features
+	pitch := gan.PitchMap{
+		Source: o.Source.of(source.F0, v), Target: v.LogF0, Semitones: o.PitchSemitones, KeepIntervals: o.Melody == Keep,
+	}
+	mapped := make([]float32, len(source.F0))
+	for t, hz := range source.F0 {
+		mapped[t] = pitch.Hz(hz)
+	}
+	generator, err := m.generator()
+	if err != nil {
+		return features.Frames{}, err
+	}
+	gen := generator.Fork()
+	gen.SetStyle(m.Strengthen(v, o.Strength).Style)
+	logMel, err := gen.Offline(ctx, source.LogMel, gan.AppendControls(nil, mapped, source.LogEnergy), threads)
+	if err != nil {
+		return features.Frames{}, err
+	}
+	if !allFinite(logMel) {
+		return features.Frames{}, errNotFinite
+	}
+	quiet := silentMel(cfg)
+	warp, sharp := newFormantWarp(cfg, v.Formant+o.FormantSemitones), newSharpener(cfg)
+	for t, e := range source.LogEnergy {
+		mel := logMel[t*cfg.NMels : (t+1)*cfg.NMels]
+		if e < silenceLogEnergy {
+			fill(mel, quiet)
+		} else {
+			warp.frame(mel, mapped[t])
+			sharp.frame(mel)
+		}
+	}
+	return features.Frames{NMels: cfg.NMels, LogMel: logMel, F0: mapped, LogEnergy: source.LogEnergy}, nil
+}
+
+// silenceLogEnergy is ln 1e-4, -80 dB, 57 dB below the speech, which has been brought to audio.SpeechDB: below it there is nothing
+// to convert, and the output is silent too, whatever the generator makes of nothing.
+const silenceLogEnergy = -9.210340371976182
+
+// silentMel is the normalised value of a log-mel band without any sound.
+func silentMel(cfg features.Config) float32 { return cfg.NormalizeMel(0) }
+
+func fill(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
+}
+
+func allFinite(x []float32) bool {
+	var sum float32
+	for _, v := range x {
+		sum += v - v // 0 for numbers, else not a number
+	}
+	return sum == 0
+}

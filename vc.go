@@ -1,0 +1,86 @@
+// Package vc changes voices: it says what somebody said in the voice of somebody else, in recordings and in sound that is still
+// arriving, in pure Go, on a CPU.
+//
+// A Model holds voices. Open reads one from a file, Base gives the one inside the package. Whom speech is turned into is a Voice:
+// one of the model's own by name, one heard in a reference recording, one drawn at random, a mixture of others, or one that was
+// saved to a file. Speech is analysed into frames of 10 ms, a log-mel spectrum and the pitch; the pitch is moved from the
+// speaker's range into the voice's, a generator turns the spectrum into what the voice would have had, and a vocoder makes sound
+// of both (StarGAN v2, Choi et al. 2020, in a causal form; see packages features, gan and vocoder). Model.Convert does so for a
+// whole recording, Model.NewStream for live sound, a fixed time later. Either way sample k of the output belongs to sample k of
+// the input, and there are as many: nothing is lost, a Stream only gives its samples out later.
+//
+// Sound is mono, float32, in [-1, 1]; package audio reads and writes files of it. A Model is immutable and may be used by several
+// goroutines at once. A Stream is for one at a time.
+package vc
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/base"
+	"github.com/starvc/vc/internal/synth"
+	"github.com/starvc/vc/vocoder"
+)
+
+// Model is a set of voices with the networks that speak in them. It is immutable and may be used by several goroutines at once.
+type Model struct {
+	networks  *gan.Model
+	net       func() (*vocoder.Net, error)   // see synth.FindNet
+	generator func() (*gan.Generator, error) // with all of its look-ahead; never run itself, only forked
+}
+
+// Open reads a model from a file, as its training writes it. A file that is cut short, damaged in any bit, of another kind or of
+// a later version is an error that begins with the path.
+func Open(path string) (*Model, error) {
+	m, err := gan.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return New(m), nil
+}
+
+// Read is Open for any source of bytes.
+func Read(r io.Reader) (*Model, error) {
+	m, err := gan.Read(r)
+	if err != nil {
+		return nil, err
+	}
+	return New(m), nil
+}
+
+// Base is the model inside the package. Each call decodes it anew. It is an error if the package was built without one.
+func Base() (*Model, error) {
+	r, err := base.Open(base.Voices)
+	if err != nil {
+		return nil, err
+	}
+	m, err := Read(r)
+	if err != nil {
+		return nil, fmt.Errorf("the model inside the program: %w", err)
+	}
+	return m, nil
+}
+
+// New makes a model of networks at hand, which must not change any more.
+func New(networks *gan.Model) *Model {
+	return &Model{
+		networks: networks,
+		net:      sync.OnceValues(func() (*vocoder.Net, error) { return synth.FindNet(networks) }),
+		generator: sync.OnceValues(func() (*gan.Generator, error) {
+			return gan.NewGenerator(networks, networks.Config.StemFuture)
+		}),
+	}
+}
+
+// Networks is what the model was made of, not to be changed.
+func (m *Model) Networks() *gan.Model { return m.networks }
+
+// Features is how the model sees sound. Its SampleRate, in Hz, is that of all that Convert makes.
+func (m *Model) Features() features.Config { return m.networks.Features }
+
+// Voices are the model's own voices: what each is called, its pitch, and a line about it. The slice belongs to the caller.
+func (m *Model) Voices() []gan.SpeakerInfo { return slices.Clone(m.networks.Speakers) }
