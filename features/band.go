@@ -16,10 +16,10 @@ const (
 // Narrow tells whether a recording, levelled as Level does it, ends too early on the frequency axis to tell anything of the bands
 // above SpeechHz. Where c has no such bands, none is.
 func (c Config) Narrow(f Frames) bool {
-	low := c.SpeechMels()
-	if low == c.NMels || f.Len() == 0 {
+	if !c.HasUpper() || f.Len() == 0 {
 		return false
 	}
+	low := c.SpeechMels()
 	m := low + int(upperShare*float64(c.NMels-low))
 	levels := make([]float32, f.Len())
 	for t := range levels {

@@ -107,6 +107,40 @@ func TestPairs(t *testing.T) {
 	}
 }
 
+// Of a crop where the wanted recording has nothing but what was trimmed off, silence is wanted.
+func TestPairOutsideTheTarget(t *testing.T) {
+	t.Parallel()
+	for _, start := range []int{0, 190} { // frames that were trimmed off the target's beginning; at 0 they are missing at its end
+		set := handSet([]int{200, 60}, []int{10, 90})
+		for i := range set.Train {
+			set.Train[i].Path = []string{"long.flac", "other.flac", "short.flac", "third.flac"}[i]
+		}
+		set.Train[2].Start = start
+		long, short := AlignedUtt{"a", "long", true, false}, AlignedUtt{"b", "short", false, true}
+		if n := set.Align([][]AlignedUtt{{long, short}}); n != 1 {
+			t.Fatalf("%d groups", n)
+		}
+		cfg := smallBatch
+		cfg.PairShare, cfg.WantSteps = 1, 100
+		silent := 0
+		for step := range 100 {
+			batch := newTestBatcher(t, set, cfg, 3).At(step)
+			n := cfg.CropFrames * set.Features.NMels
+			for i := range cfg.Size {
+				if want := batch.Want[i*n : (i+1)*n]; batch.Paired[i] && slices.Max(want) == set.Features.NormalizeMel(0) {
+					silent++
+					if slices.Max(batch.F0[i*cfg.CropFrames:(i+1)*cfg.CropFrames]) != 0 || slices.Max(batch.X[i*n:(i+1)*n]) <= 0 {
+						t.Fatal("silence with a pitch, or without a source")
+					}
+				}
+			}
+		}
+		if silent < 50 {
+			t.Errorf("from frame %d on: %d crops without anything wanted, there should be many", start, silent)
+		}
+	}
+}
+
 func TestUpperBands(t *testing.T) {
 	t.Parallel()
 	wide, err := features.ConfigForRate(24000)

@@ -174,7 +174,7 @@ func NewBatcher(set *Set, cfg BatchConfig, seed uint64) (*Batcher, error) {
 	b := &Batcher{
 		cfg: cfg, seed: seed, mels: set.Features.NMels, silence: set.Features.NormalizeMel(0),
 		train: make([]voice, len(set.Speakers)), sources: cfg.Sources,
-		features: set.Features, upper: set.Features.SpeechMels() < set.Features.NMels,
+		features: set.Features, upper: set.Features.HasUpper(),
 		narrow: make([]bool, len(set.Speakers)), pairs: make([][]pair, len(set.Speakers)),
 	}
 	all := make([]int, len(set.Speakers))
@@ -205,8 +205,9 @@ func NewBatcher(set *Set, cfg BatchConfig, seed uint64) (*Batcher, error) {
 	for y, v := range b.train {
 		b.narrow[y] = v.narrow()
 	}
-	for _, p := range set.pairs {
-		if y := set.Train[p.target].Speaker; cfg.PairShare > 0 {
+	if cfg.PairShare > 0 {
+		for _, p := range set.pairs {
+			y := set.Train[p.target].Speaker
 			b.pairs[y] = append(b.pairs[y], p)
 		}
 	}
@@ -294,15 +295,13 @@ func (b *Batcher) At(step int) *Batch {
 		}
 		y := b.sources[order[i%n]]
 		v := &b.train[y]
+		chosen := -1 // the take that X is cut from, if it is one of v
 		if batch.Paired != nil && len(b.pairs[y]) > 0 && r.Float64() < b.cfg.PairShare {
 			b.fillPair(batch, i, b.pairs[y][r.IntN(len(b.pairs[y]))], r)
-			b.fillStyle(batch, batch.Same, i, r, v.takes[v.draw(r, -1)])
-			b.fillTarget(batch, i, y, r)
-			b.disturbItem(batch, i, step)
-			continue
+		} else {
+			chosen = v.draw(r, -1)
+			b.fillSource(batch, i, v.takes[chosen], b.likelyStart(r, v.takes[chosen], b.cfg.CropFrames, true))
 		}
-		chosen := v.draw(r, -1)
-		b.fillSource(batch, i, v.takes[chosen], b.likelyStart(r, v.takes[chosen], b.cfg.CropFrames, true))
 		b.fillStyle(batch, batch.Same, i, r, v.takes[v.draw(r, chosen)])
 		b.fillTarget(batch, i, y, r)
 		b.disturbItem(batch, i, step)
@@ -366,50 +365,54 @@ func (b *Batcher) ValidAt(i int) *Batch {
 	return batch
 }
 
-// fillSource copies the crop that starts at frame start into item i; frames outside the utterance are silence.
+// fillSource cuts item i from p, from frame start on.
 func (b *Batcher) fillSource(batch *Batch, i int, p take, start int) {
-	t, m, f := b.cfg.CropFrames, b.mels, p.u.Frames
+	t, m := b.cfg.CropFrames, b.mels
 	batch.Y[i] = int32(p.u.Speaker)
 	batch.Files[i] = append(batch.Files[i], p.u.Path)
 	x := batch.X[i*t*m : (i+1)*t*m]
-	f0, energy := batch.F0[i*t:(i+1)*t], batch.LogEnergy[i*t:(i+1)*t]
-	from, to := max(-start, 0), min(t, f.Len()-start) // what the utterance covers of the crop
-	if from > 0 || to < t {
-		for j := range x {
-			x[j] = b.silence
-		}
-		for j := range energy {
-			energy[j] = floorLogRMS
-		}
-	}
-	copy(x[from*m:to*m], f.LogMel[(start+from)*m:])
-	copy(f0[from:to], f.F0[start+from:])
-	copy(energy[from:to], f.LogEnergy[start+from:])
+	b.cut(x, batch.F0[i*t:(i+1)*t], batch.LogEnergy[i*t:(i+1)*t], p, start)
 	if b.upper {
-		if batch.FullBand[i] = !p.narrow; p.narrow {
-			b.features.SilenceUpper(x)
-		}
+		batch.FullBand[i] = !p.narrow
 	}
 	if batch.Want != nil {
 		copy(batch.Want[i*t*m:(i+1)*t*m], x)
 	}
 }
 
-// fillPair makes item i of a pair: X and its energy of the source, Want and its pitch of the target, at the same times.
+// fillPair makes item i of a pair: X and its energy of the source, and as fillSource does the rest of the target, at the same times.
 func (b *Batcher) fillPair(batch *Batch, i int, p pair, r *dice) {
 	t, m := b.cfg.CropFrames, b.mels
 	source, target := b.all[p.source], b.all[p.target]
 	start := b.likelyStart(r, source, t, true)
-	at := start + source.u.Start - target.u.Start // the ends of the two may have been trimmed unequally
-	b.fillSource(batch, i, target, at)
-	want, f0 := slices.Clone(batch.X[i*t*m:(i+1)*t*m]), slices.Clone(batch.F0[i*t:(i+1)*t])
-	full := b.upper && batch.FullBand[i]
-	b.fillSource(batch, i, source, start)
-	copy(batch.Want[i*t*m:(i+1)*t*m], want)
-	copy(batch.F0[i*t:(i+1)*t], f0)
-	batch.Y[i], batch.Paired[i] = int32(target.u.Speaker), true
-	if b.upper {
-		batch.FullBand[i] = full
+	b.fillSource(batch, i, target, start+source.u.Start-target.u.Start) // the ends of the two may have been trimmed unequally
+	batch.Files[i] = append(batch.Files[i], source.u.Path)
+	b.cut(batch.X[i*t*m:(i+1)*t*m], make([]float32, t), batch.LogEnergy[i*t:(i+1)*t], source, start)
+	batch.Paired[i] = true
+}
+
+// cut copies the crop of p that starts at frame start; frames outside the utterance are silence, and so are bands that a narrow
+// recording lacks. It is as long as f0 and energy.
+func (b *Batcher) cut(x, f0, energy []float32, p take, start int) {
+	m, f := b.mels, p.u.Frames
+	from := min(max(-start, 0), len(f0))
+	to := max(min(len(f0), f.Len()-start), from) // from here to there the utterance covers the crop
+	if from > 0 || to < len(f0) {
+		for j := range x {
+			x[j] = b.silence
+		}
+		clear(f0)
+		for j := range energy {
+			energy[j] = floorLogRMS
+		}
+	}
+	if to > from {
+		copy(x[from*m:to*m], f.LogMel[(start+from)*m:])
+		copy(f0[from:to], f.F0[start+from:])
+		copy(energy[from:to], f.LogEnergy[start+from:])
+	}
+	if b.upper && p.narrow {
+		b.features.SilenceUpper(x)
 	}
 }
 

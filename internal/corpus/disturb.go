@@ -105,7 +105,7 @@ func (d *disturber) disturb(r *dice, x, energy []float32, limit float32, others 
 		}
 	}
 	for i, p := range after {
-		if p > before[i] || p < before[i] {
+		if p != before[i] {
 			x[i] = d.cfg.NormalizeMel(math.Sqrt(p))
 		}
 	}
