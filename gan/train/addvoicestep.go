@@ -57,11 +57,11 @@ func (e *engine) learnVoice(in []*Node, judged bool) []*Node {
 
 	far := e.replayed(x, moved, oldHot, stored, kept, z1, taps)
 	style, own, common := e.ownStyles(net, fixed, same, y)
-	heard := e.heard(x)
+	heard := heardOf(e.cfg.GAN, x)
 	disturbed := Add(Einsum("btm,bmn->btn", heard, warp), BroadcastToShape(InsertAxes(tilt, 1), heard.Shape()))
 
 	// One pass for all three: x in the old voice, x out of the old voice, and x out of itself.
-	content := net.encode(Concatenate([]*Node{heard, e.heard(far.mel), disturbed}, 0), taps)
+	content := net.encode(Concatenate([]*Node{heard, heardOf(e.cfg.GAN, far.mel), disturbed}, 0), taps)
 	if e.cfg.EncoderShare == 0 {
 		content = StopGradient(content)
 	}
@@ -154,7 +154,7 @@ func (e *engine) prepareVoiceStep(batch *corpus.Batch) (readyStep, error) {
 	warp, tilt := f.disturbance()
 	in = append(in, f.latent(batch.Z1), f.latent(batch.Z2), warp, tilt, f.taps(), f.schedule(e.cfg.schedule(batch.Step, false)))
 	var full []*tensors.Tensor
-	if e.upper() {
+	if e.cfg.Features.HasUpper() {
 		full = append(full, f.flags(batch.FullBand))
 	}
 	if batch.Step < e.cfg.WarmUpSteps() {
@@ -177,7 +177,7 @@ func (e *engine) prepareVoiceStep(batch *corpus.Batch) (readyStep, error) {
 
 // voiceKnown is known of the items by the last of the inputs, nil without bands above features.SpeechHz.
 func (e *engine) voiceKnown(in []*Node) *Node {
-	if !e.upper() {
+	if !e.cfg.Features.HasUpper() {
 		return nil
 	}
 	return e.known(in[len(in)-1])
@@ -203,7 +203,7 @@ func (e *engine) scoreVoice(batch *corpus.Batch) ([]float32, error) {
 		return nil, err
 	}
 	in = append(in, f.latent(batch.Z1), f.taps())
-	if e.upper() {
+	if e.cfg.Features.HasUpper() {
 		in = append(in, f.flags(batch.FullBand))
 	}
 	out, err := e.run("validation", e.validateVoice, in...)

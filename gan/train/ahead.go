@@ -80,17 +80,17 @@ func (e *engine) prepareStep(batch *corpus.Batch) (readyStep, error) {
 	if batch.Step < e.cfg.WarmUpSteps() {
 		warp, tilt := f.disturbance()
 		name, in := "warm-up", []*tensors.Tensor{f.x(), f.same(), f.controls(batch.Y), f.oneHot(batch.Y), f.latent(batch.Z1), f.latent(batch.Z2), warp, tilt, f.taps(), s}
-		paired := batch.Want != nil
-		if paired {
-			name, in = "warm-up with pairs", append(in, f.want())
+		given := batch.Want != nil
+		if given {
+			name, in = "warm-up with what is wanted", append(in, f.want())
 		}
-		if e.upper() {
+		if e.cfg.Features.HasUpper() {
 			in = append(in, f.flags(batch.FullBand))
 		}
 		if e.cfg.translates(batch.Step) {
 			name, in = name+" and back-translation", append(in, f.translation()...)
 		}
-		build := func(in []*Node) []*Node { return e.warmUp(in, paired) }
+		build := func(in []*Node) []*Node { return e.warmUp(in, given) }
 		return readyStep{graphs: []readyGraph{{name, build, warmUpMetrics, in}}, inputs: in}, nil
 	}
 	withSource := batch.Step >= e.cfg.sourceStep()

@@ -91,8 +91,8 @@ type Config struct {
 // withFeatures is c for other features: the encoder hears the bands up to features.SpeechHz, the others all of them.
 func (c Config) withFeatures(f features.Config) Config {
 	c.Features, c.GAN.NMels, c.GAN.EncoderMels = f, f.NMels, 0
-	if n := f.SpeechMels(); n < f.NMels {
-		c.GAN.EncoderMels = n
+	if f.HasUpper() {
+		c.GAN.EncoderMels = f.SpeechMels()
 	}
 	return c
 }

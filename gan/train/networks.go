@@ -26,11 +26,16 @@ func (n networks) encode(x, tapMask *Node) *Node {
 	return n.encodeAs("gen", x, tapMask)
 }
 
-func (n networks) encodeAs(prefix string, x, tapMask *Node) *Node {
-	if heard := n.cfg.HeardMels(); heard < x.Shape().Dimensions[2] {
-		x = SliceAxis(x, 2, AxisRange(0, heard))
+// heardOf is what the encoder hears of x [batch, frames, bands], the lowest HeardMels bands.
+func heardOf(c gan.Config, x *Node) *Node {
+	if n := c.HeardMels(); n < x.Shape().Dimensions[2] {
+		return SliceAxis(x, 2, AxisRange(0, n))
 	}
-	h := n.net.TimeConv(x, prefix+".stem", n.cfg.StemPast, n.cfg.StemFuture, tapMask)
+	return x
+}
+
+func (n networks) encodeAs(prefix string, x, tapMask *Node) *Node {
+	h := n.net.TimeConv(heardOf(n.cfg, x), prefix+".stem", n.cfg.StemPast, n.cfg.StemFuture, tapMask)
 	for i := range n.cfg.EncoderBlocks {
 		name := fmt.Sprintf("%s.enc.%d", prefix, i)
 		h = n.block(h, name, n.cfg.EncoderDilation(i), func(y *Node) *Node { return n.net.LayerNorm(y, name+".norm") })

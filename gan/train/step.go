@@ -74,19 +74,19 @@ func (e *engine) phone(x *Node) *Node {
 // of another recording of the same speaker. F learns to draw such styles too, so that the star does not begin with styles
 // that G has never seen.
 //
-// With pairs some of the items are what another speaker says at the same times as the recording that is wanted, so that G has a true
-// answer in another voice: what passes from the source is an error then.
-// Inputs: x, same, controls, y, z1, z2, warp, tilt, taps, schedule; with pairs what is wanted; with bands above features.SpeechHz
+// Where what is wanted is given, some of the items are what another speaker says at the same times as the recording that is wanted, so
+// that G has a true answer in another voice, in which what passes from the source is an error; and some are that recording in noise.
+// Inputs: x, same, controls, y, z1, z2, warp, tilt, taps, schedule; if given what is wanted; with bands above features.SpeechHz
 // which items have them; with back-translation the controls for the other voice and which items are chosen.
-func (e *engine) warmUp(in []*Node, paired bool) []*Node {
+func (e *engine) warmUp(in []*Node, given bool) []*Node {
 	x, same, controls, y, z1, z2, warp, tilt, taps, schedule := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], in[9]
 	g := x.Graph()
 	rest, want := in[10:], x
-	if paired {
+	if given {
 		want, rest = rest[0], rest[1:]
 	}
 	var full *Node
-	if e.upper() {
+	if e.cfg.Features.HasUpper() {
 		full, rest = rest[0], rest[1:]
 	}
 	net := e.over(g, mlx.GroupWeights, false)
@@ -96,7 +96,7 @@ func (e *engine) warmUp(in []*Node, paired bool) []*Node {
 	if len(rest) > 0 {
 		heard = e.backTranslated(x, own, rest[0], rest[1], taps)
 	}
-	heard = e.heard(heard)
+	heard = heardOf(e.cfg.GAN, heard)
 	disturbed := Add(Einsum("btm,bmn->btn", heard, warp), BroadcastToShape(InsertAxes(tilt, 1), heard.Shape()))
 
 	style := Concatenate([]*Node{SliceAxis(own, 0, AxisRange(0, half)), SliceAxis(common, 0, AxisRange(half, e.cfg.Batch))}, 0)
@@ -118,17 +118,6 @@ func (e *engine) warmUp(in []*Node, paired bool) []*Node {
 	return mlx.Results(ok, norms[decoderPart], norms[len(generatorParts)], identity, content, commonLoss, mapped)
 }
 
-// upper tells whether the features have bands above features.SpeechHz, which some recordings lack.
-func (e *engine) upper() bool { return e.cfg.Features.SpeechMels() < e.cfg.Features.NMels }
-
-// heard is what the encoder hears of x [batch, frames, nMels].
-func (e *engine) heard(x *Node) *Node {
-	if n := e.cfg.GAN.HeardMels(); n < e.cfg.GAN.NMels {
-		return SliceAxis(x, 2, AxisRange(0, n))
-	}
-	return x
-}
-
 // known is 1 for the bands that the items tell of, [batch, 1, nMels], by full [batch, 1, 1], which is 1 for those that have all of
 // them and 0 for those that end at features.SpeechHz. A nil full gives nil.
 func (e *engine) known(full *Node) *Node {
@@ -136,15 +125,14 @@ func (e *engine) known(full *Node) *Node {
 		return nil
 	}
 	f := e.cfg.Features
-	upper := make([][][]float32, 1)
-	upper[0] = [][]float32{make([]float32, f.NMels)}
-	for m := f.SpeechMels(); m < f.NMels; m++ {
-		upper[0][0][m] = 1
+	lower := make([]float32, f.NMels)
+	for m := range f.SpeechMels() {
+		lower[m] = 1
 	}
+	always := ConstTensor(full.Graph(), tensors.FromFlatDataAndDimensions(lower, 1, 1, f.NMels))
 	shape := full.Shape().Clone()
 	shape.Dimensions[2] = f.NMels
-	missing := BroadcastToShape(OneMinus(full), shape)
-	return OneMinus(Mul(missing, BroadcastToShape(Const(full.Graph(), upper), shape)))
+	return Max(BroadcastToShape(full, shape), BroadcastToShape(always, shape))
 }
 
 // alike brings the bands of x [batch, frames, nMels] that are not known to the floor, where recordings have them that end at
@@ -263,7 +251,7 @@ func (e *engine) generator(in []*Node, withSource bool) []*Node {
 	diversity := DiversityLoss(fake, e.alike(judges.decode(StopGradient(content), moved, other), targetKnown))
 	ownStyle, common := net.encodeStyle(x, y)
 	cycle := CycleLoss(x, net.generate(fake, own, ownStyle, taps), known)
-	energy := EnergyLoss(e.heard(x), e.heard(fake), e.cfg.Features.MelMean, e.cfg.Features.MelScale, e.cfg.EnergyMargin)
+	energy := EnergyLoss(heardOf(e.cfg.GAN, x), heardOf(e.cfg.GAN, fake), e.cfg.Features.MelMean, e.cfg.Features.MelScale, e.cfg.EnergyMargin)
 	commonLoss := StyleLoss(StopGradient(ownStyle), common)
 
 	loss := MulScalar(adversarial, w.Adversarial)
@@ -381,7 +369,7 @@ func (e *engine) score(batch *corpus.Batch) ([]float32, error) {
 	}
 	f := feed{cfg: e.cfg, speakers: e.speakers, batch: batch}
 	in := []*tensors.Tensor{f.x(), f.same(), f.ref(), f.controls(batch.Y), f.controls(batch.Target), f.oneHot(batch.Y), f.oneHot(batch.Target), f.taps()}
-	if e.upper() {
+	if e.cfg.Features.HasUpper() {
 		in = append(in, f.flags(batch.TargetFullBand), f.flags(batch.FullBand))
 	}
 	out, err := e.run("validation", e.validate, in...)
