@@ -11,17 +11,25 @@ import (
 type Vocoder string
 
 const (
-	Neural       Vocoder = "neural"        // driven by F0 and learnt from recordings, best; needs weights
-	SourceFilter Vocoder = "source-filter" // driven by F0, best of those that need no weights
-	GriffinLim   Vocoder = "griffin-lim"   // fast Griffin-Lim, whole recordings only; does not know the pitch
-	RTISI        Vocoder = "rtisi"         // nor does this
+	Neural       = Vocoder(synth.Neural)       // driven by F0 and learnt from recordings, best; needs weights
+	SourceFilter = Vocoder(synth.SourceFilter) // driven by F0, best of those that need no weights
+	GriffinLim   = Vocoder(synth.GriffinLim)   // fast Griffin-Lim, whole recordings only; does not know the pitch
+	RTISI        = Vocoder(synth.RTISI)        // nor does this
 )
 
 // Vocoders are all that Convert can use.
-func Vocoders() []Vocoder { return []Vocoder{Neural, SourceFilter, GriffinLim, RTISI} }
+func Vocoders() []Vocoder { return named(synth.Vocoders()) }
 
 // LiveVocoders are those of them that a Stream can use.
-func LiveVocoders() []Vocoder { return []Vocoder{Neural, SourceFilter, RTISI} }
+func LiveVocoders() []Vocoder { return named(synth.LiveVocoders()) }
+
+func named(list []synth.Vocoder) []Vocoder {
+	names := make([]Vocoder, len(list))
+	for i, v := range list {
+		names[i] = Vocoder(v)
+	}
+	return names
+}
 
 func (v Vocoder) check(known []Vocoder) error {
 	if v != "" && !slices.Contains(known, v) {
