@@ -6,17 +6,11 @@ and lj. aligned.tsv says which recordings say the same at the same times: pairs 
 recording only. Run again, it adds what is new and writes aligned.tsv anew.
 """
 import argparse
-import csv
 from pathlib import Path
 
+from sentences import table
+
 SAME = {"kathleen_arctic": "kathleen", "lj_speech": "lj"}
-
-
-def table(path):
-    if not path.exists():
-        return []
-    with open(path, encoding="utf-8", newline="") as f:
-        return list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 class Links:
@@ -53,9 +47,10 @@ def main():
             links.add(path.parent.name, path)
 
     rows, groups = [], set()
-    for r in table(a.out / "pairs.tsv"):
+    pairs, twins = ([] if not path.exists() else table(path) for path in (a.out / "pairs.tsv", a.out / "twins.tsv"))
+    for r in pairs:
         rows.append((r["utt"], r["voice"], r["utt"], ""))
-    for r in table(a.out / "twins.tsv"):
+    for r in twins:
         person, utt = SAME.get(r["person"], r["person"]), r["utt"]
         group = f"{r['person']}.{utt}"
         if group not in groups:

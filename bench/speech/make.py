@@ -7,7 +7,6 @@ FOLDER is what setup.sh made. CORPUS is the voice changer's corpus, for twins of
 Stopped at any time and run again, it goes on. Read README.md for what lies in OUT.
 """
 import argparse
-import csv
 import fcntl
 import json
 import multiprocessing
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import twins
 from kokoro import one_thread
+from sentences import table
 
 HERE = Path(__file__).resolve().parent
 
@@ -38,10 +38,6 @@ def arguments():
     p.add_argument("--max-minutes", type=float, default=0, help="stop after so long; run again to go on")
     p.add_argument("--float32", action="store_true", help="no bfloat16, where the processor has it")
     return p.parse_args()
-
-
-def table(path):
-    return list(csv.DictReader(open(path, encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 SLOW, FAST = 0.88, 1.18         # rates of speech

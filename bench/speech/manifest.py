@@ -4,11 +4,11 @@
 The column use says what a voice changer may do with the voice: "words" it may teach words and be a source; "target" it may also be
 shipped as a voice.
 """
-import csv
 import sys
 from pathlib import Path
 
 from make import folder_of, put, read_state, state_of
+from sentences import table
 
 HERE = Path(__file__).resolve().parent
 MODEL = "Kokoro-82M v1.0 by hexgrad, ONNX export by thewh1teagle"
@@ -16,10 +16,6 @@ SYNTHETIC = "its maker says that much of its training audio was synthetic speech
 SERVICES = {"alloy", "echo", "fable", "nova", "onyx", "sky", "aoede", "kore", "fenrir", "puck"}
 PEOPLE = {"kathleen_arctic": ("F", "CC0 1.0", "rhasspy/dataset-voice-kathleen: Kathleen reads the CMU ARCTIC prompts"),
           "lj_speech": ("F", "public domain", "LJ Speech by Keith Ito: Linda Johnson reads for LibriVox; part of it")}
-
-
-def table(path):
-    return list(csv.DictReader(open(path, encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def packs_of(v):

@@ -24,8 +24,8 @@ def plain(text):
     return " ".join(re.findall(r"[a-z']+", text.lower()))
 
 
-def rows(path):
-    return csv.DictReader(open(path, encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE)
+def table(path):
+    return list(csv.DictReader(open(path, encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def kept_out(corpus):
@@ -34,7 +34,7 @@ def kept_out(corpus):
     out = set()
     for t in sorted(corpus.glob("*/*/transcripts.tsv")):
         part, speaker = t.parts[-3], t.parts[-2]
-        for r in rows(t):
+        for r in table(t):
             if f"{part}/{speaker}/{r['utt']}.flac" in apart and r["text"]:
                 out.add(plain(r["text"]))
     return out
@@ -62,7 +62,7 @@ def main():
             out[utt] = (text, source)
 
     seen = set()
-    for r in rows(corpus / "tts" / "sentences.tsv"):
+    for r in table(corpus / "tts" / "sentences.tsv"):
         add(r["id"], r["text"], "corpus")
     data = subprocess.run(["git", "--git-dir", kathleen, "show", "HEAD:cmuarctic.data"], capture_output=True, check=True, text=True).stdout
     for utt, text in re.findall(r'\( (arctic_\w+) "(.*)" \)', data):

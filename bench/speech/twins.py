@@ -6,22 +6,17 @@ and the same frame of the recording belong together. make.py runs it; twins.py a
 twins.py --data DATA --out OUT [--corpus CORPUS] [--each 40] [--rounds 1] [--plain]
 """
 import argparse
-import csv
 import re
 from pathlib import Path
 
 from kokoro import one_thread
-from sentences import ARCTIC_RESERVED, LJ_RESERVED, kept_out, plain
+from sentences import ARCTIC_RESERVED, LJ_RESERVED, kept_out, plain, table
 
 PEOPLE = ("kathleen_arctic", "lj_speech", "ls19", "ls26")
 PAUSES = " ;:,.!?—…\"()“”"
 APART_S, APART_90_S = 0.02, 0.08
 LIKENESS = 0.55                 # people stress other words than voices do: README.md says what likeness means here
 FULL_BAND = "12 kHz"
-
-
-def table(path):
-    return list(csv.DictReader(open(path, encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def recordings(out, corpus, people=PEOPLE):
