@@ -7,5 +7,5 @@
 // built with takes no part, so the same command makes the same network twice.
 //
 // The networks are fitted with Gorgonia, which is right for what is used of it here: matrix products, tanh, softplus and
-// sums. docs/engine.md says what it is not right for, and fit_test.go compares the gradients with differences.
+// sums. docs/notes/engine.md says what it is not right for, and fit_test.go compares the gradients with differences.
 package train

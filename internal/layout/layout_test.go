@@ -108,7 +108,7 @@ func TestWhoMayImportTheEngine(t *testing.T) {
 	}
 }
 
-// TestOnlyFeaturesTrainNeedsGorgonia: it teaches the F0 tracker's voicing network (docs/engine.md), outside of the
+// TestOnlyFeaturesTrainNeedsGorgonia: it teaches the F0 tracker's voicing network (docs/notes/engine.md), outside of the
 // product. Nothing else, so neither vc nor a package that others may import, is built from it.
 func TestOnlyFeaturesTrainNeedsGorgonia(t *testing.T) {
 	const home = module + "/features/train"
