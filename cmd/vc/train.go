@@ -29,6 +29,9 @@ EXAMPLES
    and need no recordings:
       vc train --init base --speakers mine -o with-me.safetensors
 
+   take a model of 16 kHz to 24 kHz, on recordings of all the voices that are to stay:
+      vc train --speakers wide --init my.safetensors --rate 24000 --steps 4000 --set warmUpShare=1 -o wide.safetensors
+
    on all four cards of a host, a batch of 32 clips on each:
       vc train --speakers recordings --preset live --device cuda --gpus 4 --batch 128 -o live.safetensors
 
@@ -53,7 +56,7 @@ func trainCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
 			&cli.IntFlag{Name: "snapshot-every", DefaultText: "chosen by the preset", Usage: "save every `N` steps"},
-			&cli.StringFlag{Name: "init", Usage: "add the voices in --speakers to `MODEL`, whose own voices stay, or to base, the one in the program; takes few steps"},
+			&cli.StringFlag{Name: "init", Usage: "add the voices in --speakers to `MODEL`, whose own voices stay, or to base, the one in the program; takes few steps. With a higher --rate all of MODEL goes over to that rate instead"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
 			&cli.IntFlag{Name: "gpus", Value: 1, Usage: "share each batch between `N` cards of this host, from the one in --device on"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "chosen by the preset", Usage: "`SEED` of all randomness; the same seed gives the same run on a CPU"},

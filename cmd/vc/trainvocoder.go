@@ -30,6 +30,9 @@ EXAMPLES
    Ctrl-C saves. Go on later, as if never stopped:
       vc train vocoder --run runs/vocoder --resume
 
+   take the program's own to 24 kHz, with recordings that reach so far:
+      vc train vocoder --speakers wide --init base --rate 24000 --set spectralShare=1 --steps 3000 -o wide.safetensors
+
    fine-tune the program's own on my recordings and on what my model makes of speech, and put it into the model:
       vc train vocoder --speakers recordings --init base --mels-from my.safetensors --steps 2000 -o tuned.safetensors
       vc pack my.safetensors --vocoder tuned.safetensors -o mine.safetensors`
@@ -47,6 +50,7 @@ func trainVocoderCommand(e env) *cli.Command {
 			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
 			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
 			&cli.StringFlag{Name: "init", Usage: "start from the vocoder in `FILE`, or base for the one that comes with the program"},
+			&cli.IntFlag{Name: "rate", Usage: "sound of `N` samples a second: 16000 or 24000, which needs recordings of that rate or more; --init may have 16000", DefaultText: "16000, or that of --init"},
 			&cli.StringFlag{Name: "mels-from", Usage: "learn half of the time from the mels that the voice `MODEL`, a file or base, rebuilds of each recording"},
 			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
@@ -76,7 +80,7 @@ func trainVocoderOptions(e env, c *cli.Context) (train.Options, error) {
 		return train.Options{}, usagef("train vocoder", "train vocoder: "+format, a...)
 	}
 	o := train.Options{
-		Speakers: c.String("speakers"), Preset: c.String("preset"), Set: c.StringSlice("set"), Steps: c.Int("steps"), Batch: c.Int("batch"),
+		Speakers: c.String("speakers"), Preset: c.String("preset"), Set: c.StringSlice("set"), Steps: c.Int("steps"), Batch: c.Int("batch"), Rate: c.Int("rate"),
 		Seed: c.Uint64("seed"), Init: c.String("init"), MelsFrom: c.String("mels-from"), Output: c.String("output"), Half: c.Bool("float16"),
 		RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"), Device: c.String("device"), GPUs: c.Int("gpus"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
 	}
@@ -91,7 +95,7 @@ func trainVocoderOptions(e env, c *cli.Context) (train.Options, error) {
 	for _, n := range []struct {
 		flag  string
 		value int
-	}{{"steps", o.Steps}, {"batch", o.Batch}, {"gpus", o.GPUs}} {
+	}{{"steps", o.Steps}, {"batch", o.Batch}, {"rate", o.Rate}, {"gpus", o.GPUs}} {
 		if c.IsSet(n.flag) && n.value < 1 {
 			return fail("--%s is %d, want at least 1", n.flag, n.value)
 		}

@@ -84,7 +84,7 @@ func (r *runner) run(ctx context.Context) error {
 		return err
 	}
 	r.engine = newEngine(r.req.Config, backend, device.NativeConv(), vars, r.set.Speakers, vars.Has(mlx.GroupWeights, "pho.stem.w"))
-	r.engine.encoderFromP = r.engine.phones && r.req.Init == ""
+	r.engine.encoderFromP = r.engine.phones && (r.req.Init == "" || r.req.Widened)
 	r.engine.cards, r.engine.refuse = device.Cards, r.o.refuse
 	r.best = r.folder.kept().RecallBest(r.first, r.warn)
 	r.foretell()
@@ -150,7 +150,7 @@ func (r *runner) configure() error {
 			r.req.Output = o.Output
 		}
 	} else {
-		preset := o.Preset
+		preset, widened := o.Preset, false
 		var m *gan.Model
 		if o.Init != "" {
 			var err error
@@ -167,21 +167,26 @@ func (r *runner) configure() error {
 		}
 		if m != nil {
 			cfg.GAN, cfg.Features, cfg.Preset = m.Config, m.Features, m.Trained.Preset
-			cfg = cfg.forAddedVoices()
-			r.req.Voices, r.base = m.Speakers, m
 		}
 		if o.Rate > 0 {
 			f, err := features.ConfigForRate(o.Rate)
 			if err != nil {
 				return fmt.Errorf("--rate: %w", err)
 			}
-			if o.Init != "" && f != cfg.Features {
-				return fmt.Errorf("--rate %d does not fit the model of --init, which has %d: leave --rate out", o.Rate, cfg.Features.SampleRate)
+			if m != nil && f != m.Features {
+				if m, err = widenModel(m, f); err != nil {
+					return fmt.Errorf("--rate: %w", err)
+				}
+				widened = true
 			}
 			cfg = cfg.withFeatures(f)
 		}
+		if m != nil && !widened {
+			cfg = cfg.forAddedVoices()
+			r.req.Voices, r.base = m.Speakers, m
+		}
 		r.req = request{
-			Config: cfg, Speakers: o.Speakers, Output: o.Output, Init: o.Init, Phones: o.Phones, Voices: r.req.Voices,
+			Config: cfg, Speakers: o.Speakers, Output: o.Output, Init: o.Init, Phones: o.Phones, Voices: r.req.Voices, Widened: widened,
 		}
 	}
 	began, dilations := r.req.Config, fmt.Sprint(r.req.Config.GAN.EncoderDilations) // which settings are written into
@@ -200,7 +205,7 @@ func (r *runner) configure() error {
 	case o.Resume:
 	case o.Phones == noneAtAll:
 		r.req.Phones = ""
-	case o.Phones == "" && o.Init == "":
+	case o.Phones == "" && (o.Init == "" || r.req.Widened):
 		if r.req.Phones = usualPhones(r.req.Config); r.req.Phones != "" {
 			r.say.Linef("the words are kept by the phone network that comes with the program (--phones none leaves it out)")
 		}
@@ -375,6 +380,11 @@ func (r *runner) freshWeights() (*mlx.Vars, error) {
 		m, err := openModel(r.req.Init)
 		if err != nil {
 			return nil, fmt.Errorf("--init: %w", err)
+		}
+		if m.Features != cfg.Features {
+			if m, err = widenModel(m, cfg.Features); err != nil {
+				return nil, fmt.Errorf("--init: %w", err)
+			}
 		}
 		fresh, err := startFrom(vars, cfg, m, r.set.Speakers)
 		if err != nil {

@@ -52,6 +52,8 @@ type request struct {
 	Data     string `json:"data,omitempty"` // fingerprint of the prepared recordings
 
 	Voices []gan.SpeakerInfo `json:"voices,omitempty"` // of the model that voices are added to
+
+	Widened bool `json:"widened,omitempty"` // the model of Init goes over to a higher rate, and all of it is trained on
 }
 
 // checkFixed refuses flags that would make another run of the one that is resumed.

@@ -33,6 +33,7 @@ type Options struct {
 	Seed     uint64
 
 	Init     string // a vocoder to start from, "base" for the program's own
+	Rate     int    // samples per second, 0 for 16000 or those of Init; one of 16000 goes over into one of 24000
 	MelsFrom string // a voice model whose log-mels to learn from beside the recordings' own; empty for none
 	// OpenMels makes the MelMaker of what MelsFrom names, or named when a run that is resumed began, for frames of cfg and for
 	// speakers of these names.
@@ -239,6 +240,7 @@ func (r *runner) configure() error {
 		if err := runlog.CheckFixed(
 			runlog.Fixed{Flag: "preset", Was: c.Preset, Now: r.o.Preset},
 			runlog.Fixed{Flag: "seed", Was: runlog.Number(c.Seed), Now: runlog.Number(r.o.Seed)},
+			runlog.Fixed{Flag: "rate", Was: runlog.Number(c.Net.Features.SampleRate), Now: runlog.Number(r.o.Rate)},
 		); err != nil {
 			return err
 		}
@@ -274,10 +276,22 @@ func (r *runner) configure() error {
 	if err != nil {
 		return err
 	}
+	if r.o.Rate > 0 {
+		if c.Net.Features, err = features.ConfigForRate(r.o.Rate); err != nil {
+			return fmt.Errorf("--rate: %w", err)
+		}
+	}
 	if r.o.Init != "" {
-		if c.Net, _, err = openWeights(r.o.Init); err != nil {
+		net, weights, err := openWeights(r.o.Init)
+		if err != nil {
 			return fmt.Errorf("--init: %w", err)
 		}
+		if r.o.Rate > 0 {
+			if net, _, err = widen(net, weights, c.Net.Features); err != nil {
+				return fmt.Errorf("--rate: %w", err)
+			}
+		}
+		c.Net = net
 		size, err := sizeOf(c.Net)
 		if err != nil {
 			return err
@@ -407,8 +421,11 @@ func (r *runner) freshWeights() (*mlx.Vars, error) {
 	c := r.req.Config
 	vars := mlx.NewVars()
 	if r.req.Init != "" {
-		_, weights, err := openWeights(r.req.Init)
+		net, weights, err := openWeights(r.req.Init)
 		if err != nil {
+			return nil, fmt.Errorf("--init: %w", err)
+		}
+		if _, weights, err = widen(net, weights, c.Net.Features); err != nil {
 			return nil, fmt.Errorf("--init: %w", err)
 		}
 		for _, p := range c.Net.Params() {
