@@ -106,7 +106,7 @@ func describeFile(c *cli.Context, e env, path string) error {
 		}
 		m, err := vc.Open(path)
 		if err != nil {
-			if n, netErr := vocoder.LoadNet(path); netErr == nil {
+			if n, netErr := vocoder.Load(path); netErr == nil {
 				return describeNet(e, path, info.Size(), n)
 			}
 			if _, phonesErr := phones.Load(path); phonesErr == nil {

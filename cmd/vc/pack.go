@@ -2,11 +2,9 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/starvc/vc"
-	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/synth"
 	"github.com/urfave/cli/v2"
@@ -78,7 +76,7 @@ func runPack(e env, model, vocoder, output string, half bool) error {
 	if half {
 		precision = gan.Half
 	}
-	if err := audio.WriteAtomic(output, func(w io.Writer) error { return m.Write(w, precision) }); err != nil {
+	if err := m.Save(output, precision); err != nil {
 		return fmt.Errorf("pack: %w", err)
 	}
 	if loaded, err = vc.Open(output); err != nil { // as those will find it who use it

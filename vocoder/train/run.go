@@ -194,20 +194,22 @@ func (r *runner) finish(done int) error {
 	if err != nil {
 		return err
 	}
-	write := func() error {
-		about := map[string]string{"steps": strconv.Itoa(steps), "preset": c.Preset, "program": r.o.Version}
-		return audio.WriteAtomic(output, func(w io.Writer) error { return vocoder.WriteNet(w, c.Net, weights, about, r.req.Half) })
+	about := map[string]string{"steps": strconv.Itoa(steps), "preset": c.Preset, "program": r.o.Version}
+	net, err := vocoder.NewNet(c.Net, about, weights)
+	if err != nil {
+		return fmt.Errorf("vocoder: %w", err)
 	}
+	precision := vocoder.Full
+	if r.req.Half {
+		precision = vocoder.Half
+	}
+	write := func() error { return net.Save(output, precision) }
 	if done < c.Steps {
 		if err := write(); err != nil {
 			return err
 		}
 		r.say.Linef("stopped after step %d of %d; the vocoder so far is %s; go on with: vc train vocoder --run %s --resume", done, c.Steps, output, r.dir)
 		return ErrStopped
-	}
-	net, err := vocoder.NetOf(c.Net, weights)
-	if err != nil {
-		return err
 	}
 	faults, samples, err := r.report(net, done)
 	if err != nil {
@@ -275,9 +277,11 @@ func (r *runner) configure() error {
 		return err
 	}
 	if r.o.Init != "" {
-		if c.Net, _, err = openWeights(r.o.Init); err != nil {
+		net, err := openWeights(r.o.Init)
+		if err != nil {
 			return fmt.Errorf("--init: %w", err)
 		}
+		c.Net = net.Config()
 		size, err := sizeOf(c.Net)
 		if err != nil {
 			return err
@@ -334,15 +338,15 @@ func (r *runner) absolute() (err error) {
 const builtIn = "base"
 
 // openWeights reads a vocoder to start from.
-func openWeights(path string) (vocoder.NetConfig, map[string][]float32, error) {
+func openWeights(path string) (*vocoder.Net, error) {
 	if path != builtIn {
-		return vocoder.LoadWeights(path)
+		return vocoder.Load(path)
 	}
 	r, err := base.Open(base.Vocoder)
 	if err != nil {
-		return vocoder.NetConfig{}, nil, err
+		return nil, err
 	}
-	return vocoder.ReadWeights(r)
+	return vocoder.Read(r)
 }
 
 // sizeOf is the preset whose size a network has, or nothing.
@@ -407,12 +411,12 @@ func (r *runner) freshWeights() (*mlx.Vars, error) {
 	c := r.req.Config
 	vars := mlx.NewVars()
 	if r.req.Init != "" {
-		_, weights, err := openWeights(r.req.Init)
+		net, err := openWeights(r.req.Init)
 		if err != nil {
 			return nil, fmt.Errorf("--init: %w", err)
 		}
 		for _, p := range c.Net.Params() {
-			if err := vars.Set(mlx.GroupWeights, p.Name, p.Shape, weights[p.Name]); err != nil {
+			if err := vars.Set(mlx.GroupWeights, p.Name, p.Shape, net.Tensor(p.Name)); err != nil {
 				return nil, err
 			}
 		}
