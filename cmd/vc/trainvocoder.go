@@ -66,7 +66,7 @@ func trainVocoderCommand(e env) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return train.Run(c.Context, o)
+			return withOutput(o.Output, func() error { return train.Run(c.Context, o) })
 		},
 	}
 }
