@@ -240,7 +240,7 @@ func describeNet(e env, name string, size int64, n *vocoder.Net) error {
 	for _, key := range slices.Sorted(maps.Keys(n.Trained())) {
 		t.row(key, "%s", n.Trained()[key])
 	}
-	t.row("use", "vc vocode in.wav --net %s, or vc pack MODEL --vocoder %s", name, name)
+	t.row("use", "vc vocode in.wav --net %s, or vc pack MODEL --net %s", name, name)
 	return t.w.Flush()
 }
 
