@@ -7,12 +7,13 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 // BenchmarkStream reports the real-time factor of preset live in chunks; "vc bench" has more figures.
 func BenchmarkStream(b *testing.B) {
 	const rate = 48000
-	m := New(gan.Random(gan.Live(), 2, 1))
+	m := New(untrained.Model(gan.Live(), 2, 1))
 	for _, ms := range []int{10, 20} {
 		b.Run(fmt.Sprintf("%dms", ms), func(b *testing.B) {
 			s, err := m.NewStream(m.SpeakerVoice(0), m.StreamOptions(rate))
@@ -39,7 +40,7 @@ func BenchmarkStream(b *testing.B) {
 // BenchmarkFile reports the real-time factor of a file on one core.
 func BenchmarkFile(b *testing.B) {
 	const rate, seconds = 16000, 10
-	m := withNet(b, New(gan.Random(gan.Live(), 2, 1)))
+	m := withNet(b, New(untrained.Model(gan.Live(), 2, 1)))
 	for _, v := range Vocoders() {
 		b.Run(string(v), func(b *testing.B) {
 			clip := audio.Clip{Samples: vowel(rate, seconds*rate), Rate: rate}

@@ -7,13 +7,14 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 // tilted is a model of three voices that change nothing but the slope of the spectrum: dull, as it was, and bright. What
 // it says is as clean as what it hears, so that a click would stand out.
 func tilted(t *testing.T) *Model {
 	t.Helper()
-	echo := gan.Echo(features.DefaultConfig())
+	echo := untrained.Echo(features.DefaultConfig())
 	c, n := echo.Config, echo.Config.NMels
 	speakers := []gan.SpeakerInfo{echo.Speakers[0], echo.Speakers[0], echo.Speakers[0]}
 	tensors := map[string][]float32{}

@@ -10,6 +10,7 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 // vowel is a buzz of gliding pitch under two resonances, with a pause in the middle.
@@ -33,7 +34,7 @@ func vowel(rate, samples int) []float32 {
 
 func model(t testing.TB) *Model {
 	t.Helper()
-	return New(gan.Random(gan.Tiny(), 3, 1))
+	return New(untrained.Model(gan.Tiny(), 3, 1))
 }
 
 func TestConvertKeepsDuration(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/synth"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 // sung is a vowel of that F0 in Hz, a little vibrato included, whose formants lie at stretch times the usual place.
@@ -117,7 +117,7 @@ func TestFormantWarp(t *testing.T) {
 
 // Live and offline do the same, however the input is cut, and a voice's own share counts like an option.
 func TestFormantInStreams(t *testing.T) {
-	m := New(gan.Echo(features.DefaultConfig()))
+	m := New(untrained.Echo(features.DefaultConfig()))
 	x := steady(16000, 16000)
 	v := m.SpeakerVoice(0)
 	shifted := v

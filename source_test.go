@@ -9,7 +9,7 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 func TestFixedSource(t *testing.T) {
@@ -81,7 +81,7 @@ func FuzzReadSource(f *testing.F) {
 // What is known of the source decides where a file and the first moment of a stream lie.
 func TestKnownSource(t *testing.T) {
 	t.Parallel()
-	m := New(gan.Echo(features.DefaultConfig()))
+	m := New(untrained.Echo(features.DefaultConfig()))
 	in := audio.Clip{Samples: vowel(16000, 16000), Rate: 16000}
 	v := m.SpeakerVoice(0)
 	known := Source{Pitch: features.Pitch{Mean: math.Log(100), Std: v.LogF0.Std}, Fixed: true}

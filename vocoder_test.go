@@ -1,11 +1,9 @@
 package vc
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +13,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/synth"
+	"github.com/starvc/vc/internal/untrained"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -40,7 +39,7 @@ func centsOff(t *testing.T, cfg features.Config, x, wanted []float32) float64 {
 
 // The pitch of a conversion is the one it was mapped to, though the frames, here those of the input itself, show another.
 func TestConversionHasTheMappedPitch(t *testing.T) {
-	m := New(gan.Echo(features.DefaultConfig()))
+	m := New(untrained.Echo(features.DefaultConfig()))
 	in := audio.Clip{Samples: vowel(16000, 32000), Rate: 16000}
 	voice := m.SpeakerVoice(0)
 	const semitones = 7
@@ -108,12 +107,8 @@ func netFile(t testing.TB, cfg features.Config) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b bytes.Buffer
-	if err := vocoder.WriteNet(&b, c, vocoder.RandomWeights(c, 1), nil, false); err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(t.TempDir(), "net.safetensors")
-	if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {
+	if err := untrained.Vocoder(c, 1).Save(path, vocoder.Full); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -132,7 +127,7 @@ func withNet(t testing.TB, m *Model) *Model {
 func TestNeuralOfTheModel(t *testing.T) {
 	m := withNet(t, model(t))
 	path := filepath.Join(t.TempDir(), "model.safetensors")
-	if err := m.networks.Save(path); err != nil {
+	if err := m.networks.Save(path, gan.Full); err != nil {
 		t.Fatal(err)
 	}
 	m, err := Open(path)
@@ -171,7 +166,7 @@ func TestNeuralIsRefusedWithoutWeights(t *testing.T) {
 	// No program comes with a vocoder for as few bands as these.
 	cfg := features.DefaultConfig()
 	cfg.NMels = 17
-	m := New(gan.Echo(cfg))
+	m := New(untrained.Echo(cfg))
 	in := audio.Clip{Samples: vowel(16000, 1600), Rate: 16000}
 	refused := func(m *Model, v Vocoder) error {
 		_, err := m.Convert(context.Background(), in, m.SpeakerVoice(0), Options{Vocoder: v})

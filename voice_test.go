@@ -11,6 +11,7 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 func TestLikeVoice(t *testing.T) {
@@ -118,7 +119,7 @@ func TestVoiceFile(t *testing.T) {
 	if err != nil || !slices.Equal(back.Style, v.Style) || back.LogF0 != v.LogF0 || back.Formant != v.Formant {
 		t.Errorf("%+v became %+v, %v", v, back, err)
 	}
-	if _, err := got.Voice(New(gan.Random(gan.Tiny(), 3, 2))); !errors.Is(err, ErrOtherModel) {
+	if _, err := got.Voice(New(untrained.Model(gan.Tiny(), 3, 2))); !errors.Is(err, ErrOtherModel) {
 		t.Errorf("another model: %v", err)
 	}
 	// The model stored with half precision is the same to a voice.
@@ -153,7 +154,7 @@ func TestVoiceFile(t *testing.T) {
 }
 
 func FuzzVoiceFile(f *testing.F) {
-	m := New(gan.Random(gan.Tiny(), 2, 1))
+	m := New(untrained.Model(gan.Tiny(), 2, 1))
 	file, err := m.VoiceFile(m.SpeakerVoice(0), "speaker spk0")
 	if err != nil {
 		f.Fatal(err)

@@ -7,12 +7,13 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 // wild is a model whose weights are finite and whose output is not.
 func wild(t *testing.T) *Model {
 	t.Helper()
-	echo := gan.Echo(features.DefaultConfig())
+	echo := untrained.Echo(features.DefaultConfig())
 	tensors := map[string][]float32{}
 	for _, p := range echo.Config.ModelParams(1) {
 		tensors[p.Name] = append([]float32{}, echo.Tensor(p.Name)...)

@@ -102,7 +102,7 @@ func BenchmarkDecoders(b *testing.B) {
 	}{{"frames", flat}, {"image", image}} {
 		for _, frames := range []int{2, 100} {
 			b.Run(fmt.Sprintf("%s/%dms", form.name, 10*frames), func(b *testing.B) {
-				g := generator(b, Random(form.c, 2, 1), 2)
+				g := generator(b, random(form.c, 2, 1), 2)
 				logMel, controls := input(form.c, 10, frames)
 				dst := make([]float32, 0, frames*form.c.NMels)
 				b.ReportAllocs()

@@ -2,14 +2,37 @@ package gan_test
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 )
 
+// untaught makes a model of weights that are all zero.
+func untaught(speakers ...string) (*gan.Model, error) {
+	cfg := gan.Tiny()
+	weights := make(map[string][]float32)
+	for _, p := range cfg.ModelParams(len(speakers)) {
+		numbers := 1
+		for _, d := range p.Shape {
+			numbers *= d
+		}
+		weights[p.Name] = make([]float32, numbers)
+	}
+	var table []gan.SpeakerInfo
+	for _, name := range speakers {
+		table = append(table, gan.SpeakerInfo{Name: name, LogF0Mean: math.Log(150), LogF0Std: 0.2})
+	}
+	return gan.NewModel(features.DefaultConfig(), cfg, table, gan.Trained{}, weights)
+}
+
 // A stream through the generator: what goes in comes out as another voice, frame for frame, later by the look-ahead.
 func Example() {
-	model := gan.Random(gan.Tiny(), 2, 1) // a trained one comes from gan.Load
+	model, err := untaught("spk0", "spk1") // a trained one comes from gan.Load
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	speaker, err := model.Speaker("spk1")
 	if err != nil {
 		fmt.Println(err)

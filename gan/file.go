@@ -38,13 +38,13 @@ const (
 	Brain = Precision(safetensors.BF16)
 )
 
-// Save writes the model to a file, with full precision, under a temporary name first: on any error what was at path
-// before is still there.
-func (m *Model) Save(path string) error {
-	return audio.WriteAtomic(path, func(w io.Writer) error { return m.Write(w, Full) })
+// Save writes the model to a file that Load reads, under a temporary name first: on any error what was at path before is still
+// there.
+func (m *Model) Save(path string, precision Precision) error {
+	return audio.WriteAtomic(path, func(w io.Writer) error { return m.Write(w, precision) })
 }
 
-// Write encodes the model.
+// Write encodes the model as Read reads it. Nothing about the bytes depends on when or where it is called.
 func (m *Model) Write(w io.Writer, precision Precision) error {
 	metadata := map[string]string{formatKey: formatName, versionKey: strconv.Itoa(formatVersion)}
 	for key, value := range m.parts() {
@@ -78,7 +78,7 @@ func (m *Model) parts() map[string]any {
 	}
 }
 
-// Load reads a model file. A file that is cut short, damaged in any bit, of another kind, or that lacks a weight or
+// Load reads a file that Save wrote. A file that is cut short, damaged in any bit, of another kind, or that lacks a weight or
 // has one of another shape, is refused with an error that begins with the path.
 func Load(path string) (*Model, error) {
 	f, err := safetensors.ReadFile(path)
@@ -95,7 +95,7 @@ func Load(path string) (*Model, error) {
 	return m, nil
 }
 
-// Read is Load for any source of bytes.
+// Read decodes what Write wrote, as Load does for a file.
 func Read(r io.Reader) (*Model, error) {
 	f, err := safetensors.Read(r)
 	if err != nil {

@@ -33,7 +33,7 @@ func convert(g *Generator, logMel, controls []float32, chunk int) []float32 {
 
 func TestGeneratorEqualsEquations(t *testing.T) {
 	for name, c := range map[string]Config{"odd": odd(), "image": oddImage(), "dilated": dilated(), "narrow": narrow(), "tiny": Tiny()} {
-		m := Random(c, 3, 5)
+		m := random(c, 3, 5)
 		logMel, controls := input(c, 1, 37)
 		for lookAhead := range c.StemFuture + 1 {
 			if name == "tiny" && lookAhead%4 != 0 {
@@ -53,7 +53,7 @@ func TestGeneratorEqualsEquations(t *testing.T) {
 func TestGeneratorChunks(t *testing.T) { eachDecoder(t, testGeneratorChunks) }
 
 func testGeneratorChunks(t *testing.T, c Config) {
-	m := Random(c, 2, 6)
+	m := random(c, 2, 6)
 	for _, frames := range []int{0, 1, 2, 3, 150} {
 		logMel, controls := input(c, 2, frames)
 		for _, lookAhead := range []int{0, 1, c.StemFuture} {
@@ -76,7 +76,7 @@ func testGeneratorChunks(t *testing.T, c Config) {
 func TestGeneratorLooksNoFurther(t *testing.T) { eachDecoder(t, testGeneratorLooksNoFurther) }
 
 func testGeneratorLooksNoFurther(t *testing.T, c Config) {
-	m := Random(c, 2, 7)
+	m := random(c, 2, 7)
 	const frames, cut = 60, 41
 	logMel, controls := input(c, 3, frames)
 	for lookAhead := range c.StemFuture + 1 {
@@ -98,7 +98,7 @@ func testGeneratorLooksNoFurther(t *testing.T, c Config) {
 func TestGeneratorReset(t *testing.T) { eachDecoder(t, testGeneratorReset) }
 
 func testGeneratorReset(t *testing.T, c Config) {
-	m := Random(c, 2, 8)
+	m := random(c, 2, 8)
 	logMel, controls := input(c, 4, 30)
 	g := generator(t, m, 2)
 	want := convert(g, logMel, controls, 30)
@@ -112,7 +112,7 @@ func testGeneratorReset(t *testing.T, c Config) {
 func TestOffline(t *testing.T) { eachDecoder(t, testOffline) }
 
 func testOffline(t *testing.T, c Config) {
-	m := Random(c, 2, 9)
+	m := random(c, 2, 9)
 	g := generator(t, m, 3)
 	busy, controlsOfBusy := input(c, 5, 10)
 	g.Process(nil, busy, controlsOfBusy) // a stream in the middle must not matter
@@ -141,7 +141,7 @@ func testOffline(t *testing.T, c Config) {
 func TestForks(t *testing.T) { eachDecoder(t, testForks) }
 
 func testForks(t *testing.T, c Config) {
-	m := Random(c, 4, 10)
+	m := random(c, 4, 10)
 	logMel, controls := input(c, 7, 50)
 	root := generator(t, m, 1)
 	var wait sync.WaitGroup
@@ -159,7 +159,7 @@ func testForks(t *testing.T, c Config) {
 func TestFade(t *testing.T) { eachDecoder(t, testFade) }
 
 func testFade(t *testing.T, c Config) {
-	m := Random(c, 3, 11)
+	m := random(c, 3, 11)
 	const frames, start, length = 90, 20, 25
 	logMel, controls := input(c, 8, frames)
 	run := func(chunk int) []float32 {
@@ -201,7 +201,7 @@ func testFade(t *testing.T, c Config) {
 
 func TestGeneratorRefuses(t *testing.T) {
 	c := odd()
-	m := Random(c, 1, 12)
+	m := random(c, 1, 12)
 	for _, lookAhead := range []int{-1, c.StemFuture + 1} {
 		if _, err := NewGenerator(m, lookAhead); err == nil {
 			t.Errorf("look-ahead %d is accepted", lookAhead)
@@ -232,7 +232,7 @@ func TestGeneratorRefuses(t *testing.T) {
 func TestGeneratorAllocations(t *testing.T) { eachDecoder(t, testGeneratorAllocations) }
 
 func testGeneratorAllocations(t *testing.T, c Config) {
-	m := Random(c, 2, 13)
+	m := random(c, 2, 13)
 	g := generator(t, m, 2)
 	logMel, controls := input(c, 9, 70)
 	dst := make([]float32, 0, 70*c.NMels)
@@ -255,7 +255,7 @@ func BenchmarkGenerator(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		m := Random(c, 2, 1)
+		m := random(c, 2, 1)
 		for _, frames := range []int{1, 2, 100} {
 			b.Run(fmt.Sprintf("%s/%dms", preset, 10*frames), func(b *testing.B) {
 				g := generator(b, m, 2)

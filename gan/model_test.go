@@ -26,11 +26,11 @@ func encode(t testing.TB, m *Model, p Precision) []byte {
 
 func TestModelRoundTrip(t *testing.T) {
 	c := odd()
-	m := Random(c, 3, 31)
+	m := random(c, 3, 31)
 	m.Trained = Trained{Steps: 12, Preset: "odd", Program: "v0.1.0"}
 	m.Speakers[1].About = "woman, US English"
 	path := filepath.Join(t.TempDir(), "m.safetensors")
-	if err := m.Save(path); err != nil {
+	if err := m.Save(path, Full); err != nil {
 		t.Fatal(err)
 	}
 	got, err := Load(path)
@@ -65,7 +65,7 @@ func TestModelRoundTrip(t *testing.T) {
 }
 
 func TestDamagedModel(t *testing.T) {
-	m := Random(odd(), 2, 32)
+	m := random(odd(), 2, 32)
 	raw := encode(t, m, Full)
 	path := filepath.Join(t.TempDir(), "m.safetensors")
 	for _, c := range []struct {
@@ -105,7 +105,7 @@ func flip(raw []byte, at int) []byte {
 
 // TestForeignFiles are sound safetensors files that are no model of this program.
 func TestForeignFiles(t *testing.T) {
-	m := Random(odd(), 2, 33)
+	m := random(odd(), 2, 33)
 	f, err := safetensors.Read(bytes.NewReader(encode(t, m, Full)))
 	if err != nil {
 		t.Fatal(err)
@@ -185,13 +185,13 @@ func TestForeignFiles(t *testing.T) {
 }
 
 func TestSaveKeepsWhatWasThere(t *testing.T) {
-	m := Random(odd(), 1, 34)
+	m := random(odd(), 1, 34)
 	path := filepath.Join(t.TempDir(), "m.safetensors")
 	if err := os.WriteFile(path, []byte("before"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	m.Speakers[0].Seconds = math.NaN() // no JSON
-	if err := m.Save(path); err == nil {
+	if err := m.Save(path, Full); err == nil {
 		t.Fatal("a table with NaN is saved")
 	}
 	if raw, err := os.ReadFile(path); err != nil || string(raw) != "before" {
@@ -204,7 +204,7 @@ func TestSaveKeepsWhatWasThere(t *testing.T) {
 
 func TestNewModelRefuses(t *testing.T) {
 	c := odd()
-	good := Random(c, 2, 35)
+	good := random(c, 2, 35)
 	for name, change := range map[string]func(m *Model){
 		"numbers": func(m *Model) { m.tensors["gen.out.b"] = m.tensors["gen.out.b"][1:] },
 		"missing": func(m *Model) { delete(m.tensors, "gen.out.b") },
@@ -230,7 +230,7 @@ func TestNewModelRefuses(t *testing.T) {
 }
 
 func TestSpeaker(t *testing.T) {
-	m := Random(odd(), 3, 36)
+	m := random(odd(), 3, 36)
 	m.Speakers[0].Name, m.Speakers[1].Name, m.Speakers[2].Name = "bdl", "slt", "Kathleen"
 	if y, err := m.Speaker("slt"); y != 1 || err != nil {
 		t.Errorf("slt is %d, %v", y, err)
@@ -245,7 +245,7 @@ func TestSpeaker(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	many := Random(odd(), listedNames+5, 37)
+	many := random(odd(), listedNames+5, 37)
 	if _, err := many.Speaker("spk"); !strings.HasSuffix(err.Error(), "spk23 and 5 more") {
 		t.Errorf("a long list ends with %v", err)
 	}
@@ -253,7 +253,7 @@ func TestSpeaker(t *testing.T) {
 
 // FuzzRead changes the metadata of a sound file: an error or a model that can be written and read, never a panic.
 func FuzzRead(f *testing.F) {
-	m := Random(Config{
+	m := random(Config{
 		NMels: 16, Width: 8, Hidden: 8, Kernel: 1, EncoderBlocks: 1, DecoderBlocks: 1, Bottleneck: 1,
 		StyleDim: 1, LatentDim: 1, MapWidth: 1, MapLayers: 1, BodyWidths: []int{1, 1},
 	}, 2, 38)
@@ -288,7 +288,7 @@ func FuzzRead(f *testing.F) {
 
 func BenchmarkLoad(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "m.safetensors")
-	raw := encode(b, Random(Live(), 4, 1), Full)
+	raw := encode(b, random(Live(), 4, 1), Full)
 	if err := os.WriteFile(path, raw, 0o600); err != nil {
 		b.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 func TestMappingEqualsEquations(t *testing.T) {
 	for name, c := range map[string]Config{"odd": odd(), "tiny": Tiny()} {
-		m := Random(c, 3, 21)
+		m := random(c, 3, 21)
 		f := NewMappingNetwork(m)
 		for y := range m.Speakers {
 			z := noise(uint64(y), c.LatentDim)
@@ -29,7 +29,7 @@ func TestStyleEncoderEqualsEquations(t *testing.T) {
 		{"tiny", Tiny(), 17, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := Random(c.cfg, 3, 22)
+			m := random(c.cfg, 3, 22)
 			logMel := noise(1, c.frames*c.cfg.NMels)
 			got, err := NewStyleEncoder(m).Style(logMel, c.speaker)
 			if err != nil {
@@ -48,7 +48,7 @@ func TestStyleEncoderEqualsEquations(t *testing.T) {
 
 func TestStyleOfShortReference(t *testing.T) {
 	c := odd()
-	m := Random(c, 1, 23)
+	m := random(c, 1, 23)
 	e := NewStyleEncoder(m)
 	logMel := noise(2, 3*c.NMels)
 	got, err := e.Style(logMel, 0)
@@ -69,7 +69,7 @@ func TestStyleOfShortReference(t *testing.T) {
 // is left out.
 func TestStyleOfLongReference(t *testing.T) {
 	c := odd()
-	m := Random(c, 1, 24)
+	m := random(c, 1, 24)
 	logMel := noise(3, (referenceFrames+16+5)*c.NMels)
 	got, err := NewStyleEncoder(m).Style(logMel, 0)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 func TestVocoderPart(t *testing.T) {
-	m := Random(odd(), 2, 40)
+	m := random(odd(), 2, 40)
 	part := &VocoderPart{
 		Config: `{"width":2}`,
 		Weights: []Weight{
@@ -29,7 +29,7 @@ func TestVocoderPart(t *testing.T) {
 		t.Error("the model itself has changed")
 	}
 	path := filepath.Join(t.TempDir(), "model.safetensors")
-	if err := with.Save(path); err != nil {
+	if err := with.Save(path, Full); err != nil {
 		t.Fatal(err)
 	}
 	read, err := Load(path)

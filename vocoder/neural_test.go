@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/untrained/weights"
 )
 
 func netConfig(tb testing.TB, preset string, cfg features.Config) NetConfig {
@@ -26,7 +27,7 @@ func netConfig(tb testing.TB, preset string, cfg features.Config) NetConfig {
 // neural is a stream over seeded random weights.
 func neural(tb testing.TB, cfg features.Config) *Neural {
 	tb.Helper()
-	return RandomNet(netConfig(tb, "tiny", cfg), 1).NewStream(1)
+	return randomNet(netConfig(tb, "tiny", cfg), 1).NewStream(1)
 }
 
 // directNet is the network of the contract for a whole recording, in float64 and without any state. in is [frames, Inputs].
@@ -91,14 +92,23 @@ func directNet(c NetConfig, weights map[string][]float32, in []float32) []float6
 	return linear("voc.head", norm("voc.norm", h), c.Width, c.Outputs())
 }
 
+// randomNet is a network of weights that seed draws. It panics if cfg is not valid.
+func randomNet(cfg NetConfig, seed uint64) *Net {
+	n, err := NewNet(cfg, nil, weights.Vocoder(cfg.Params(), seed))
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
 // TestNeuralIsTheContract compares with the definition, computed directly: the network, its gains and phases on both
 // spectra, and the inverse short-time transform of the sum.
 func TestNeuralIsTheContract(t *testing.T) {
 	for rate, cfg := range configs(t) {
 		c := netConfig(t, "tiny", cfg)
-		weights := RandomWeights(c, 3)
-		for i, v := range weights["voc.head.b"] {
-			weights["voc.head.b"][i] = v + float32(3*math.Sin(float64(i))) // gains and phases that are worth the name
+		tensors := weights.Vocoder(c.Params(), 3)
+		for i, v := range tensors["voc.head.b"] {
+			tensors["voc.head.b"][i] = v + float32(3*math.Sin(float64(i))) // gains and phases that are worth the name
 		}
 		samples := cfg.SampleRate / 2
 		f := framesOf(t, cfg, vowels(cfg.SampleRate, samples))
@@ -114,7 +124,7 @@ func TestNeuralIsTheContract(t *testing.T) {
 			sounds = append(sounds, source.Next(fr, f.LogMel[i*cfg.NMels:(i+1)*cfg.NMels], hz, nil))
 			in, harmonics, noise = append(in, fr.Input...), append(harmonics, fr.Harmonics...), append(noise, fr.Noise...)
 		}
-		out := directNet(c, weights, in)
+		out := directNet(c, tensors, in)
 		spec := make([]complex128, f.Len()*bins)
 		for i := range spec {
 			frame, k := i/bins, i%bins
@@ -131,7 +141,7 @@ func TestNeuralIsTheContract(t *testing.T) {
 		}
 		want := features.NewSTFT(cfg).Synthesize(spec, samples)
 
-		net, err := NetOf(c, weights)
+		net, err := NewNet(c, nil, tensors)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -295,11 +305,11 @@ func TestNeuralHasNoOffset(t *testing.T) {
 func TestNeuralFollowsF0(t *testing.T) {
 	cfg := features.DefaultConfig()
 	c := netConfig(t, "tiny", cfg)
-	weights := RandomWeights(c, 1)
+	tensors := weights.Vocoder(c.Params(), 1)
 	for _, name := range []string{"voc.head.w", "voc.head.b"} {
-		clear(weights[name]) // gains of 1, phases of 0
+		clear(tensors[name]) // gains of 1, phases of 0
 	}
-	net, err := NetOf(c, weights)
+	net, err := NewNet(c, nil, tensors)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,20 +334,27 @@ func TestNeuralFollowsF0(t *testing.T) {
 func TestNetFile(t *testing.T) {
 	cfg := features.DefaultConfig()
 	c := netConfig(t, "tiny", cfg)
-	weights := RandomWeights(c, 1)
-	write := func(half bool) []byte {
+	tensors := weights.Vocoder(c.Params(), 1)
+	net, err := NewNet(c, map[string]string{"steps": "7"}, tensors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(p Precision) []byte {
 		var b bytes.Buffer
-		if err := WriteNet(&b, c, weights, map[string]string{"steps": "7"}, half); err != nil {
+		if err := net.Write(&b, p); err != nil {
 			t.Fatal(err)
 		}
 		return b.Bytes()
 	}
-	data := write(false)
+	data := write(Full)
 	path := filepath.Join(t.TempDir(), "net.safetensors")
-	if err := os.WriteFile(path, data, 0o666); err != nil {
+	if err := net.Save(path, Full); err != nil {
 		t.Fatal(err)
 	}
-	net, err := LoadNet(path)
+	if saved, err := os.ReadFile(path); err != nil || !bytes.Equal(saved, data) {
+		t.Errorf("Save and Write differ: %v", err)
+	}
+	net, err = Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,16 +362,18 @@ func TestNetFile(t *testing.T) {
 		t.Errorf("read %+v, %v", net.Config(), net.Trained())
 	}
 	f := framesOf(t, cfg, vowels(cfg.SampleRate, 4000))
-	a, b := net.NewStream(1), RandomNet(c, 1).NewStream(1)
+	a, b := net.NewStream(1), randomNet(c, 1).NewStream(1)
 	if !slices.Equal(a.Flush(a.Process(nil, f.LogMel, f.F0)), b.Flush(b.Process(nil, f.LogMel, f.F0))) {
 		t.Error("another voice after writing and reading")
 	}
-	half := write(true)
-	if len(half) > len(data)*6/10 {
-		t.Errorf("%d bytes as float16, %d as float32", len(half), len(data))
-	}
-	if _, err := ReadNet(bytes.NewReader(half)); err != nil {
-		t.Error(err)
+	for _, p := range []Precision{Half, Brain} {
+		short := write(p)
+		if len(short) > len(data)*6/10 {
+			t.Errorf("%d bytes as %s, %d as float32", len(short), p, len(data))
+		}
+		if _, err := Read(bytes.NewReader(short)); err != nil {
+			t.Error(err)
+		}
 	}
 
 	refused := func(name, want string, err error) {
@@ -363,13 +382,13 @@ func TestNetFile(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", name, err, want)
 		}
 	}
-	_, err = ReadNet(bytes.NewReader(data[:len(data)-1]))
+	_, err = Read(bytes.NewReader(data[:len(data)-1]))
 	refused("cut short", "cut short", err)
 	flipped := slices.Clone(data)
 	flipped[len(data)-9] ^= 4
-	_, err = ReadNet(bytes.NewReader(flipped))
+	_, err = Read(bytes.NewReader(flipped))
 	refused("damaged", "damaged", err)
-	_, err = LoadNet(path + "x")
+	_, err = Load(path + "x")
 	refused("missing", path+"x", err)
 	for name, change := range map[string]func(map[string][]float32){
 		"missing": func(w map[string][]float32) { delete(w, "voc.head.b") },
@@ -377,21 +396,19 @@ func TestNetFile(t *testing.T) {
 		"numbers": func(w map[string][]float32) { w["voc.head.b"] = make([]float32, 3) },
 		"NaN":     func(w map[string][]float32) { w["voc.stem.b"] = constant(c.Width, float32(math.NaN())) },
 	} {
-		bad := maps.Clone(weights)
+		bad := maps.Clone(tensors)
 		change(bad)
-		refused(name, name, WriteNet(&bytes.Buffer{}, c, bad, nil, false))
-		if name != "unknown" {
-			_, err := NetOf(c, bad)
-			refused(name, name, err)
-		}
+		_, err := NewNet(c, nil, bad)
+		refused(name, name, err)
 	}
 	odd := c
 	odd.Features.NFFT = 500
-	_, err = NetOf(odd, RandomWeights(odd, 1))
+	_, err = NewNet(odd, nil, weights.Vocoder(odd.Params(), 1))
 	refused("transform", "power of two", err)
 	odd = c
 	odd.Kernel = 4
-	refused("config", "kernel", WriteNet(&bytes.Buffer{}, odd, weights, nil, false))
+	_, err = NewNet(odd, nil, tensors)
+	refused("config", "kernel", err)
 }
 
 func BenchmarkNeural(b *testing.B) {
@@ -401,7 +418,7 @@ func BenchmarkNeural(b *testing.B) {
 				cfg := features.DefaultConfig()
 				const samples = 32000
 				f := framesOf(b, cfg, vowels(cfg.SampleRate, samples))
-				s := RandomNet(netConfig(b, preset, cfg), 1).NewStream(1)
+				s := randomNet(netConfig(b, preset, cfg), 1).NewStream(1)
 				dst := make([]float32, 0, samples+cfg.WinLength)
 				b.ReportAllocs()
 				for b.Loop() {
@@ -421,7 +438,7 @@ func BenchmarkNeural(b *testing.B) {
 // Passes bring the mel bands nearer to the wanted ones; any chunking still gives the same bits, and Latency is the truth.
 func TestPolishedNeural(t *testing.T) {
 	cfg := features.DefaultConfig()
-	net := RandomNet(netConfig(t, "tiny", cfg), 4)
+	net := randomNet(netConfig(t, "tiny", cfg), 4)
 	x := make([]float32, 60*cfg.Hop)
 	for i := range x {
 		x[i] = float32(0.2*math.Sin(2*math.Pi*150*float64(i)/16000) + 0.1*math.Sin(2*math.Pi*900*float64(i)/16000))

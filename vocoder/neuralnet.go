@@ -13,6 +13,7 @@ import (
 type Net struct {
 	cfg     NetConfig
 	trained map[string]string
+	tensors map[string][]float32
 
 	stem               *nn.Linear
 	blocks             []*nn.Block
@@ -20,10 +21,10 @@ type Net struct {
 	head               *nn.Linear
 }
 
-// NewNet makes a network of the weights that tensor gives by the names and shapes of cfg.Params, row-major; they are kept
-// and must not change. It is an error if cfg is not valid, if a weight is not to be had or not finite, and if the points
-// of the Fourier transform are none that simd.CanFFT takes.
-func NewNet(cfg NetConfig, tensor func(name string, shape ...int) ([]float32, error)) (*Net, error) {
+// NewNet makes a network of the weights of cfg.Params by name, row-major, and of whatever text trained holds about how they came
+// about, which may be nil; both are kept and must not change. It is an error if cfg is not valid, if a weight is missing, unknown,
+// of the wrong length or not finite, and if the points of the Fourier transform are no power of two, nor three times one.
+func NewNet(cfg NetConfig, trained map[string]string, tensors map[string][]float32) (*Net, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -33,35 +34,50 @@ func NewNet(cfg NetConfig, tensor func(name string, shape ...int) ([]float32, er
 	if _, err := NewNetSource(cfg.Features, 0); err != nil {
 		return nil, err // which NewStream could not return
 	}
-	weights := make(map[string][]float32)
-	for _, p := range cfg.Params() {
-		data, err := tensor(p.Name, p.Shape...)
-		if err != nil {
-			return nil, fmt.Errorf("weights: %w", err)
+	if err := checkWeights(cfg.Params(), tensors); err != nil {
+		return nil, err
+	}
+	linear := func(name string, in, out int) *nn.Linear {
+		return nn.NewLinear(tensors[name+".w"], tensors[name+".b"], in, out)
+	}
+	n := &Net{cfg: cfg, trained: trained, tensors: tensors, stem: linear("voc.stem", cfg.Inputs(), cfg.Width)}
+	for i := range cfg.Blocks {
+		n.blocks = append(n.blocks, nn.NewBlock(func(name string) []float32 { return tensors[name] }, fmt.Sprintf("voc.block.%d", i),
+			cfg.Kernel, cfg.Width, cfg.Hidden))
+	}
+	n.headGain, n.headBias = tensors["voc.norm.gain"], tensors["voc.norm.bias"]
+	n.head = linear("voc.head", cfg.Width, cfg.Outputs())
+	return n, nil
+}
+
+// checkWeights refuses another set of weights than params, and numbers that a training which diverged leaves behind.
+func checkWeights(params []Param, tensors map[string][]float32) error {
+	known := make(map[string]bool)
+	for _, p := range params {
+		known[p.Name] = true
+		data, ok := tensors[p.Name]
+		if !ok {
+			return fmt.Errorf("weights: tensor %q: missing", p.Name)
 		}
 		numbers := 1
 		for _, d := range p.Shape {
 			numbers *= d
 		}
 		if len(data) != numbers {
-			return nil, fmt.Errorf("weights: tensor %q: %d numbers, want %d for shape %v", p.Name, len(data), numbers, p.Shape)
+			return fmt.Errorf("weights: tensor %q: %d numbers, want %d for shape %v", p.Name, len(data), numbers, p.Shape)
 		}
-		if err := checkWeights(p.Name, data); err != nil {
-			return nil, err
+		for i, v := range data {
+			if v-v != 0 { // NaN or infinite
+				return fmt.Errorf("weights: tensor %q: number %d is %g", p.Name, i, v)
+			}
 		}
-		weights[p.Name] = data
 	}
-	linear := func(name string, in, out int) *nn.Linear {
-		return nn.NewLinear(weights[name+".w"], weights[name+".b"], in, out)
+	for name := range tensors {
+		if !known[name] {
+			return fmt.Errorf("weights: tensor %q: unknown to this configuration", name)
+		}
 	}
-	n := &Net{cfg: cfg, stem: linear("voc.stem", cfg.Inputs(), cfg.Width)}
-	for i := range cfg.Blocks {
-		n.blocks = append(n.blocks, nn.NewBlock(func(name string) []float32 { return weights[name] }, fmt.Sprintf("voc.block.%d", i),
-			cfg.Kernel, cfg.Width, cfg.Hidden))
-	}
-	n.headGain, n.headBias = weights["voc.norm.gain"], weights["voc.norm.bias"]
-	n.head = linear("voc.head", cfg.Width, cfg.Outputs())
-	return n, nil
+	return nil
 }
 
 // Config is what the network was made with.
@@ -69,6 +85,9 @@ func (n *Net) Config() NetConfig { return n.cfg }
 
 // Features is the configuration of the frames that the network understands.
 func (n *Net) Features() features.Config { return n.cfg.Features }
+
+// Tensor gives a weight by its name in NetConfig.Params, row-major, not to be changed; nil if there is none.
+func (n *Net) Tensor(name string) []float32 { return n.tensors[name] }
 
 // Trained is what its file says about how the network came about; nil if nothing. It must not be changed.
 func (n *Net) Trained() map[string]string { return n.trained }

@@ -11,6 +11,7 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/bench"
+	"github.com/starvc/vc/internal/untrained"
 	"github.com/urfave/cli/v2"
 )
 
@@ -92,7 +93,7 @@ func runBench(ctx context.Context, e env, o benchOptions) error {
 		if err != nil {
 			return err
 		}
-		m = gan.Random(c, 3, 1)
+		m = untrained.Model(c, 3, 1)
 		m.Trained.Preset = o.preset + ", untrained"
 	}
 	path := o.model

@@ -9,7 +9,7 @@ import (
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 // Clicks go through a stream as "vc stream" sets it up, with a generator that changes nothing. The input arrives in real
@@ -20,7 +20,7 @@ import (
 // click is nothing that a trained one has heard, and TestSpeechIsOnTime has speech for that.
 func TestClick(t *testing.T) {
 	const soundResolution = 0.001 // seconds
-	m := vc.New(gan.Echo(features.DefaultConfig()))
+	m := vc.New(untrained.Echo(features.DefaultConfig()))
 	for _, l := range latencies() {
 		for _, rate := range []int{16000, 44100, 48000} {
 			t.Run(fmt.Sprintf("%s, %d Hz", l.name, rate), func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestClick(t *testing.T) {
 func TestSpeechIsOnTime(t *testing.T) {
 	const resolution = 0.0015 // seconds
 	cfg := features.DefaultConfig()
-	m := vc.New(gan.Echo(cfg))
+	m := vc.New(untrained.Echo(cfg))
 	s, err := m.NewStream(m.SpeakerVoice(0), latencies()[1].options(m, cfg.SampleRate))
 	if err != nil {
 		t.Fatal(err)

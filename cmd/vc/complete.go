@@ -171,7 +171,7 @@ func flagAnswers(e env, command, flag string, before []string) []string {
 		case "vocode":
 			return vocoderNames(synth.CopyVocoders())
 		case "pack":
-			return nil // a file
+			return nil // a file, see renamedFlag
 		}
 		return vocoderNames(vc.Vocoders())
 	case "device":

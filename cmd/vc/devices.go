@@ -45,6 +45,9 @@ func writeDevices(e env, found mlx.Inspection, verbose bool) error {
 			state = "no"
 		}
 		fmt.Fprintf(&b, "%-5s %-6s %s\n", l.Device, state, l.Text)
+		if n := len(found.Driver.Cards); l.Device == "cuda" && l.Ready && n > 1 {
+			fmt.Fprintf(&b, "%-12s -> train on all cards with --gpus %d\n", "", n)
+		}
 		if l.Remedy != "" {
 			fmt.Fprintf(&b, "%-12s -> %s\n", "", l.Remedy)
 		}

@@ -48,7 +48,7 @@ func trainJudgeCommand(e env) *cli.Command {
 			case c.IsSet("steps") && o.Steps < 1:
 				return usagef("train judge", "train judge: --steps is %d, want at least 1", o.Steps)
 			}
-			return train.Run(c.Context, o)
+			return withOutput(o.Output, func() error { return train.Run(c.Context, o) })
 		},
 	}
 }

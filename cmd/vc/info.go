@@ -106,7 +106,7 @@ func describeFile(c *cli.Context, e env, path string) error {
 		}
 		m, err := vc.Open(path)
 		if err != nil {
-			if n, netErr := vocoder.LoadNet(path); netErr == nil {
+			if n, netErr := vocoder.Load(path); netErr == nil {
 				return describeNet(e, path, info.Size(), n)
 			}
 			if _, phonesErr := phones.Load(path); phonesErr == nil {
@@ -240,7 +240,7 @@ func describeNet(e env, name string, size int64, n *vocoder.Net) error {
 	for _, key := range slices.Sorted(maps.Keys(n.Trained())) {
 		t.row(key, "%s", n.Trained()[key])
 	}
-	t.row("use", "vc vocode in.wav --net %s, or vc pack MODEL --vocoder %s", name, name)
+	t.row("use", "vc vocode in.wav --net %s, or vc pack MODEL --net %s", name, name)
 	return t.w.Flush()
 }
 

@@ -2,11 +2,9 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/starvc/vc"
-	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/synth"
 	"github.com/urfave/cli/v2"
@@ -19,14 +17,14 @@ EXAMPLES
 
    a vocoder that learnt what my model makes of speech, and the model with it inside:
       vc train vocoder --speakers recordings --init base --mels-from my.safetensors --steps 2000 -o tuned.safetensors
-      vc pack my.safetensors --vocoder tuned.safetensors -o whole.safetensors
+      vc pack my.safetensors --net tuned.safetensors -o whole.safetensors
       vc convert in.wav --to ann --model whole.safetensors
 
    half the size, to send to somebody:
       vc pack my.safetensors --float16 -o small.safetensors
 
    back to the vocoder of the program:
-      vc pack whole.safetensors --vocoder none -o plain.safetensors`
+      vc pack whole.safetensors --net none -o plain.safetensors`
 
 // noVocoder takes a model's own vocoder out of it.
 const noVocoder = "none"
@@ -35,12 +33,13 @@ func packCommand(e env) *cli.Command {
 	return &cli.Command{
 		Name:        "pack",
 		Usage:       "put a vocoder into a model, or halve its size",
-		UsageText:   "vc pack MODEL -o FILE [--vocoder FILE] [--float16]",
+		UsageText:   "vc pack MODEL -o FILE [--net FILE] [--float16]",
 		ArgsUsage:   "MODEL",
 		Description: packDescription,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `FILE`"},
-			&cli.StringFlag{Name: "vocoder", Usage: "`FILE` from vc train vocoder, to go inside; none for none"},
+			&cli.StringFlag{Name: "net", Usage: "neural vocoder to go inside, a `FILE` from vc train vocoder; none for none"},
+			renamedFlag("vocoder"),
 			&cli.BoolFlag{Name: "float16", DisableDefaultText: true, Usage: "write 16-bit weights, half the size"},
 		},
 		Action: func(c *cli.Context) error {
@@ -50,12 +49,16 @@ func packCommand(e env) *cli.Command {
 			case c.String("output") == "":
 				return usagef("pack", "pack: -o is missing: the file to write the model to")
 			}
-			return runPack(e, c.Args().First(), c.String("vocoder"), c.String("output"), c.Bool("float16"))
+			net, err := renamed(e, c, "net", "vocoder")
+			if err != nil {
+				return err
+			}
+			return runPack(e, c.Args().First(), net, c.String("output"), c.Bool("float16"))
 		},
 	}
 }
 
-func runPack(e env, model, vocoder, output string, half bool) error {
+func runPack(e env, model, net, output string, half bool) error {
 	if err := checkWritable(output, false); err != nil {
 		return err
 	}
@@ -64,12 +67,12 @@ func runPack(e env, model, vocoder, output string, half bool) error {
 		return err
 	}
 	m := loaded.Networks()
-	switch vocoder {
+	switch net {
 	case "":
 	case noVocoder:
 		m, err = m.WithVocoder(nil)
 	default:
-		m, err = synth.WithNet(m, vocoder)
+		m, err = synth.WithNet(m, net)
 	}
 	if err != nil {
 		return err
@@ -78,7 +81,7 @@ func runPack(e env, model, vocoder, output string, half bool) error {
 	if half {
 		precision = gan.Half
 	}
-	if err := audio.WriteAtomic(output, func(w io.Writer) error { return m.Write(w, precision) }); err != nil {
+	if err := m.Save(output, precision); err != nil {
 		return fmt.Errorf("pack: %w", err)
 	}
 	if loaded, err = vc.Open(output); err != nil { // as those will find it who use it

@@ -7,7 +7,10 @@ import (
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/gan"
+	judgetrain "github.com/starvc/vc/internal/judge/train"
+	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/synth"
+	"github.com/starvc/vc/internal/wheel"
 )
 
 // explained is an error whose text names the remedy.
@@ -42,10 +45,32 @@ func explain(err error) error {
 
 // remedy is what stands behind an error of the library, "" for nothing.
 func remedy(err error) string {
-	var net *synth.NetError
+	var (
+		net    *synth.NetError
+		index  *wheel.IndexError
+		folder *wheel.FolderError
+		card   *mlx.NoCardError
+		cards  *mlx.CardsError
+	)
 	switch {
 	case errors.As(err, &net):
 		return fmt.Sprintf("; --vocoder %s needs none", vc.SourceFilter)
+	case errors.As(err, &index):
+		return ": name another index with --index, or a folder of wheels with --from"
+	case errors.As(err, &folder):
+		return ": name another folder, perhaps on another disk, with --to"
+	case errors.As(err, &card):
+		return ", or train with --device cpu"
+	case errors.As(err, &cards):
+		switch {
+		case cards.Batch > 0:
+			return fmt.Sprintf(": give --batch %d", cards.Batch)
+		case cards.Cards > 0:
+			return fmt.Sprintf(": give --gpus %d, or another --device: see `vc devices`", cards.Cards)
+		}
+		return ": leave --gpus out, or see `vc devices` for what cards need"
+	case errors.Is(err, judgetrain.ErrTooLittle):
+		return "; give more recordings, or hold out other speakers with --hold-out"
 	case errors.Is(err, vc.ErrNotVoice):
 		return `: make one with "vc style -o my.voice"`
 	case errors.Is(err, vc.ErrOtherModel):

@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 func TestMain(m *testing.M) {
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 
 // describedModel is random.safetensors with a word about a speaker.
 func describedModel() *gan.Model {
-	m := gan.Random(gan.Tiny(), 3, 1)
+	m := untrained.Model(gan.Tiny(), 3, 1)
 	m.Speakers[1].About = "woman, US English"
 	return m
 }
@@ -49,10 +50,10 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TESTDATA", testdata)
-			if err := gan.Random(gan.Tiny(), 3, 1).Save(filepath.Join(e.WorkDir, "random.safetensors")); err != nil {
+			if err := untrained.Model(gan.Tiny(), 3, 1).Save(filepath.Join(e.WorkDir, "random.safetensors"), gan.Full); err != nil {
 				return err
 			}
-			if err := gan.Random(gan.Tiny(), 3, 2).Save(filepath.Join(e.WorkDir, "other.safetensors")); err != nil {
+			if err := untrained.Model(gan.Tiny(), 3, 2).Save(filepath.Join(e.WorkDir, "other.safetensors"), gan.Full); err != nil {
 				return err
 			}
 			if err := makeNets(e.WorkDir); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 // TestSoak sends an hour of speech through "vc stream" as fast as it goes. From the first minute of sound on its memory
@@ -38,7 +39,7 @@ func TestSoak(t *testing.T) {
 	modelPath := os.Getenv("VC_SOAK_MODEL")
 	if modelPath == "" {
 		modelPath = filepath.Join(dir, "live.safetensors")
-		if err := gan.Random(gan.Live(), 2, 1).Save(modelPath); err != nil {
+		if err := untrained.Model(gan.Live(), 2, 1).Save(modelPath, gan.Full); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,13 +15,14 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 // feed sends bytes through a stream and gives what comes out, also beside an error. A hang fails the test.
 func feed(t *testing.T, format string, rate int, in []byte) ([]byte, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "m.safetensors")
-	if err := gan.Random(gan.Tiny(), 2, 1).Save(path); err != nil {
+	if err := untrained.Model(gan.Tiny(), 2, 1).Save(path, gan.Full); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
@@ -180,7 +181,7 @@ func TestStreamLyingHeader(t *testing.T) {
 // A stream that waits for somebody ends with its context all the same.
 func TestStreamIsInterrupted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m.safetensors")
-	if err := gan.Random(gan.Tiny(), 1, 1).Save(path); err != nil {
+	if err := untrained.Model(gan.Tiny(), 1, 1).Save(path, gan.Full); err != nil {
 		t.Fatal(err)
 	}
 	for name, bytes := range map[string]int{"nothing comes in": 0, "nothing goes out": 1 << 20} {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 func TestPipeReader(t *testing.T) {
@@ -114,7 +115,7 @@ func TestSettingsWith(t *testing.T) {
 func runLive(t *testing.T, e env, o streamOptions) error {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "m.safetensors")
-	if err := gan.Random(gan.Tiny(), 3, 1).Save(path); err != nil {
+	if err := untrained.Model(gan.Tiny(), 3, 1).Save(path, gan.Full); err != nil {
 		t.Fatal(err)
 	}
 	o.model, o.format, o.latency, o.rate, o.channels = path, "s16le", "low", 16000, 1

@@ -73,7 +73,7 @@ func trainCommand(e env) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return train.Run(c.Context, o)
+			return withOutput(o.Output, func() error { return train.Run(c.Context, o) })
 		},
 	}
 }
@@ -116,6 +116,12 @@ func trainOptions(e env, c *cli.Context) (train.Options, error) {
 	if o.Preset != "" {
 		if _, err := gan.Preset(o.Preset); err != nil {
 			return fail("%w", err)
+		}
+	}
+	if o.Init != "" && o.Preset != "" {
+		// The networks are the model's. A model that cannot be read is complained of by the training.
+		if m, _, err := loadModel(e, o.Init); err == nil && m.Networks().Trained.Preset != o.Preset {
+			return fail("--preset %s does not fit the model of --init, which is %s: leave --preset out", o.Preset, m.Networks().Trained.Preset)
 		}
 	}
 	return o, nil

@@ -84,7 +84,7 @@ func trainPhonesCommand(e env) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return train.TrainPhones(c.Context, o)
+			return withOutput(o.Output, func() error { return train.TrainPhones(c.Context, o) })
 		},
 	}
 }

@@ -35,7 +35,7 @@ EXAMPLES
 
    fine-tune the program's own on my recordings and on what my model makes of speech, and put it into the model:
       vc train vocoder --speakers recordings --init base --mels-from my.safetensors --steps 2000 -o tuned.safetensors
-      vc pack my.safetensors --vocoder tuned.safetensors -o mine.safetensors`
+      vc pack my.safetensors --net tuned.safetensors -o mine.safetensors`
 
 func trainVocoderCommand(e env) *cli.Command {
 	return &cli.Command{
@@ -70,7 +70,7 @@ func trainVocoderCommand(e env) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return train.Run(c.Context, o)
+			return withOutput(o.Output, func() error { return train.Run(c.Context, o) })
 		},
 	}
 }

@@ -33,13 +33,13 @@ EXAMPLES
       vc vocode in.wav --vocoder refined
 
    with a vocoder of your own, or the one inside a voice model, and a picture of before and after:
-      vc vocode in.wav --net vocoder.safetensors -o out.wav --png look.png
+      vc vocode in.wav --net vocoder.safetensors -o out.wav --picture look.png
 
    a table of scores of every vocoder, and all that they made as WAV files for other judges:
       vc vocode --compare test/ann/*.wav --net vocoder.safetensors --export copies/
 
    one recording and what each vocoder makes of it, in a picture:
-      vc vocode --compare in.wav --png look.png`
+      vc vocode --compare in.wav --picture look.png`
 
 func vocodeCommand(e env) *cli.Command {
 	return &cli.Command{
@@ -57,7 +57,8 @@ func vocodeCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "net", Usage: "weights of the neural vocoder: a `FILE` of one, or a voice model that has its own, or base, the program's, which is the default"},
 			&cli.IntFlag{Name: "iterations", DefaultText: "as many as are good for recordings", Usage: "`N` iterations of griffin-lim and refined, or of rtisi per frame, or passes of neural and source-filter"},
 			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of the noise in the voice"},
-			&cli.StringFlag{Name: "png", Usage: "draw spectrograms of recording and copy, or with --compare of all copies, into `FILE`.png"},
+			&cli.StringFlag{Name: "picture", Usage: "draw spectrograms of recording and copy, or with --compare of all copies, into `FILE`.png"},
+			renamedFlag("png"),
 			&cli.BoolFlag{Name: "compare", DisableDefaultText: true, Usage: "print a table of scores of every vocoder, or of the one that --vocoder names; folders are searched"},
 			&cli.StringFlag{Name: "export", Usage: "with --compare, write recordings and copies into `DIR`, a folder per vocoder"},
 			&cli.StringFlag{Name: "json", Usage: "with --compare, write all scores, those of single files included, to `FILE`"},
@@ -65,9 +66,13 @@ func vocodeCommand(e env) *cli.Command {
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
 		},
 		Action: func(c *cli.Context) error {
+			picture, err := renamed(e, c, "picture", "png")
+			if err != nil {
+				return err
+			}
 			o := vocodeOptions{
 				inputs: c.Args().Slice(), output: c.String("output"), vocoder: synth.Vocoder(c.String("vocoder")), net: c.String("net"),
-				iterations: c.Int("iterations"), seed: c.Uint64("seed"), png: c.String("png"), compare: c.Bool("compare"),
+				iterations: c.Int("iterations"), seed: c.Uint64("seed"), picture: picture, compare: c.Bool("compare"),
 				export: c.String("export"), json: c.String("json"), threads: c.Int("threads"), quiet: c.Bool("quiet"),
 			}
 			if err := o.validate(c.IsSet("iterations")); err != nil {
@@ -82,16 +87,16 @@ func vocodeCommand(e env) *cli.Command {
 }
 
 type vocodeOptions struct {
-	inputs       []string
-	output, png  string
-	vocoder      synth.Vocoder
-	net          string
-	iterations   int
-	seed         uint64
-	compare      bool
-	export, json string
-	threads      int
-	quiet        bool
+	inputs          []string
+	output, picture string
+	vocoder         synth.Vocoder
+	net             string
+	iterations      int
+	seed            uint64
+	compare         bool
+	export, json    string
+	threads         int
+	quiet           bool
 }
 
 func (o vocodeOptions) validate(iterationsSet bool) error {
@@ -99,15 +104,15 @@ func (o vocodeOptions) validate(iterationsSet bool) error {
 	case len(o.inputs) == 0:
 		return errors.New("no input: name a recording, or - for standard input")
 	case o.compare && o.output != "":
-		return errors.New("--compare prints a table: -o does not go with it; --export DIR writes what was made, --png draws it")
+		return errors.New("--compare prints a table: -o does not go with it; --export DIR writes what was made, --picture draws it")
 	case !o.compare && (o.export != "" || o.json != ""):
 		return errors.New("--export and --json go with --compare")
 	case !o.compare && len(o.inputs) > 1:
 		return errors.New("one file at a time, or several with --compare")
 	case o.output != standardStream && badExtension(o.output, ".wav", ".wave"):
 		return fmt.Errorf("-o %s: results are WAV files: let the name end in .wav", o.output)
-	case badExtension(o.png, ".png"):
-		return fmt.Errorf("--png %s: pictures are PNG files: let the name end in .png", o.png)
+	case badExtension(o.picture, ".png"):
+		return fmt.Errorf("--picture %s: pictures are PNG files: let the name end in .png", o.picture)
 	case iterationsSet && o.iterations < 1:
 		return fmt.Errorf("--iterations is %d, want 1 or more", o.iterations)
 	}
@@ -157,7 +162,7 @@ func runVocode(ctx context.Context, e env, o vocodeOptions) error {
 	if out == standardStream && e.stdoutIsTerminal {
 		return errors.New("standard output is a terminal: name a file with -o, or pipe the sound on")
 	}
-	for _, path := range []string{out, o.png} {
+	for _, path := range []string{out, o.picture} {
 		if sameAsInput(path, []input{{path: in}}) != "" {
 			return fmt.Errorf("%s would overwrite the input: choose another name", path)
 		}
@@ -193,8 +198,8 @@ func runVocode(ctx context.Context, e env, o vocodeOptions) error {
 	if err := writeClip(e, out, copied); err != nil {
 		return err
 	}
-	if o.png != "" {
-		if err := drawCopy(o.png, in, s.Vocoder(), cfg, frames, copied); err != nil {
+	if o.picture != "" {
+		if err := drawCopy(o.picture, in, s.Vocoder(), cfg, frames, copied); err != nil {
 			return err
 		}
 	}

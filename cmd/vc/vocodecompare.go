@@ -40,13 +40,13 @@ func runCompare(ctx context.Context, e env, o vocodeOptions) error {
 	if err != nil {
 		return err
 	}
-	for _, path := range []string{o.json, o.png} {
+	for _, path := range []string{o.json, o.picture} {
 		if err := checkWritable(path, false); err != nil {
 			return err
 		}
 	}
-	if o.png != "" && len(files) != 1 {
-		return fmt.Errorf("--png draws one recording beside its copies: name one file, not %d", len(files))
+	if o.picture != "" && len(files) != 1 {
+		return fmt.Errorf("--picture draws one recording beside its copies: name one file, not %d", len(files))
 	}
 	run := eval.CopyOptions{Features: cfg, Files: files, Vocoders: vocoders, Workers: o.threads}
 	if o.export != "" {
@@ -55,7 +55,7 @@ func runCompare(ctx context.Context, e env, o vocodeOptions) error {
 		}
 	}
 	var heard copies
-	if o.png != "" {
+	if o.picture != "" {
 		run.Made = heard.beside(run.Made)
 	}
 	bar := newProgress(e.stderr, e.stderrIsTerminal && !o.quiet, "comparing")
@@ -70,8 +70,8 @@ func runCompare(ctx context.Context, e env, o vocodeOptions) error {
 			return err
 		}
 	}
-	if o.png != "" {
-		if err := heard.draw(o.png, files[0], cfg, vocoders); err != nil {
+	if o.picture != "" {
+		if err := heard.draw(o.picture, files[0], cfg, vocoders); err != nil {
 			return err
 		}
 	}

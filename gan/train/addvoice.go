@@ -125,7 +125,7 @@ func (r *runner) copyBase() error {
 	if !r.req.Config.AddVoice.On {
 		return nil
 	}
-	return r.base.Save(r.folder.path(baseName))
+	return r.base.Save(r.folder.path(baseName), gan.Full)
 }
 
 // withBaseVocoder gives a model the vocoder of the one that voices were added to, if that has one.

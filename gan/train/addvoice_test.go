@@ -14,15 +14,16 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 // baseModel is a small random model of two voices, and a folder with speech of a third.
 func baseModel(t *testing.T) (path, dir string) {
 	t.Helper()
 	cfg := microConfig(t)
-	m := gan.Random(cfg.GAN, 2, 3)
+	m := untrained.Model(cfg.GAN, 2, 3)
 	path = filepath.Join(t.TempDir(), "base.safetensors")
-	if err := m.Save(path); err != nil {
+	if err := m.Save(path, gan.Full); err != nil {
 		t.Fatal(err)
 	}
 	return path, speech(t, "eve")
@@ -269,7 +270,7 @@ func TestAddVoiceCost(t *testing.T) {
 // E's head of a new voice starts as the common one, F's as the mean of those there are.
 func TestNewHead(t *testing.T) {
 	cfg := microConfig(t)
-	m := gan.Random(cfg.GAN, 2, 3)
+	m := untrained.Model(cfg.GAN, 2, 3)
 	cfg.Features = m.Features
 	vars := mlx.NewVars()
 	if _, err := startFrom(vars, cfg, m, speakersNamed("spk1", "new", "spk0")); err != nil {

@@ -12,6 +12,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/starvc/vc/internal/untrained"
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
@@ -35,7 +36,7 @@ func TestConversionBeatsTheEngine(t *testing.T) {
 	const seconds, rounds = 20, 5
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	cfg := gan.Live()
-	m := gan.Random(cfg, 2, 1)
+	m := untrained.Model(cfg, 2, 1)
 	rate := m.Features.SampleRate
 	frames := m.Features.NumFrames(seconds * rate)
 	r := rand.New(rand.NewPCG(1, 2))

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/starvc/vc/internal/untrained"
 
-	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 )
@@ -100,7 +100,7 @@ func speakersNamed(names ...string) []corpus.SpeakerInfo {
 
 func TestStartFrom(t *testing.T) {
 	cfg := microConfig(t)
-	m := gan.Random(cfg.GAN, 2, 3) // spk0, spk1
+	m := untrained.Model(cfg.GAN, 2, 3) // spk0, spk1
 	cfg.Features = m.Features
 	vars := mlx.NewVars()
 	// The known ones in another order, and a new one between them.

@@ -11,6 +11,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/starvc/vc/internal/untrained"
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
@@ -91,7 +92,7 @@ func near(t *testing.T, what string, got, want []float32) {
 func TestGeneratorParity(t *testing.T) {
 	const batch, frames = 2, 23
 	for name, cfg := range parityConfigs(t) {
-		m := gan.Random(cfg, 3, 5)
+		m := untrained.Model(cfg, 3, 5)
 		run, native := graphs(t, m, false), graphs(t, m, true)
 		r := rand.New(rand.NewPCG(1, 2))
 		x, controls, style := normals(r, batch*frames*cfg.NMels), normals(r, batch*frames*gan.Controls), normals(r, batch*cfg.StyleDim)
@@ -128,7 +129,7 @@ func TestGeneratorParity(t *testing.T) {
 func TestMappingParity(t *testing.T) {
 	const speakers = 3
 	for name, cfg := range parityConfigs(t) {
-		m := gan.Random(cfg, speakers, 6)
+		m := untrained.Model(cfg, speakers, 6)
 		z := normals(rand.New(rand.NewPCG(3, 2)), 4*cfg.LatentDim)
 		y := []int32{2, 0, 1, 2}
 		var want []float32
@@ -148,7 +149,7 @@ func TestStyleEncoderParity(t *testing.T) {
 		for _, native := range []bool{false, true} {
 			for _, frames := range []int{cfg.MinStyleFrames(), 13, 30} {
 				t.Run(fmt.Sprintf("%s %d frames, native %v", name, frames, native), func(t *testing.T) {
-					m := gan.Random(cfg, speakers, 7)
+					m := untrained.Model(cfg, speakers, 7)
 					y := []int32{1, 2, 0}
 					one := frames * cfg.NMels
 					x := normals(rand.New(rand.NewPCG(5, 2)), len(y)*one)

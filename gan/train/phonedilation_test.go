@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 // A new model's encoder takes over the dilations of the phone network whose weights it begins with.
@@ -56,7 +56,7 @@ func TestDilationsTakenOver(t *testing.T) {
 	if err := loadPhones(mlx.NewVars(), plain, path, true); err == nil || !strings.Contains(err.Error(), "dilations [2 5]") {
 		t.Errorf("a model without dilations: error %v", err)
 	}
-	m := gan.Random(cfg.GAN, 1, 1)
+	m := untrained.Model(cfg.GAN, 1, 1)
 	m.Features = plain.Features
 	if _, err := startFrom(mlx.NewVars(), plain, m, nil); err == nil || !strings.Contains(err.Error(), "dilations [2 5]") {
 		t.Errorf("--init with other dilations: error %v", err)

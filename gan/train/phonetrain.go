@@ -92,7 +92,7 @@ func (p *phoneTrainer) run(ctx context.Context) error {
 			return err
 		}
 		if p.voices != nil {
-			if err := p.voices.Save(p.folder.path(phoneVoicesName)); err != nil {
+			if err := p.voices.Save(p.folder.path(phoneVoicesName), gan.Full); err != nil {
 				return err
 			}
 		}

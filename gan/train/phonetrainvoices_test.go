@@ -14,12 +14,13 @@ import (
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/base"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 // renamed is a random model of voices with these names.
 func renamed(t *testing.T, g gan.Config, names ...string) *gan.Model {
 	t.Helper()
-	m := gan.Random(g, len(names), 3)
+	m := untrained.Model(g, len(names), 3)
 	for i, name := range names {
 		m.Speakers[i].Name = name
 	}
@@ -154,7 +155,7 @@ func TestPhonesOfVoicesResume(t *testing.T) {
 	whole, part := phoneRun(t, recordings, labels), phoneRun(t, recordings, labels)
 	without := phoneRun(t, recordings, labels)
 	model := filepath.Join(t.TempDir(), "voices.safetensors")
-	if err := renamed(t, gan.Tiny(), "eve", "kim", "lee").Save(model); err != nil {
+	if err := renamed(t, gan.Tiny(), "eve", "kim", "lee").Save(model, gan.Full); err != nil {
 		t.Fatal(err)
 	}
 	for _, o := range []*PhoneOptions{&whole, &part} {
@@ -199,7 +200,7 @@ func TestVoicesRefused(t *testing.T) {
 	other := renamed(t, gan.Tiny(), "eve", "kim", "lee")
 	other.Features.MelMean++
 	otherFeatures := filepath.Join(t.TempDir(), "other.safetensors")
-	if err := other.Save(otherFeatures); err != nil {
+	if err := other.Save(otherFeatures, gan.Full); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ voices, set, want string }{

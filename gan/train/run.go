@@ -107,7 +107,7 @@ func (r *runner) run(ctx context.Context) error {
 		return fmt.Errorf("output: %w", err)
 	}
 	if done < r.req.Config.Steps {
-		if err := model.Save(output); err != nil {
+		if err := model.Save(output, gan.Full); err != nil {
 			return err
 		}
 		r.say.Linef("stopped after step %d and saved: go on with `vc train --run %s --resume`", done, r.folder.dir)
@@ -116,13 +116,13 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	faults, samples, err := r.report(context.WithoutCancel(ctx), model, done)
 	if err != nil {
-		return errors.Join(err, model.Save(output)) // hours of training are not lost for want of a picture
+		return errors.Join(err, model.Save(output, gan.Full)) // hours of training are not lost for want of a picture
 	}
 	suspect := r.verdict(faults, samples)
 	if suspect != nil {
 		output = sanity.SuspectName(output)
 	}
-	if err := model.Save(output); err != nil {
+	if err := model.Save(output, gan.Full); err != nil {
 		return err
 	}
 	r.say.Linef("model: %s", output)

@@ -7,11 +7,12 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 // A widened generator gives the bands up to 8 kHz that it gave, and above them the highest one of those.
 func TestWidenModel(t *testing.T) {
-	narrow := gan.Random(gan.Tiny(), 2, 5)
+	narrow := untrained.Model(gan.Tiny(), 2, 5)
 	to, err := features.ConfigForRate(24000)
 	if err != nil {
 		t.Fatal(err)

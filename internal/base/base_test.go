@@ -46,7 +46,7 @@ func TestWeights(t *testing.T) {
 	if r, err = base.Open(base.Vocoder); err != nil {
 		t.Fatal(err)
 	}
-	n, err := vocoder.ReadNet(r)
+	n, err := vocoder.Read(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,7 +127,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 		defer os.RemoveAll(dir)
 		path = filepath.Join(dir, "model.safetensors")
-		if err := m.Save(path); err != nil {
+		if err := m.Save(path, gan.Full); err != nil {
 			return nil, err
 		}
 	}

@@ -12,10 +12,11 @@ import (
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 )
 
 func tiny() Options {
-	m := gan.Random(gan.Tiny(), 2, 1)
+	m := untrained.Model(gan.Tiny(), 2, 1)
 	slow, fast := vc.New(m).StreamOptions(48000), vc.New(m).StreamOptions(16000)
 	fast.LookAhead = 0
 	return Options{

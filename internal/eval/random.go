@@ -39,7 +39,7 @@ type RandomScores struct {
 // RandomCheck scores draws. A Suite's judge and features are needed.
 func RandomCheck(ctx context.Context, o SuiteOptions, ro RandomOptions) ([]RandomScores, error) {
 	if o.Judge == nil {
-		return nil, errors.New("eval: the check of random styles needs a judge: name one with --judge")
+		return nil, errors.New("eval: the check of random styles needs a judge")
 	}
 	s := &suite{o: o, heard: map[string]*hearing{}}
 	embeddings := map[string][]float32{}

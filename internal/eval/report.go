@@ -243,14 +243,14 @@ func (s *suite) notes() []string {
 			"Voices are enrolled by up to %d recordings that say other words than what is compared.",
 			part, strings.Join(t.Speakers, ", "), own, strings.Join(t.HeldOut, ", "), 100*t.PairEER, 100*t.EnrolledEER, t.Threshold, mostEnrolled))
 	} else {
-		notes = append(notes, "No judge of similarity was given (--judge).")
+		notes = append(notes, "No judge of similarity was given.")
 	}
 	if s.o.Phones != nil {
 		notes = append(notes, "Phone errors are counted by a phone network ("+s.o.Phones.Describe()+"). It is of the kind that training uses to keep the words, "+
 			"perhaps the very one, so a model may please it more than it pleases listeners. \"To source\" compares what it hears in the conversion with what it hears in the "+
 			"source; \"to labels\" with the phones that were spoken.")
 	} else {
-		notes = append(notes, "No phone network was given (--phones).")
+		notes = append(notes, "No phone network was given.")
 	}
 	notes = append(notes,
 		"F0 is compared with the F0 that was asked of the vocoder, frame by frame; octave errors are frames, voiced in both, that are off by more than half an octave. "+

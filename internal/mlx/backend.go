@@ -106,6 +106,12 @@ func FindDevice(name string) (Device, error) {
 
 var errNoXLA = errors.New("device: this program was built without XLA: build it on Linux with CGO_ENABLED=1 and without the tag noxla")
 
+// NoCardError says that no card can be trained on. The CPU can.
+type NoCardError struct{ Err error }
+
+func (e *NoCardError) Error() string { return e.Err.Error() }
+func (e *NoCardError) Unwrap() error { return e.Err }
+
 // findCUDA looks for card number card: a driver that is new enough, the card, and a sound plugin.
 func (h host) findCUDA(card int) (Device, error) {
 	if !hasXLA {
@@ -113,14 +119,14 @@ func (h host) findCUDA(card int) (Device, error) {
 	}
 	driver, err := h.driver()
 	if err != nil {
-		return Device{}, fmt.Errorf("device cuda: %w", err)
+		return Device{}, &NoCardError{fmt.Errorf("device cuda: %w", err)}
 	}
 	if n := len(driver.Cards); n > 0 && card >= n {
 		return Device{}, fmt.Errorf("device cuda:%d: there is no such card, the driver has %d, counted from 0: see `vc devices`", card, n)
 	}
 	paths := findPlugins(true)
 	if len(paths) == 0 {
-		return Device{}, errors.New("device cuda: no XLA plugin found: `vc setup cuda` installs it, or train with --device cpu")
+		return Device{}, &NoCardError{errors.New("device cuda: no XLA plugin found: `vc setup cuda` installs it")}
 	}
 	var firstErr error
 	for _, path := range paths {
@@ -204,7 +210,7 @@ func (d Device) openCards(opened int) error {
 	}
 	one := d
 	one.Cards = 1
-	return fmt.Errorf("--gpus %d: %s has %d: give --gpus %[3]d, or another --device: see `vc devices`", d.Cards, one, opened)
+	return cardsErrorf(opened, 0, "%d cards: %s has %d", d.Cards, one, opened)
 }
 
 // unboundWorkers lets the pure Go backend start as many goroutines as it likes: under its default bound operations fill the

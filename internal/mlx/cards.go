@@ -6,8 +6,22 @@ import (
 	"strings"
 )
 
-// WithCards is the device with n cards of the host, from d's own on, for Steps.Share. n divides batch, the items per step. The
-// errors speak of the flag --gpus. Whether XLA offers as many, Open finds out.
+// CardsError says that a training cannot be spread over so many cards.
+type CardsError struct {
+	Err   error
+	Cards int // how many would do, 0 for one device only
+	Batch int // items per step with which they would do, 0 where that is not the hindrance
+}
+
+func (e *CardsError) Error() string { return e.Err.Error() }
+func (e *CardsError) Unwrap() error { return e.Err }
+
+func cardsErrorf(cards, batch int, format string, a ...any) error {
+	return &CardsError{fmt.Errorf(format, a...), cards, batch}
+}
+
+// WithCards is the device with n cards of the host, from d's own on, for Steps.Share. n divides batch, the items per step. An
+// error is a *CardsError. Whether XLA offers as many, Open finds out.
 func (d Device) WithCards(n, batch int) (Device, error) { return thisHost().withCards(d, n, batch) }
 
 func (h host) withCards(d Device, n, batch int) (Device, error) {
@@ -15,17 +29,17 @@ func (h host) withCards(d Device, n, batch int) (Device, error) {
 		return d, nil
 	}
 	if d.Kind == "go" {
-		return d, fmt.Errorf("--gpus %d: pure Go trains on one device, the CPU: leave --gpus out, or see `vc devices` for what cards need", n)
+		return d, cardsErrorf(0, 0, "%d cards: pure Go trains on one device, the CPU", n)
 	}
 	d.Cards = n
 	if batch%n != 0 {
 		unit := d.BatchUnit(true) // which suits every training
-		return d, fmt.Errorf("--gpus %d: it does not divide the batch of %d: give --batch %d", n, batch, (batch/unit+1)*unit)
+		return d, cardsErrorf(n, (batch/unit+1)*unit, "%d cards: the batch of %d cannot be divided by them", n, batch)
 	}
 	if d.Kind == "cuda" {
 		if driver, err := h.driver(); err == nil && len(driver.Cards) > 0 && d.Card+n > len(driver.Cards) {
-			return d, fmt.Errorf("--gpus %d: the driver has %d cards, and card %d is the first to be used: give --gpus %d, or another --device: see `vc devices`",
-				n, len(driver.Cards), d.Card, len(driver.Cards)-d.Card)
+			return d, cardsErrorf(len(driver.Cards)-d.Card, 0, "%d cards: the driver has %d cards, and card %d is the first to be used",
+				n, len(driver.Cards), d.Card)
 		}
 		if strings.Contains(d.Config, visibleDevices) {
 			d.Config = cudaConfig(d.Path, d.Card, n)

@@ -1,6 +1,7 @@
 package mlx
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -16,16 +17,17 @@ func TestWithCards(t *testing.T) {
 		n, batch int
 		config   string   // how the config ends
 		refused  []string // parts of the error
+		want     CardsError
 	}{
-		{"one card", cuda, 1, 7, "visible_devices=0", nil},
-		{"the second card", second, 0, 8, "visible_devices=1", nil},
-		{"two cards", cuda, 2, 8, "visible_devices=0;1", nil},
-		{"three cards", cuda, 3, 9, "", []string{"--gpus 3", "has 2 cards", "--gpus 2"}},
-		{"two from the second on", second, 2, 8, "", []string{"--gpus 2", "card 1 is the first", "--gpus 1"}},
-		{"odd batch", cuda, 2, 9, "", []string{"--gpus 2", "batch of 9", "--batch 10"}},
-		{"uneven batch", cpu, 3, 8, "", []string{"--gpus 3", "batch of 8", "--batch 12"}},
-		{"pure Go", Device{Kind: "go", Config: "go"}, 2, 8, "", []string{"--gpus 2", "pure Go"}},
-		{"XLA's CPU", cpu, 2, 8, "xla:/c.so", nil}, // Open counts its devices
+		{"one card", cuda, 1, 7, "visible_devices=0", nil, CardsError{}},
+		{"the second card", second, 0, 8, "visible_devices=1", nil, CardsError{}},
+		{"two cards", cuda, 2, 8, "visible_devices=0;1", nil, CardsError{}},
+		{"three cards", cuda, 3, 9, "", []string{"3 cards", "has 2 cards"}, CardsError{Cards: 2}},
+		{"two from the second on", second, 2, 8, "", []string{"2 cards", "card 1 is the first"}, CardsError{Cards: 1}},
+		{"odd batch", cuda, 2, 9, "", []string{"2 cards", "batch of 9"}, CardsError{Cards: 2, Batch: 10}},
+		{"uneven batch", cpu, 3, 8, "", []string{"3 cards", "batch of 8"}, CardsError{Cards: 3, Batch: 12}},
+		{"pure Go", Device{Kind: "go", Config: "go"}, 2, 8, "", []string{"2 cards", "pure Go"}, CardsError{}},
+		{"XLA's CPU", cpu, 2, 8, "xla:/c.so", nil, CardsError{}}, // Open counts its devices
 	} {
 		d, err := h.withCards(c.device, c.n, c.batch)
 		for _, want := range c.refused {
@@ -33,11 +35,16 @@ func TestWithCards(t *testing.T) {
 				t.Errorf("%s: error %v, want one with %q", c.name, err, want)
 			}
 		}
+		var got *CardsError
+		if c.refused != nil && (!errors.As(err, &got) || got.Cards != c.want.Cards || got.Batch != c.want.Batch) {
+			t.Errorf("%s: error %+v, want %+v", c.name, got, c.want)
+		}
 		if c.refused == nil && (err != nil || !strings.HasSuffix(d.Config, c.config) || max(1, d.Cards) != max(1, c.n)) {
 			t.Errorf("%s: %+v, %v, want a config that ends in %s", c.name, d, err, c.config)
 		}
 	}
-	if err := (Device{Kind: "xla-cpu", Path: "/c.so", Cards: 2}).openCards(1); err == nil || !strings.Contains(err.Error(), "give --gpus 1") {
+	var one *CardsError
+	if err := (Device{Kind: "xla-cpu", Path: "/c.so", Cards: 2}).openCards(1); !errors.As(err, &one) || one.Cards != 1 {
 		t.Errorf("error %v, want one that tells how many there are", err)
 	}
 	if got := (Device{Kind: "cuda", Path: "/p.so", Cards: 2}).String(); got != "2 cards: CUDA through XLA (/p.so)" {

@@ -59,9 +59,9 @@ func (h host) driver() (Driver, error) {
 	if !h.hasDriver() {
 		if h.hasCard() {
 			return Driver{}, errors.New("there is an NVIDIA card but its driver is not loaded: install it (on Ubuntu: sudo ubuntu-drivers install; " +
-				"on Debian: sudo apt install nvidia-driver) and restart, or train with --device cpu")
+				"on Debian: sudo apt install nvidia-driver) and restart")
 		}
-		return Driver{}, errors.New("no NVIDIA driver is loaded, and no card can be seen (inside a container, start it with --gpus all): train with --device cpu")
+		return Driver{}, errors.New("no NVIDIA driver is loaded, and no card can be seen: a container must be given the card when it is started")
 	}
 	var d Driver
 	if text, err := os.ReadFile(h.path("proc/driver/nvidia/version")); err == nil {
@@ -114,8 +114,7 @@ func (d Driver) serves(plugin string) error {
 	}
 	major, _, _ := strings.Cut(d.Version, ".")
 	if n, err := strconv.Atoi(major); err == nil && n < want {
-		return fmt.Errorf("device cuda: the NVIDIA driver is %s, and the plugin %s needs %d or newer: renew the driver, or train with --device cpu",
-			d.Version, plugin, want)
+		return &NoCardError{fmt.Errorf("device cuda: the NVIDIA driver is %s, and the plugin %s needs %d or newer: renew the driver", d.Version, plugin, want)}
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func TestDriver(t *testing.T) {
 		cards   int
 		want    string // in the error
 	}{
-		{"none", "", nil, "", 0, "--device cpu"},
+		{"none", "", nil, "", 0, "a container must be given"},
 		{"a card without one", "", map[string]string{
 			"sys/bus/pci/devices/0000:01:00.0/vendor": "0x10de\n", "sys/bus/pci/devices/0000:01:00.0/class": "0x030000\n",
 		}, "", 0, "its driver is not loaded"},
@@ -90,7 +90,10 @@ func TestFindCUDA(t *testing.T) {
 			}
 		}
 	}
-	refused(fakeHost(t, "", nil), 0, "no NVIDIA driver", "--device cpu")
+	if _, err := fakeHost(t, "", nil).findCUDA(0); !errors.As(err, new(*NoCardError)) {
+		t.Errorf("error %v, want a NoCardError", err)
+	}
+	refused(fakeHost(t, "", nil), 0, "no NVIDIA driver", "container")
 	refused(fresh, 0, "no XLA plugin", "vc setup cuda")
 	refused(fresh, 2, "no such card", "has 2")
 

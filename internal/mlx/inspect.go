@@ -62,7 +62,7 @@ func inspectPlugin(path string) Plugin {
 
 // Line is one finding, fit to print.
 type Line struct {
-	Device string // as --device takes it
+	Device string // cuda, cpu or go
 	Ready  bool
 	Text   string
 	Remedy string // what to do, empty where there is nothing to do
@@ -96,9 +96,6 @@ func (i Inspection) cudaLine() Line {
 			parts, l.Remedy = append(parts, note), "install all with `vc setup cuda`"
 		} else {
 			l.Ready = i.NoDriver == nil && i.XLA
-			if n := len(i.Driver.Cards); n > 1 && l.Ready {
-				parts = append(parts, fmt.Sprintf("--gpus %d trains on all cards", n))
-			}
 		}
 	case len(i.CUDA) > 0:
 		parts, l.Remedy = append(parts, i.CUDA[0].Fault.Error()), remedyOf(i.CUDA[0].Fault, l.Remedy)
@@ -127,7 +124,7 @@ func (i Inspection) cpuLine() Line {
 		l.Text = i.CPU[0].Fault.Error()
 		l.Remedy = remedyOf(i.CPU[0].Fault, "")
 	default:
-		l.Text, l.Remedy = "no XLA plugin for the CPU, so --device cpu trains in pure Go", "install it with `vc setup cpu`"
+		l.Text, l.Remedy = "no XLA plugin for the CPU, so training on it is in pure Go", "install it with `vc setup cpu`"
 	}
 	return l
 }

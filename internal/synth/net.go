@@ -43,8 +43,10 @@ func BaseNet() (*vocoder.Net, error) {
 	if err != nil {
 		return nil, err
 	}
-	return vocoder.ReadNet(r)
+	return vocoder.Read(r)
 }
+
+var errFeatures = errors.New("it was trained for other features than the model's: train it again for this model")
 
 func netOf(p *gan.VocoderPart, f features.Config) (*vocoder.Net, error) {
 	cfg, err := vocoder.ParseNetConfig(p.Config)
@@ -52,14 +54,20 @@ func netOf(p *gan.VocoderPart, f features.Config) (*vocoder.Net, error) {
 		return nil, err
 	}
 	if cfg.Features != f {
-		return nil, errors.New("it was trained for other features than the model's: train it again for this model")
+		return nil, errFeatures
 	}
-	return vocoder.NewNet(cfg, p.Tensor)
+	tensors := make(map[string][]float32)
+	for _, w := range cfg.Params() {
+		if tensors[w.Name], err = p.Tensor(w.Name, w.Shape...); err != nil {
+			return nil, fmt.Errorf("weights: %w", err)
+		}
+	}
+	return vocoder.NewNet(cfg, nil, tensors)
 }
 
 // LoadNet reads the neural vocoder in a file: one that its training wrote, or a voice model that has its own.
 func LoadNet(path string) (*vocoder.Net, error) {
-	n, err := vocoder.LoadNet(path)
+	n, err := vocoder.Load(path)
 	if err == nil {
 		return n, nil
 	}
@@ -75,20 +83,21 @@ func LoadNet(path string) (*vocoder.Net, error) {
 
 // WithNet is the model with a neural vocoder of its own, that of the file net, as its training writes it.
 func WithNet(m *gan.Model, net string) (*gan.Model, error) {
-	cfg, tensors, err := vocoder.LoadWeights(net)
+	n, err := vocoder.Load(net)
 	if err != nil {
 		return nil, err
 	}
+	cfg := n.Config()
 	config, err := cfg.JSON()
 	if err != nil {
 		return nil, err
 	}
 	p := &gan.VocoderPart{Config: config}
 	for _, w := range cfg.Params() {
-		p.Weights = append(p.Weights, gan.Weight{Name: w.Name, Shape: w.Shape, Data: tensors[w.Name]})
+		p.Weights = append(p.Weights, gan.Weight{Name: w.Name, Shape: w.Shape, Data: n.Tensor(w.Name)})
 	}
-	if _, err := netOf(p, m.Features); err != nil {
-		return nil, fmt.Errorf("vocoder %s: %w", net, err)
+	if cfg.Features != m.Features {
+		return nil, fmt.Errorf("vocoder %s: %w", net, errFeatures)
 	}
 	return m.WithVocoder(p)
 }

@@ -1,19 +1,17 @@
 package synth
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -37,12 +35,8 @@ func netFile(t testing.TB, cfg features.Config) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b bytes.Buffer
-	if err := vocoder.WriteNet(&b, c, vocoder.RandomWeights(c, 1), nil, false); err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(t.TempDir(), "net.safetensors")
-	if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {
+	if err := untrained.Vocoder(c, 1).Save(path, vocoder.Full); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -61,7 +55,7 @@ func TestNoWeights(t *testing.T) {
 	if s, err := New(cfg, Options{}); err != nil || s.Vocoder() != SourceFilter {
 		t.Errorf("default: %v", err)
 	}
-	if _, err := WithNet(gan.Echo(cfg), netFile(t, features.DefaultConfig())); err == nil || !strings.Contains(err.Error(), "features") {
+	if _, err := WithNet(untrained.Echo(cfg), netFile(t, features.DefaultConfig())); err == nil || !strings.Contains(err.Error(), "features") {
 		t.Errorf("a network for other frames: error %v", err)
 	}
 }
@@ -73,7 +67,7 @@ func TestSynthesizer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	net, err := vocoder.LoadNet(netFile(t, cfg))
+	net, err := vocoder.Load(netFile(t, cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +108,7 @@ func TestRefinedInPieces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	net, err := vocoder.LoadNet(netFile(t, cfg))
+	net, err := vocoder.Load(netFile(t, cfg))
 	if err != nil {
 		t.Fatal(err)
 	}

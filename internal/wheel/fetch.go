@@ -77,7 +77,7 @@ func (f Fetcher) Fetch(ctx context.Context, address string, p Pin, folder string
 	}
 	if err := fileMatches(part, p); err != nil {
 		os.Remove(part)
-		return "", fmt.Errorf("%s: %w: what came is damaged or another file and was thrown away; run the command again, or name another --index", p.File, err)
+		return "", indexErrorf("%s: %w: what came is damaged or another file and was thrown away; try again", p.File, err)
 	}
 	if err := os.Rename(part, path); err != nil {
 		return "", fmt.Errorf("%s: %w", p.File, err)
@@ -127,13 +127,13 @@ func (f Fetcher) continueInto(ctx context.Context, address string, p Pin, part s
 	case code == http.StatusOK, code == http.StatusPartialContent:
 		flags |= os.O_TRUNC // a server that cannot go on begins again
 		if have > 0 && code == http.StatusPartialContent {
-			return permanent{errors.New("the server sends another part than it was asked for: name another --index")}
+			return permanent{indexErrorf("the server sends another part than it was asked for")}
 		}
 		have = 0
 	case code >= 500, code == http.StatusTooManyRequests:
 		return fmt.Errorf("the server answers %s", response.Status)
 	default:
-		return permanent{fmt.Errorf("the server answers %s: name another --index, or use --from", response.Status)}
+		return permanent{indexErrorf("the server answers %s", response.Status)}
 	}
 	file, err := os.OpenFile(part, flags, 0o666)
 	if err != nil {

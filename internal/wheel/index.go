@@ -34,7 +34,7 @@ func (x Index) Find(ctx context.Context, p Pin) (string, error) {
 	shown := redacted(address)
 	base, err := url.Parse(address)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" {
-		return "", fmt.Errorf("index %s: want an address that begins with https:// (for a folder of wheels: --from)", shown)
+		return "", indexErrorf("index %s: want an address that begins with https://", shown)
 	}
 	ctx, cancel := context.WithTimeout(ctx, stallTime)
 	defer cancel()
@@ -45,14 +45,14 @@ func (x Index) Find(ctx context.Context, p Pin) (string, error) {
 	request.Header.Set("Accept", "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1")
 	response, err := x.Client.Do(request)
 	if err != nil {
-		return "", fmt.Errorf("index %s: %w: check the network, name a mirror with --index, or fetch the wheels elsewhere and use --from", shown, plain(err))
+		return "", indexErrorf("index %s: %w: check the network", shown, plain(err))
 	}
 	defer response.Body.Close()
 	switch {
 	case response.StatusCode == http.StatusNotFound:
-		return "", fmt.Errorf("index %s does not know %s: name another with --index", redacted(x.URL), p.Project)
+		return "", indexErrorf("index %s does not know %s", redacted(x.URL), p.Project)
 	case response.StatusCode != http.StatusOK:
-		return "", fmt.Errorf("index %s answers %s: name another with --index, or use --from", shown, response.Status)
+		return "", indexErrorf("index %s answers %s", shown, response.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxIndexBytes))
 	if err != nil {
@@ -69,7 +69,7 @@ func (x Index) Find(ctx context.Context, p Pin) (string, error) {
 		return "", fmt.Errorf("index %s: %w", shown, err)
 	}
 	if link == "" {
-		return "", fmt.Errorf("index %s has no file %s: name another with --index, or use --from", shown, p.File)
+		return "", indexErrorf("index %s has no file %s", shown, p.File)
 	}
 	found, err := base.Parse(link)
 	if err != nil {

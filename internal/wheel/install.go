@@ -35,7 +35,7 @@ const unfinished = ".installing-"
 // what was there before. It returns the folder.
 func Install(ctx context.Context, o Options) (folder string, err error) {
 	if err := os.MkdirAll(o.To, 0o777); err != nil {
-		return "", fmt.Errorf("folder for plugins: %w: name another with --to", err)
+		return "", folderErrorf("folder for plugins: %w", err)
 	}
 	var wheels []string
 	if o.From != "" {
@@ -55,13 +55,12 @@ func Install(ctx context.Context, o Options) (folder string, err error) {
 		needed += n
 	}
 	if free, ok := freeBytes(o.To); ok && free < needed+needed/50 {
-		return "", fmt.Errorf("folder %s: %s free, and %s are needed: free some space, or name a folder on another disk with --to",
-			o.To, megabytes(free), megabytes(needed))
+		return "", folderErrorf("folder %s: %s free, and %s are needed: free some space", o.To, megabytes(free), megabytes(needed))
 	}
 	sweep(o.To)
 	fresh, err := os.MkdirTemp(o.To, unfinished)
 	if err != nil {
-		return "", fmt.Errorf("folder for plugins: %w: name another with --to", err)
+		return "", folderErrorf("folder for plugins: %w", err)
 	}
 	defer os.RemoveAll(fresh)
 	if err := os.Chmod(fresh, 0o755); err != nil { // MkdirTemp's is for the user alone
@@ -132,7 +131,7 @@ func download(ctx context.Context, o Options) ([]string, error) {
 func pick(o Options) ([]string, error) {
 	entries, err := os.ReadDir(o.From)
 	if err != nil {
-		return nil, fmt.Errorf("--from: %w", err)
+		return nil, fmt.Errorf("folder of wheels: %w", err)
 	}
 	var wheels []string
 	var missing []Pin
@@ -152,7 +151,7 @@ func pick(o Options) ([]string, error) {
 		case found != "":
 			path := filepath.Join(o.From, found)
 			if err := fileMatches(path, p); err != nil {
-				return nil, fmt.Errorf("--from: %s: %w: the file is damaged, fetch it again", path, err)
+				return nil, fmt.Errorf("wheel %s: %w: the file is damaged, fetch it again", path, err)
 			}
 			wheels = append(wheels, path)
 		case len(others) > 0:
@@ -165,7 +164,7 @@ func pick(o Options) ([]string, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("--from %s: %d of %d wheels are missing; on a machine with a network:\n\n   %s\n\nthen copy the folder here", o.From, len(missing), len(o.Pins), PipDownload(missing))
+		return nil, fmt.Errorf("folder of wheels %s: %d of %d wheels are missing; on a machine with a network:\n\n   %s\n\nthen copy the folder here", o.From, len(missing), len(o.Pins), PipDownload(missing))
 	}
 	return wheels, nil
 }

@@ -25,6 +25,22 @@ func (p Pin) String() string { return p.Project + " " + p.Version }
 // stem is how file names begin that belong to the project, whatever the version.
 func (p Pin) stem() string { return strings.ReplaceAll(p.Project, "-", "_") + "-" }
 
+// IndexError says that an index does not give a wheel. Another index may, or a folder of wheels.
+type IndexError struct{ Err error }
+
+func (e *IndexError) Error() string { return e.Err.Error() }
+func (e *IndexError) Unwrap() error { return e.Err }
+
+// FolderError says that a folder has no room for an installation or cannot be written. Another folder may do.
+type FolderError struct{ Err error }
+
+func (e *FolderError) Error() string { return e.Err.Error() }
+func (e *FolderError) Unwrap() error { return e.Err }
+
+func indexErrorf(format string, a ...any) error { return &IndexError{fmt.Errorf(format, a...)} }
+
+func folderErrorf(format string, a ...any) error { return &FolderError{fmt.Errorf(format, a...)} }
+
 // Total is the number of bytes to download.
 func Total(pins []Pin) (n int64) {
 	for _, p := range pins {

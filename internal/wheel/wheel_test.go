@@ -337,7 +337,7 @@ func TestInstallRefuses(t *testing.T) {
 	})
 	t.Run("unknown to the index", func(t *testing.T) {
 		o, _ := options(t, newShop(t, true, nil), p)
-		if _, err := Install(context.Background(), o); err == nil || !strings.Contains(err.Error(), "does not know thing") {
+		if _, err := Install(context.Background(), o); err == nil || !strings.Contains(err.Error(), "does not know thing") || !errors.As(err, new(*IndexError)) {
 			t.Error(err)
 		}
 	})
@@ -370,8 +370,8 @@ func TestInstallRefuses(t *testing.T) {
 		o, _ := options(t, nil, p)
 		o.To = filepath.Join(t.TempDir(), "file")
 		os.WriteFile(o.To, nil, 0o600)
-		if _, err := Install(context.Background(), o); err == nil || !strings.Contains(err.Error(), "--to") {
-			t.Error(err)
+		if _, err := Install(context.Background(), o); !errors.As(err, new(*FolderError)) {
+			t.Errorf("error %v, want a FolderError", err)
 		}
 	})
 }

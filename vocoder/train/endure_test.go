@@ -12,6 +12,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/untrained/weights"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -86,7 +87,7 @@ func TestHalvedBatchAndWhatARunLeaves(t *testing.T) {
 		if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Last: c.last}); err != nil {
 			t.Fatal(err)
 		}
-		if net, err := vocoder.LoadNet(path("vocoder.safetensors")); err != nil || net.Trained()["steps"] != c.want {
+		if net, err := vocoder.Load(path("vocoder.safetensors")); err != nil || net.Trained()["steps"] != c.want {
 			t.Errorf("with Last %v the vocoder is of step %v, want %s", c.last, net.Trained(), c.want)
 		}
 	}
@@ -119,11 +120,11 @@ func TestSuspectVocoder(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.frames = frames.Slice(0, 200)
-	weights := vocoder.RandomWeights(c.Net, 3)
-	for i := range weights["voc.head.b"] { // all that the head says is to be silent
-		weights["voc.head.b"][i] = -1e9
+	learnt := weights.Vocoder(c.Net.Params(), 3)
+	for i := range learnt["voc.head.b"] { // all that the head says is to be silent
+		learnt["voc.head.b"][i] = -1e9
 	}
-	net, err := vocoder.NetOf(c.Net, weights)
+	net, err := vocoder.NewNet(c.Net, nil, learnt)
 	if err != nil {
 		t.Fatal(err)
 	}

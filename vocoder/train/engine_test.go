@@ -9,6 +9,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/starvc/vc/internal/untrained/weights"
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/mlx"
@@ -97,10 +98,10 @@ func TestParity(t *testing.T) {
 	c.Net.Width, c.Net.Hidden, c.Net.Blocks, c.Net.Kernel = 24, 40, 2, 5
 	c.Steer, c.GainDB, c.Batch = 0, 0, 1
 	cfg := c.Net.Features
-	weights := vocoder.RandomWeights(c.Net, 3)
+	learnt := weights.Vocoder(c.Net.Params(), 3)
 	vars := mlx.NewVars()
 	for _, p := range c.Net.Params() {
-		if err := vars.Set(mlx.GroupEMA, p.Name, p.Shape, weights[p.Name]); err != nil {
+		if err := vars.Set(mlx.GroupEMA, p.Name, p.Shape, learnt[p.Name]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,7 +122,7 @@ func TestParity(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := tensors.MustCopyFlatData[float32](sung)
-	net, err := vocoder.NetOf(c.Net, weights)
+	net, err := vocoder.NewNet(c.Net, nil, learnt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -195,20 +195,22 @@ func (r *runner) finish(done int) error {
 	if err != nil {
 		return err
 	}
-	write := func() error {
-		about := map[string]string{"steps": strconv.Itoa(steps), "preset": c.Preset, "program": r.o.Version}
-		return audio.WriteAtomic(output, func(w io.Writer) error { return vocoder.WriteNet(w, c.Net, weights, about, r.req.Half) })
+	about := map[string]string{"steps": strconv.Itoa(steps), "preset": c.Preset, "program": r.o.Version}
+	net, err := vocoder.NewNet(c.Net, about, weights)
+	if err != nil {
+		return fmt.Errorf("vocoder: %w", err)
 	}
+	precision := vocoder.Full
+	if r.req.Half {
+		precision = vocoder.Half
+	}
+	write := func() error { return net.Save(output, precision) }
 	if done < c.Steps {
 		if err := write(); err != nil {
 			return err
 		}
 		r.say.Linef("stopped after step %d of %d; the vocoder so far is %s; go on with: vc train vocoder --run %s --resume", done, c.Steps, output, r.dir)
 		return ErrStopped
-	}
-	net, err := vocoder.NetOf(c.Net, weights)
-	if err != nil {
-		return err
 	}
 	faults, samples, err := r.report(net, done)
 	if err != nil {
@@ -282,16 +284,16 @@ func (r *runner) configure() error {
 		}
 	}
 	if r.o.Init != "" {
-		net, weights, err := openWeights(r.o.Init)
+		net, err := openWeights(r.o.Init)
 		if err != nil {
 			return fmt.Errorf("--init: %w", err)
 		}
 		if r.o.Rate > 0 {
-			if net, _, err = widen(net, weights, c.Net.Features); err != nil {
+			if net, err = widen(net, c.Net.Features); err != nil {
 				return fmt.Errorf("--rate: %w", err)
 			}
 		}
-		c.Net = net
+		c.Net = net.Config()
 		size, err := sizeOf(c.Net)
 		if err != nil {
 			return err
@@ -348,15 +350,15 @@ func (r *runner) absolute() (err error) {
 const builtIn = "base"
 
 // openWeights reads a vocoder to start from.
-func openWeights(path string) (vocoder.NetConfig, map[string][]float32, error) {
+func openWeights(path string) (*vocoder.Net, error) {
 	if path != builtIn {
-		return vocoder.LoadWeights(path)
+		return vocoder.Load(path)
 	}
 	r, err := base.Open(base.Vocoder)
 	if err != nil {
-		return vocoder.NetConfig{}, nil, err
+		return nil, err
 	}
-	return vocoder.ReadWeights(r)
+	return vocoder.Read(r)
 }
 
 // sizeOf is the preset whose size a network has, or nothing.
@@ -421,15 +423,15 @@ func (r *runner) freshWeights() (*mlx.Vars, error) {
 	c := r.req.Config
 	vars := mlx.NewVars()
 	if r.req.Init != "" {
-		net, weights, err := openWeights(r.req.Init)
+		net, err := openWeights(r.req.Init)
 		if err != nil {
 			return nil, fmt.Errorf("--init: %w", err)
 		}
-		if _, weights, err = widen(net, weights, c.Net.Features); err != nil {
+		if net, err = widen(net, c.Net.Features); err != nil {
 			return nil, fmt.Errorf("--init: %w", err)
 		}
 		for _, p := range c.Net.Params() {
-			if err := vars.Set(mlx.GroupWeights, p.Name, p.Shape, weights[p.Name]); err != nil {
+			if err := vars.Set(mlx.GroupWeights, p.Name, p.Shape, net.Tensor(p.Name)); err != nil {
 				return nil, err
 			}
 		}

@@ -10,25 +10,28 @@ import (
 // widen makes the weights of a vocoder fit features of a higher sample rate, whose bands up to 8 kHz are the same: up to 8 kHz it then
 // gives the sound that it gave before. It does not hear the bands above that yet, and the bins above take the gain and phase of the
 // highest ones that it knows, so what they hold is the excitation under the envelope of those bands: a good place to learn on from.
-// weights are those of vocoder.ReadWeights, and are not changed.
-func widen(net vocoder.NetConfig, weights map[string][]float32, to features.Config) (vocoder.NetConfig, map[string][]float32, error) {
-	from := net.Features
+func widen(net *vocoder.Net, to features.Config) (*vocoder.Net, error) {
+	from := net.Features()
 	if from == to {
-		return net, weights, nil
+		return net, nil
 	}
 	if !features.SameSpeech(from, to) || from.HasUpper() || !to.HasUpper() {
-		return net, nil, fmt.Errorf("the vocoder has sound of %d Hz, which does not go over into %d Hz", from.SampleRate, to.SampleRate)
+		return nil, fmt.Errorf("the vocoder has sound of %d Hz, which does not go over into %d Hz", from.SampleRate, to.SampleRate)
 	}
-	wide := net
+	narrow, wide := net.Config(), net.Config()
 	wide.Features = to
-	out := make(map[string][]float32, len(weights))
-	for name, data := range weights {
-		out[name] = data
+	weights := make(map[string][]float32)
+	for _, p := range wide.Params() {
+		data := net.Tensor(p.Name)
+		switch p.Name {
+		case "voc.stem.w":
+			data = widenStem(narrow, wide, data)
+		case "voc.head.w", "voc.head.b":
+			data = widenHead(narrow, wide, data)
+		}
+		weights[p.Name] = data
 	}
-	out["voc.stem.w"] = widenStem(net, wide, weights["voc.stem.w"])
-	out["voc.head.w"] = widenHead(net, wide, weights["voc.head.w"])
-	out["voc.head.b"] = widenHead(net, wide, weights["voc.head.b"])
-	return wide, out, nil
+	return vocoder.NewNet(wide, net.Trained(), weights)
 }
 
 // widenStem takes the stem's rows [Inputs, Width] to their new places: three groups of mel bands, then what tells of the pitch.

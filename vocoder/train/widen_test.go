@@ -21,37 +21,34 @@ func TestWiden(t *testing.T) {
 	for i := range weights["voc.head.b"] {
 		weights["voc.head.b"][i] = float32(i % 5)
 	}
+	narrow, err := vocoder.NewNet(net, nil, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
 	to, err := features.ConfigForRate(24000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	wide, grown, err := widen(net, weights, to)
+	grown, err := widen(narrow, to)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range wide.Params() {
-		n := 1
-		for _, d := range p.Shape {
-			n *= d
-		}
-		if len(grown[p.Name]) != n {
-			t.Fatalf("%s: %d numbers, want %v", p.Name, len(grown[p.Name]), p.Shape)
-		}
-	}
+	wide := grown.Config()
 
 	// One linear layer after the other tells whether rows and columns lie where they should.
-	mix := func(c vocoder.NetConfig, w map[string][]float32, in []float32) []float32 {
+	mix := func(n *vocoder.Net, in []float32) []float32 {
+		c := n.Config()
 		h := make([]float64, c.Width)
 		for i, v := range in {
 			for j := range h {
-				h[j] += float64(v) * float64(w["voc.stem.w"][i*c.Width+j])
+				h[j] += float64(v) * float64(n.Tensor("voc.stem.w")[i*c.Width+j])
 			}
 		}
 		out := make([]float32, c.Outputs())
 		for k := range out {
-			sum := float64(w["voc.head.b"][k])
+			sum := float64(n.Tensor("voc.head.b")[k])
 			for j, v := range h {
-				sum += v * float64(w["voc.head.w"][j*c.Outputs()+k])
+				sum += v * float64(n.Tensor("voc.head.w")[j*c.Outputs()+k])
 			}
 			out[k] = float32(sum)
 		}
@@ -67,7 +64,7 @@ func TestWiden(t *testing.T) {
 		group := min(i/n, 3)
 		wideIn[group*m+i-group*n] = narrowIn[i]
 	}
-	want, have := mix(net, weights, narrowIn), mix(wide, grown, wideIn)
+	want, have := mix(narrow, narrowIn), mix(grown, wideIn)
 	bins, more := net.Features.Bins(), to.Bins()
 	for part := range 4 {
 		for k := range bins - 1 {
@@ -82,10 +79,10 @@ func TestWiden(t *testing.T) {
 		}
 	}
 
-	if _, _, err := widen(wide, grown, net.Features); err == nil {
+	if _, err := widen(grown, net.Features); err == nil {
 		t.Error("a vocoder was narrowed")
 	}
-	if same, _, err := widen(net, weights, net.Features); err != nil || same != net {
+	if same, err := widen(narrow, net.Features); err != nil || same != narrow {
 		t.Errorf("to the same rate: %v", err)
 	}
 }

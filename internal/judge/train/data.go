@@ -115,6 +115,28 @@ func (s *speech) clean(c Config, o Options) error {
 	return nil
 }
 
+// checkScore finds out before the training whether it can be scored: two recordings of one speaker are compared, and recordings of two.
+func (s *speech) checkScore() error {
+	speakers, twice := 0, 0
+	for _, recordings := range s.score {
+		if len(recordings) > 0 {
+			speakers++
+		}
+		if len(recordings) > 1 {
+			twice++
+		}
+	}
+	if speakers > 1 && twice > 0 {
+		return nil
+	}
+	who := "the speakers trained on"
+	if len(s.heldOut) > 0 {
+		who = strings.Join(s.heldOut, ", ")
+	}
+	return fmt.Errorf("judge training: %w: of %s, %d have recordings of half a second of speech, and %d have two of them: want 2 speakers, one with two",
+		ErrTooLittle, who, speakers, twice)
+}
+
 func hearAll(ctx context.Context, c Config, jobs []heard, progress func(done, total int)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -6,15 +6,20 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/judge"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/runlog"
 )
 
 // ErrStopped says that ctx ended before the last step. What was learnt so far is written.
 var ErrStopped = errors.New("stopped before the last step")
+
+// ErrTooLittle says that there is too little speech to find out how well a judge tells speakers apart.
+var ErrTooLittle = errors.New("too little speech to score a judge")
 
 // Run trains a judge, scores it on the speakers held out, and writes it.
 func Run(ctx context.Context, o Options) error {
@@ -37,10 +42,8 @@ func run(ctx context.Context, o Options, c Config) error {
 			fmt.Fprintf(o.Stderr, "vc: "+format+"\n", a...)
 		}
 	}
-	if f, err := os.OpenFile(o.Output, os.O_WRONLY|os.O_CREATE, 0o666); err != nil {
-		return fmt.Errorf("judge: %w: name a file that can be written with -o", err)
-	} else {
-		f.Close()
+	if err := runlog.CheckWritable(o.Output); err != nil {
+		return err
 	}
 	told := time.Now()
 	heard, err := readSpeech(ctx, o, c, func(done, total int) {
@@ -50,6 +53,9 @@ func run(ctx context.Context, o Options, c Config) error {
 		}
 	})
 	if err != nil {
+		return err
+	}
+	if err := heard.checkScore(); err != nil {
 		return err
 	}
 	say("%s", heard.describe(o))
@@ -153,6 +159,9 @@ func (e *engine) finish(o Options, heard *speech, made int, say func(string, ...
 	say("equal error rate %s: %.1f %% of pairs of recordings (%d pairs, %d of one speaker); a recording against a speaker's others: %.1f %%, at similarity %.2f; nearest to its own speaker: %.1f %%",
 		who, 100*v.PairEER, v.Pairs, v.Same, 100*v.EnrolledEER, v.Threshold, 100*v.Identified)
 	trained.PairEER, trained.EnrolledEER, trained.Threshold = v.PairEER, v.EnrolledEER, v.Threshold
+	if err := os.MkdirAll(filepath.Dir(o.Output), 0o755); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
 	err = audio.WriteAtomic(o.Output, func(w io.Writer) error { return judge.Write(w, e.cfg.Judge, trained, weights) })
 	if err != nil {
 		return err

@@ -120,6 +120,22 @@ func voices(t *testing.T) string {
 	return root
 }
 
+// brief is a folder of two speakers of one recording each.
+func brief(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	for v := 1; v <= 2; v++ {
+		dir := filepath.Join(root, fmt.Sprintf("v%d", v))
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := audio.WriteFile(filepath.Join(dir, "u.wav"), buzz(v, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
 func TestRun(t *testing.T) {
 	var said strings.Builder
 	o := Options{Speakers: voices(t), HoldOut: []string{"v2", "v4"}, Part: "2/2", Output: filepath.Join(t.TempDir(), "judge.safetensors"),
@@ -157,12 +173,17 @@ func TestRunRefuses(t *testing.T) {
 		{"an empty part", Options{Speakers: root, Part: "1/9", Output: out}, "v1"},
 		{"unknown speaker", Options{Speakers: root, HoldOut: []string{"v9"}, Output: out}, "v9"},
 		{"nobody left", Options{Speakers: root, HoldOut: []string{"v1", "v2", "v3", "v4"}, Output: out}, "2 or more"},
-		{"nowhere to write", Options{Speakers: root, Output: filepath.Join(out, "deeper", "judge")}, "-o"},
+		{"nowhere to write", Options{Speakers: root, Output: filepath.Join(root, "v1", "u0.wav", "judge")}, "-o"},
+		{"one speaker held out", Options{Speakers: root, HoldOut: []string{"v5"}, Output: out}, "of v5, 1 have recordings"},
+		{"a recording each", Options{Speakers: brief(t), Output: out}, "0 have two of them"},
 	} {
 		c.o.Device = "go"
 		if err := run(context.Background(), c.o, small()); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("a refused training has left a file")
 	}
 	ended, end := context.WithCancel(context.Background())
 	end()
