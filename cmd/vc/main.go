@@ -90,7 +90,7 @@ func run(ctx context.Context, e env, argv []string) int {
 	app := newApp(e)
 	argv, err := reorder(app, argv)
 	if err == nil {
-		err = explain(app.RunContext(ctx, argv))
+		err = explain(writeHelp(app, e.stdoutIsTerminal, func() error { return app.RunContext(ctx, argv) }))
 	}
 	var usage *usageError
 	switch {
