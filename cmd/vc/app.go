@@ -31,7 +31,9 @@ No recordings at hand? "vc try" shows all of it in a minute, on two voices that 
 
 Flags may stand before or after the files. "-" as a file is standard input or output. The model is the one given
 with --model, else the one that $VC_MODEL names, else model.safetensors in the current folder, else the program's own, if
-it was built with one.`
+it was built with one.
+
+More is said by "vc help training", "vc help live" and "vc help voices".`
 )
 
 func appDescription(e env) string {
@@ -54,7 +56,7 @@ func newApp(e env) *cli.App {
 		ErrWriter:   e.stderr,
 		Commands: []*cli.Command{
 			tryCommand(e), trainCommand(e), devicesCommand(e), setupCommand(e), convertCommand(e), streamCommand(e), styleCommand(e), demoCommand(e), speakersCommand(e), infoCommand(e), packCommand(e), evalCommand(e), vocodeCommand(e), benchCommand(e),
-			completionCommand(e), completeCommand(e),
+			helpCommand(), completionCommand(e), completeCommand(e),
 		},
 		// Values such as --set a=1,2 must arrive whole.
 		DisableSliceFlagSeparator: true,

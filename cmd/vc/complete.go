@@ -125,6 +125,11 @@ func complete(e env, app *cli.App, words []string) []string {
 				}
 			}
 		}
+	case command.Name == "help":
+		all = pageNames()
+		for _, c := range app.VisibleCommands() {
+			all = append(all, c.Name)
+		}
 	case command.Name == "setup":
 		all = []string{"cpu", "cuda"}
 	case command.Name == "completion":

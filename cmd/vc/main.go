@@ -38,13 +38,37 @@ func start(openBase func() (io.Reader, error)) (code int) {
 		version:          buildVersion(),
 		openBase:         openBase,
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks for an orderly end. From then on signals have their default effect again, so that a
-	// second one ends the process at once.
-	context.AfterFunc(ctx, stop)
+	ctx, stop := untilSignal(e)
 	code = run(ctx, e, os.Args)
 	stop()
 	return code
+}
+
+// untilSignal gives a context that ends with the first signal, which asks for an orderly end. That may take a while, so an
+// interrupt by the keyboard is answered at once. From then on signals have their default effect again, so that a second one ends
+// the process.
+func untilSignal(e env) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		select {
+		case s := <-signals:
+			signal.Stop(signals)
+			if s == os.Interrupt {
+				if e.stderrIsTerminal {
+					fmt.Fprintln(e.stderr) // below the line of progress, which now has a ^C in it
+				}
+				e.tell("stopping in order, which may take a moment; Ctrl-C again stops at once, and what is not saved is lost")
+			}
+			cancel()
+		case <-ctx.Done():
+			signal.Stop(signals)
+		}
+	}()
+	return ctx, func() { cancel(); <-finished }
 }
 
 // env is what a command sees of the world.
@@ -66,7 +90,7 @@ func run(ctx context.Context, e env, argv []string) int {
 	app := newApp(e)
 	argv, err := reorder(app, argv)
 	if err == nil {
-		err = explain(app.RunContext(ctx, argv))
+		err = explain(writeHelp(app, e.stdoutIsTerminal, func() error { return app.RunContext(ctx, argv) }))
 	}
 	var usage *usageError
 	switch {
