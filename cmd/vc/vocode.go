@@ -121,17 +121,23 @@ func (o vocodeOptions) validate(iterationsSet bool) error {
 
 // findNet reads the weights that --net names, else the program's, and the frames that go with them; there may be none.
 func (o vocodeOptions) findNet() (*vocoder.Net, features.Config, error) {
-	var net *vocoder.Net
-	var err error
 	if o.net != "" && o.net != baseModel {
-		net, err = synth.LoadNet(o.net)
-	} else {
-		net, err = synth.BaseNet()
+		net, err := synth.LoadNet(o.net)
+		if err != nil {
+			return nil, features.Config{}, err
+		}
+		return net, net.Features(), nil
 	}
-	if err != nil || net == nil {
-		return nil, features.DefaultConfig(), err
+	for _, rate := range []int{24000, 16000} {
+		cfg, err := features.ConfigForRate(rate)
+		if err != nil {
+			return nil, features.Config{}, err
+		}
+		if net, err := synth.BaseNet(cfg); net != nil || err != nil {
+			return net, cfg, err
+		}
 	}
-	return net, net.Features(), nil
+	return nil, features.DefaultConfig(), nil
 }
 
 func (o vocodeOptions) synthesizer(v synth.Vocoder, net *vocoder.Net, cfg features.Config) (*synth.Synthesizer, error) {

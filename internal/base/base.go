@@ -11,10 +11,11 @@ import (
 
 // The files of the folder weights. Any of them may be missing in a build of one's own.
 const (
-	Voices  = "voices.safetensors"  // a voice model, for gan.Read
-	Vocoder = "vocoder.safetensors" // a neural vocoder
-	Phones  = "phones.safetensors"  // a phone network
-	Judge   = "judge.safetensors"   // a judge of speaker similarity, for judge.Read
+	Voices    = "voices.safetensors"    // a voice model, for gan.Read
+	Vocoder   = "vocoder.safetensors"   // a neural vocoder for the voices, for vocoder.Read
+	Vocoder16 = "vocoder16.safetensors" // another for models of 16000 samples per second
+	Phones    = "phones.safetensors"    // a phone network
+	Judge     = "judge.safetensors"     // a judge of speaker similarity, for judge.Read
 )
 
 //go:embed weights

@@ -27,23 +27,27 @@ func FindNet(m *gan.Model) (*vocoder.Net, error) {
 		}
 		return n, nil
 	}
-	n, err := BaseNet()
-	if err != nil || n == nil || n.Features() != m.Features {
-		return nil, err
-	}
-	return n, nil
+	return BaseNet(m.Features)
 }
 
-// BaseNet is the neural vocoder that comes with the program, nil if it was built without.
-func BaseNet() (*vocoder.Net, error) {
-	if !base.Has(base.Vocoder) {
+// BaseNet is the neural vocoder for frames of that configuration that comes with the program, nil if there is none.
+func BaseNet(cfg features.Config) (*vocoder.Net, error) {
+	name := base.Vocoder
+	if cfg.SampleRate == 16000 {
+		name = base.Vocoder16
+	}
+	if !base.Has(name) {
 		return nil, nil
 	}
-	r, err := base.Open(base.Vocoder)
+	r, err := base.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	return vocoder.Read(r)
+	n, err := vocoder.Read(r)
+	if err != nil || n.Features() != cfg {
+		return nil, err
+	}
+	return n, nil
 }
 
 var errFeatures = errors.New("it was trained for other features than the model's: train it again for this model")

@@ -69,12 +69,9 @@ func New(cfg features.Config, o Options) (*Synthesizer, error) {
 		return nil, err
 	}
 	if o.Net == nil && (o.Vocoder.NeedsNet() || o.Vocoder == "") {
-		n, err := BaseNet()
-		if err != nil {
+		var err error
+		if o.Net, err = BaseNet(cfg); err != nil {
 			return nil, err
-		}
-		if n != nil && n.Features() == cfg {
-			o.Net = n
 		}
 	}
 	switch {

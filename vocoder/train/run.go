@@ -284,7 +284,7 @@ func (r *runner) configure() error {
 		}
 	}
 	if r.o.Init != "" {
-		net, err := openWeights(r.o.Init)
+		net, err := openWeights(r.o.Init, r.o.Rate)
 		if err != nil {
 			return fmt.Errorf("--init: %w", err)
 		}
@@ -349,12 +349,16 @@ func (r *runner) absolute() (err error) {
 // builtIn names what comes with the program in place of a file; a file of that name is ./base.
 const builtIn = "base"
 
-// openWeights reads a vocoder to start from.
-func openWeights(path string) (*vocoder.Net, error) {
+// openWeights reads a vocoder to start from; rate tells which of the program's own, 0 the one of its voices.
+func openWeights(path string, rate int) (*vocoder.Net, error) {
 	if path != builtIn {
 		return vocoder.Load(path)
 	}
-	r, err := base.Open(base.Vocoder)
+	name := base.Vocoder
+	if rate == 16000 && base.Has(base.Vocoder16) {
+		name = base.Vocoder16
+	}
+	r, err := base.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -423,7 +427,7 @@ func (r *runner) freshWeights() (*mlx.Vars, error) {
 	c := r.req.Config
 	vars := mlx.NewVars()
 	if r.req.Init != "" {
-		net, err := openWeights(r.req.Init)
+		net, err := openWeights(r.req.Init, c.Net.Features.SampleRate)
 		if err != nil {
 			return nil, fmt.Errorf("--init: %w", err)
 		}

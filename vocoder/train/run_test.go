@@ -280,7 +280,7 @@ func TestBuiltInWeights(t *testing.T) {
 	if !base.Has(base.Vocoder) {
 		t.Skip("built without weights")
 	}
-	net, err := openWeights(builtIn)
+	net, err := openWeights(builtIn, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +291,7 @@ func TestBuiltInWeights(t *testing.T) {
 	if net.Config() != c.Net {
 		t.Errorf("%+v, want the preset's %+v", net.Config(), c.Net)
 	}
-	if _, err := openWeights("./base"); err == nil {
+	if _, err := openWeights("./base", 0); err == nil {
 		t.Error("a file that is not there is opened")
 	}
 }
