@@ -6,7 +6,7 @@ import "fmt"
 type Side int
 
 const (
-	Left  Side = iota // also the only side of a recording that has one
+	Left Side = iota // also the only side of a recording that has one
 	Right
 	Both // their average
 )
