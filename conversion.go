@@ -46,8 +46,8 @@ type Conversion struct {
 }
 
 const (
-	soundInMemory = 8 << 20 // samples: 8 minutes at 16 kHz
-	pitchInMemory = 8 << 20 // bytes of the pitch tracker's first pass: 10 minutes or more
+	soundInMemory = 2 << 20 // samples: 2 minutes at 16 kHz
+	pitchInMemory = 4 << 20 // bytes of the pitch tracker's first pass
 	readSamples   = 1 << 13 // at once, from what waits
 	windowFrames  = 1024    // that the generator takes at once, for each core
 	wholeInMemory = math.MaxInt / 8

@@ -52,6 +52,7 @@ func (p Pieces) ReadStream(ctx context.Context, r io.Reader) (Heard, error) {
 
 func (p Pieces) read(decode func(to *receiver) (Clip, error)) (Heard, error) {
 	begun := false
+	var own error // of Begin and Take, which the decoders know nothing of
 	to := &receiver{most: math.MaxInt64, apart: p.Apart}
 	to.take = func(rate int, left, right []float32) error {
 		if !begun {
@@ -60,14 +61,18 @@ func (p Pieces) read(decode func(to *receiver) (Clip, error)) (Heard, error) {
 			if right != nil {
 				sides = 2
 			}
-			if err := p.Begin(rate, sides); err != nil {
-				return err
+			if own = p.Begin(rate, sides); own != nil {
+				return own
 			}
 		}
-		return p.Take(left, right)
+		own = p.Take(left, right)
+		return own
 	}
 	to.restart = func() { begun = false }
 	clip, err := decode(to)
+	if own != nil {
+		return Heard{}, own
+	}
 	if err != nil {
 		return Heard{}, err
 	}

@@ -3,6 +3,7 @@ package audio
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,6 +72,25 @@ func TestPiecesAreTheWhole(t *testing.T) {
 	}
 	if read < 3 {
 		t.Errorf("%d recordings were read", read)
+	}
+}
+
+// TestPiecesOwnErrors: what the receiver says comes back as it is, and an ffmpeg is not asked for it.
+func TestPiecesOwnErrors(t *testing.T) {
+	file := encoded(t, ".wav", Sound{Rate: 16000, Channels: 1, Frames: 20000}, noise(20000, 1))
+	own := errors.New("no room")
+	for at := range 3 {
+		calls := 0
+		call := func() error {
+			if calls++; calls > at {
+				return own
+			}
+			return nil
+		}
+		p := Pieces{Begin: func(int, int) error { return call() }, Take: func(_, _ []float32) error { return call() }}
+		if _, err := p.ReadStream(context.Background(), bytes.NewReader(file)); err != own {
+			t.Errorf("call %d fails: %v", at, err)
+		}
 	}
 }
 
