@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/synth"
 )
 
 // MaxPitchSemitones bounds the pitch shift, in either direction.
@@ -72,57 +70,36 @@ type Result struct {
 // samples, if v is of another model or the options are out of range, if the weights give no finite numbers, and if ctx ends,
 // which is looked at several times a second of work.
 func (m *Model) Convert(ctx context.Context, in audio.Clip, v Voice, o Options) (*Result, error) {
-	cfg := m.networks.Features
 	if len(in.Samples) == 0 {
 		return nil, errors.New("the recording holds no samples")
 	}
-	if err := o.Validate(); err != nil {
-		return nil, err
-	}
-	if err := v.check(m.networks); err != nil {
-		return nil, err
-	}
-	threads := o.Threads
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	progress := o.Progress
-	if progress == nil {
-		progress = func(float64) {}
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	name, net, err := synth.Choose(synth.Vocoder(o.Vocoder), cfg, m.net)
+	c, err := m.newConversion(in.Rate, v, o, wholeInMemory, wholeInMemory)
 	if err != nil {
 		return nil, err
 	}
-	synthesizer, err := synth.New(cfg, synth.Options{Vocoder: name, Net: net, Threads: threads, Made: true})
-	if err != nil {
+	defer c.Close()
+	frames := c.cfg.NumFrames(int(c.in.Outputs(int64(len(in.Samples))))) + 1
+	r := &Result{Source: features.Frames{NMels: c.cfg.NMels}, Mapped: make([]float32, 0, frames)}
+	r.Source.Grow(frames)
+	c.keep = func(source features.Frames, mapped []float32) {
+		r.Source.LogMel = append(r.Source.LogMel, source.LogMel...)
+		r.Source.F0 = append(r.Source.F0, source.F0...)
+		r.Source.LogEnergy = append(r.Source.LogEnergy, source.LogEnergy...)
+		r.Mapped = append(r.Mapped, mapped...)
+	}
+	if err := c.Write(in.Samples); err != nil {
 		return nil, err
 	}
-	recording, err := features.Analyze(cfg, in)
-	if err != nil {
-		return nil, err
+	y := make([]float32, c.Samples())
+	for at := 0; at < len(y); {
+		n, err := c.Read(ctx, y[at:])
+		if err != nil {
+			return nil, err
+		}
+		at += n
 	}
-	source := recording.Frames
-	progress(0.1)
-
-	made, err := m.frames(ctx, source, v, o, threads)
-	if err != nil {
-		return nil, err
-	}
-	progress(0.2)
-
-	samples := max(1, len(recording.Samples)) // none are left of a sample of a very high rate
-	y, err := synthesizer.Synthesize(ctx, made.LogMel, made.F0, samples, func(part float64) { progress(0.2 + 0.8*part) })
-	if err != nil {
-		return nil, err
-	}
-	recording.Restore(y, cfg.SampleRate)
-	return &Result{
-		Clip: audio.Clip{Samples: y, Rate: cfg.SampleRate}, Source: source, GainDB: recording.GainDB, Mapped: made.F0,
-	}, nil
+	r.Clip, r.GainDB = audio.Clip{Samples: y, Rate: c.cfg.SampleRate}, c.gainDB
+	return r, nil
 }
 
 // ConvertFrames turns the frames of a whole recording, analysed as Features says, into those of voice v, of which Convert makes sound:
@@ -140,9 +117,7 @@ func (m *Model) ConvertFrames(ctx context.Context, source features.Frames, v Voi
 
 func (m *Model) frames(ctx context.Context, source features.Frames, v Voice, o Options, threads int) (features.Frames, error) {
 	cfg := m.networks.Features
-	pitch := gan.PitchMap{
-		Source: o.Source.of(source.F0, v), Target: v.LogF0, Semitones: o.PitchSemitones, KeepIntervals: o.Melody == Keep,
-	}
+	pitch := m.pitchMap(source.F0, v, o)
 	mapped := make([]float32, len(source.F0))
 	for t, hz := range source.F0 {
 		mapped[t] = pitch.Hz(hz)
@@ -160,18 +135,16 @@ func (m *Model) frames(ctx context.Context, source features.Frames, v Voice, o O
 	if !allFinite(logMel) {
 		return features.Frames{}, errNotFinite
 	}
-	quiet := silentMel(cfg)
-	warp, sharp := newFormantWarp(cfg, v.Formant+o.FormantSemitones), newSharpener(cfg)
+	shape := newFrameShaper(cfg, v.Formant+o.FormantSemitones)
 	for t, e := range source.LogEnergy {
-		mel := logMel[t*cfg.NMels : (t+1)*cfg.NMels]
-		if e < silenceLogEnergy {
-			fill(mel, quiet)
-		} else {
-			warp.frame(mel, mapped[t])
-			sharp.frame(mel)
-		}
+		shape.frame(logMel[t*cfg.NMels:(t+1)*cfg.NMels], mapped[t], e)
 	}
 	return features.Frames{NMels: cfg.NMels, LogMel: logMel, F0: mapped, LogEnergy: source.LogEnergy}, nil
+}
+
+// pitchMap is how the pitch of a recording with that F0 is moved into the range of v.
+func (m *Model) pitchMap(f0 []float32, v Voice, o Options) gan.PitchMap {
+	return gan.PitchMap{Source: o.Source.of(f0, v), Target: v.LogF0, Semitones: o.PitchSemitones, KeepIntervals: o.Melody == Keep}
 }
 
 // silenceLogEnergy is ln 1e-4, -80 dB, 57 dB below the speech, which has been brought to audio.SpeechDB: below it there is nothing

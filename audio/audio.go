@@ -72,6 +72,11 @@ func Decode(r io.Reader) (Clip, error) { return decode(r, MaxSamples) }
 const readAhead = 1<<16 + 1<<10
 
 func decode(r io.Reader, maxSamples int) (Clip, error) {
+	return decodeWhole(maxSamples, func(to *receiver) (Clip, error) { return decodeTo(r, to) })
+}
+
+// decodeTo gives the sound to a receiver. The clip has no samples.
+func decodeTo(r io.Reader, to *receiver) (Clip, error) {
 	br := bufio.NewReaderSize(r, readAhead)
 	tagged, err := skipTags(br)
 	if err != nil {
@@ -83,13 +88,13 @@ func decode(r io.Reader, maxSamples int) (Clip, error) {
 	}
 	switch kind := sniff(head); {
 	case kind == kindWAV:
-		return decodeWAV(br, maxSamples)
+		return decodeWAV(br, to)
 	case kind == kindFLAC:
-		return decodeFLAC(br, maxSamples)
+		return decodeFLAC(br, to)
 	case kind == kindMP3 && (tagged || isMP3(br)), kind == "" && tagged:
-		return decodeMP3(br, maxSamples)
+		return decodeMP3(br, to)
 	case kind == kindOgg:
-		return decodeOgg(br, maxSamples)
+		return decodeOgg(br, to)
 	case len(head) == 0:
 		return Clip{}, errors.New("the input is empty: expected a recording (" + ReadHere + ")")
 	case kind != "":
@@ -109,9 +114,6 @@ func ReadFileContext(ctx context.Context, path string) (Clip, error) {
 		return Clip{}, fmt.Errorf("%s: %w", path, pathCause(err))
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return Clip{}, fmt.Errorf("%s: is a folder: name a recording", path)
-	}
 	clip, err := DecodeFile(ctx, f)
 	if err != nil {
 		return Clip{}, fmt.Errorf("%s: %w", path, pathCause(err))
@@ -121,26 +123,37 @@ func ReadFileContext(ctx context.Context, path string) (Clip, error) {
 
 // DecodeFile is ReadFileContext for a file that is open, read from where it stands. Errors do not name it.
 func DecodeFile(ctx context.Context, f *os.File) (Clip, error) {
-	clip, err := Decode(f)
+	return decodeWhole(MaxSamples, func(to *receiver) (Clip, error) { return decodeFileTo(ctx, f, to) })
+}
+
+func decodeFileTo(ctx context.Context, f *os.File, to *receiver) (Clip, error) {
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return Clip{}, errors.New("is a folder: name a recording")
+	}
+	clip, err := decodeTo(f, to)
 	var unread *formatError
 	if !errors.As(err, &unread) {
 		return clip, err
 	}
 	unread.path = f.Name()
-	return unread.askFFmpeg(ctx, f.Name(), nil, err)
+	return unread.askFFmpeg(ctx, f.Name(), nil, to, err)
 }
 
 // DecodeStream is [Decode] with an ffmpeg on the PATH for what it does not read. Some formats, such as MPEG-4 with its
 // index at the end, cannot be read from a pipe even so.
 func DecodeStream(ctx context.Context, r io.Reader) (Clip, error) {
+	return decodeWhole(MaxSamples, func(to *receiver) (Clip, error) { return decodeStreamTo(ctx, r, to) })
+}
+
+func decodeStreamTo(ctx context.Context, r io.Reader, to *receiver) (Clip, error) {
 	seen := &bytes.Buffer{}
 	// No format is refused after more than this, so that ffmpeg can have it from the beginning.
-	clip, err := Decode(io.MultiReader(io.TeeReader(io.LimitReader(r, 1<<20), seen), r))
+	clip, err := decodeTo(io.MultiReader(io.TeeReader(io.LimitReader(r, 1<<20), seen), r), to)
 	var unread *formatError
 	if !errors.As(err, &unread) || seen.Len() >= 1<<20 {
 		return clip, err
 	}
-	return unread.askFFmpeg(ctx, "", io.MultiReader(seen, r), err)
+	return unread.askFFmpeg(ctx, "", io.MultiReader(seen, r), to, err)
 }
 
 // formatError refuses an input that is not read here, and names the way out.
@@ -163,12 +176,15 @@ func (e *formatError) Error() string {
 }
 
 // askFFmpeg has an ffmpeg on the PATH read what is refused with err. Without one that is the answer.
-func (e *formatError) askFFmpeg(ctx context.Context, path string, r io.Reader, err error) (Clip, error) {
+func (e *formatError) askFFmpeg(ctx context.Context, path string, r io.Reader, to *receiver, err error) (Clip, error) {
 	program, missing := exec.LookPath("ffmpeg")
 	if missing != nil {
 		return Clip{}, err
 	}
-	clip, err := ffmpeg{program, ffmpegPatience}.convert(ctx, path, r, MaxSamples)
+	if to.restart != nil {
+		to.restart()
+	}
+	clip, err := ffmpeg{program, ffmpegPatience}.convert(ctx, path, r, to)
 	switch {
 	case ctx.Err() != nil:
 		return Clip{}, ctx.Err()
@@ -331,8 +347,8 @@ func checkChannels(channels int) error {
 	return nil
 }
 
-func tooLong(rate, maxSamples int) error {
+func tooLong(rate int, most int64) error {
 	return fmt.Errorf("longer than %s, the most that is read at once at %d Hz: cut it into pieces first, "+
 		"for instance with ffmpeg -i INPUT -f segment -segment_time 1800 part%%03d.wav",
-		samplesDuration(int64(maxSamples), rate).Round(time.Second), rate)
+		samplesDuration(most, rate).Round(time.Second), rate)
 }

@@ -105,21 +105,23 @@ const (
 	cancelledPart = 0.1
 )
 
-// channelSink collects the interleaved frames of a whole recording and makes one channel of them at the end, when it is
-// known which sides are live.
+// channelSink takes the interleaved frames of a recording, makes two sides of them or one, and hands these to a receiver. It holds
+// back what may still be cut.
 type channelSink struct {
 	rate, channels int
-	most           int   // frames that are accepted
+	to             *receiver
 	frames         int64 // taken so far
+	hold           int   // frames at the end that may still be cut
 
 	weights     [2][]float32 // of a downmix to stereo, nil for none
-	left, right []float32    // right stays empty for mono, and where there is nothing but an average
+	left, right []float32    // held back; right stays empty for mono, and where there is nothing but an average
+	sides       sideStats
 
 	notes []string
 }
 
-func newChannelSink(rate, channels int, mask speakerMask, most int) *channelSink {
-	s := &channelSink{rate: rate, channels: channels, most: most}
+func newChannelSink(rate, channels int, mask speakerMask, to *receiver) *channelSink {
+	s := &channelSink{rate: rate, channels: channels, to: to}
 	if channels <= 2 {
 		return s
 	}
@@ -139,8 +141,8 @@ func newChannelSink(rate, channels int, mask speakerMask, most int) *channelSink
 func (s *channelSink) add(x []float32) error {
 	n := len(x) / s.channels
 	start := len(s.left)
-	if start+n > s.most {
-		return tooLong(s.rate, s.most)
+	if s.frames+int64(n) > s.to.most {
+		return tooLong(s.rate, s.to.most)
 	}
 	s.frames += int64(n)
 	s.left = grow(s.left, n)
@@ -170,22 +172,57 @@ func (s *channelSink) add(x []float32) error {
 			left[i] = sum * scale
 		}
 	}
+	if len(s.left) >= s.hold+leastPiece {
+		return s.release(s.hold)
+	}
 	return nil
 }
 
-// cut keeps the first n frames.
-func (s *channelSink) cut(n int64) {
-	s.frames, s.left = n, s.left[:n]
+// leastPiece is how many frames a receiver gets at once, but for the last.
+const leastPiece = 4096
+
+// release hands out all but the last keep frames.
+func (s *channelSink) release(keep int) error {
+	n := len(s.left) - keep
+	if n <= 0 {
+		return nil
+	}
+	var right []float32
 	if len(s.right) > 0 {
-		s.right = s.right[:n]
+		right = s.right[:n]
+	}
+	s.sides.add(s.left[:n], right)
+	if err := s.to.take(s.rate, s.left[:n], right); err != nil {
+		return err
+	}
+	s.left = s.left[:copy(s.left, s.left[n:])]
+	if right != nil {
+		s.right = s.right[:copy(s.right, s.right[n:])]
+	}
+	return nil
+}
+
+// cut keeps the first n frames, as far as the others are held back.
+func (s *channelSink) cut(n int64) {
+	drop := int(min(max(s.frames-n, 0), int64(len(s.left))))
+	s.frames -= int64(drop)
+	s.left = s.left[:len(s.left)-drop]
+	if len(s.right) > 0 {
+		s.right = s.right[:len(s.right)-drop]
 	}
 }
 
-// cutFront drops n frames from frame at on.
+// cutFront drops n frames from frame at on, as far as they are held back.
 func (s *channelSink) cutFront(at, n int64) {
-	s.left = append(s.left[:at], s.left[at+n:]...)
+	released := s.frames - int64(len(s.left))
+	from := max(at-released, 0)
+	n = min(n-(released+from-at), int64(len(s.left))-from)
+	if n <= 0 {
+		return
+	}
+	s.left = append(s.left[:from], s.left[from+n:]...)
 	if len(s.right) > 0 {
-		s.right = append(s.right[:at], s.right[at+n:]...)
+		s.right = append(s.right[:from], s.right[from+n:]...)
 	}
 	s.frames -= n
 }
@@ -198,57 +235,27 @@ func weighted(x, weights []float32) float32 {
 	return sum
 }
 
-// clip gives what was collected as one channel in [-1, 1], and says how it was made.
-func (s *channelSink) clip() Clip {
-	c := Clip{Samples: s.left, Rate: s.rate, Warnings: s.notes}
-	if len(s.right) > 0 {
-		c.Samples = s.joinSides(&c.Warnings)
+// clip ends the recording, and says how it was mixed to one channel. The samples are with the receiver.
+func (s *channelSink) clip() (Clip, error) {
+	if err := s.release(0); err != nil {
+		return Clip{}, err
 	}
-	clipped, peak := 0, float32(0)
-	for i, v := range c.Samples {
-		if v > 1 || v < -1 {
-			clipped++
-			peak = max(peak, v, -v)
-			c.Samples[i] = clip(v)
+	c := Clip{Rate: s.rate, Warnings: s.notes}
+	s.to.sides, s.to.frames = s.sides.count(), s.frames
+	if s.to.apart {
+		c.Warnings = append(c.Warnings, s.sides.clipNotes(Left)...)
+		if s.to.sides == 2 {
+			c.Warnings = append(c.Warnings, s.sides.clipNotes(Right)...)
 		}
+		return c, nil
 	}
-	if clipped > 0 {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%d samples (%.2f %%) were beyond full scale (up to %.3g) and were clipped",
-			clipped, 100*float64(clipped)/float64(len(c.Samples)), peak))
+	side, note := s.sides.judge(s.rate)
+	if note != "" {
+		c.Warnings = append(c.Warnings, note)
 	}
-	s.left, s.right = nil, nil
-	return c
-}
-
-// joinSides averages left and right, unless one is silent or they cancel each other. A constant offset is no sound. Less than a
-// tenth of a second tells nothing.
-func (s *channelSink) joinSides(notes *[]string) []float32 {
-	var left, right, both energy
-	for i, l := range s.left {
-		r := s.right[i]
-		left.add(l)
-		right.add(r)
-		both.add((l + r) / 2)
-	}
-	l, r, average := left.total(), right.total(), both.total()
-	louder, name, other := s.left, "left", "right"
-	if r > l {
-		louder, name, other = s.right, "right", "left"
-	}
-	switch {
-	case 10*len(s.left) < s.rate || max(l, r) == 0:
-	case min(l, r) <= silentSide*max(l, r):
-		*notes = append(*notes, fmt.Sprintf("the %s side is silent: the %s side alone was used", other, name))
-		return louder
-	case average < cancelledPart*(l+r)/2:
-		*notes = append(*notes, fmt.Sprintf("left and right cancel each other (their average keeps %.1f %% of the sound): the %s side alone was used",
-			100*average/((l+r)/2), name))
-		return louder
-	}
-	for i, r := range s.right {
-		s.left[i] = (s.left[i] + r) * 0.5
-	}
-	return s.left
+	s.to.mono = side
+	c.Warnings = append(c.Warnings, s.sides.clipNotes(side)...)
+	return c, nil
 }
 
 // energy sums up a signal.

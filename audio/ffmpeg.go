@@ -52,7 +52,7 @@ type ffmpeg struct {
 
 // convert decodes the file at path, or what stdin gives where path is empty, with ffmpeg. No shell is involved, the name
 // cannot be taken for an option or an address, and no network is opened. The process and its children end with ctx.
-func (f ffmpeg) convert(ctx context.Context, path string, stdin io.Reader, maxSamples int) (Clip, error) {
+func (f ffmpeg) convert(ctx context.Context, path string, stdin io.Reader, to *receiver) (Clip, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	input := "pipe:0"
@@ -77,7 +77,7 @@ func (f ffmpeg) convert(ctx context.Context, path string, stdin io.Reader, maxSa
 	}
 	watch := &watchedReader{r: stdout}
 	stalled := watch.watch(ctx, f.patience, cancel)
-	clip, decodeErr := decodeWAV(bufio.NewReaderSize(watch, readAhead), maxSamples)
+	clip, decodeErr := decodeWAV(bufio.NewReaderSize(watch, readAhead), to)
 	if decodeErr != nil {
 		cancel() // whatever else it would say is not wanted
 	}
@@ -98,7 +98,7 @@ func (f ffmpeg) convert(ctx context.Context, path string, stdin io.Reader, maxSa
 	case decodeErr != nil:
 		return Clip{}, fmt.Errorf("what ffmpeg made of it: %w%s", decodeErr, said)
 	case waitErr != nil:
-		return Clip{}, fmt.Errorf("ffmpeg failed after %s (%w)%s", secondsOf(int64(len(clip.Samples)), clip.Rate), waitErr, said)
+		return Clip{}, fmt.Errorf("ffmpeg failed after %s (%w)%s", secondsOf(to.frames, clip.Rate), waitErr, said)
 	case said != "":
 		clip.Warnings = append(clip.Warnings, "ffmpeg complains"+said)
 	}

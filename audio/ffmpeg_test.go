@@ -101,7 +101,9 @@ func TestFFmpegFaults(t *testing.T) {
 			dir := fakeFFmpeg(t, tt.script)
 			path := filepath.Join(dir, "x.m4a")
 			start := time.Now()
-			clip, err := ffmpeg{filepath.Join(dir, "ffmpeg"), 300 * time.Millisecond}.convert(context.Background(), path, nil, 1<<20)
+			clip, err := decodeWhole(1<<20, func(to *receiver) (Clip, error) {
+				return ffmpeg{filepath.Join(dir, "ffmpeg"), 300 * time.Millisecond}.convert(context.Background(), path, nil, to)
+			})
 			if err != nil {
 				err = fmt.Errorf("only %s are read here, and %w", ReadHere, err)
 			}

@@ -12,15 +12,15 @@ import (
 	"github.com/mewkiz/flac/meta"
 )
 
-func decodeFLAC(br *bufio.Reader, maxSamples int) (Clip, error) {
-	clip, err := walkFLAC(br, maxSamples)
+func decodeFLAC(br *bufio.Reader, to *receiver) (Clip, error) {
+	clip, err := walkFLAC(br, to)
 	if err != nil {
 		return Clip{}, fmt.Errorf("flac: %w", err)
 	}
 	return clip, nil
 }
 
-func walkFLAC(br *bufio.Reader, maxSamples int) (Clip, error) {
+func walkFLAC(br *bufio.Reader, to *receiver) (Clip, error) {
 	// flac.New buffers its input with bufio.NewReader, which returns br itself since it is larger than its default:
 	// afterwards br stands at the first frame. Frames are then taken one by one for what next has to mend.
 	//
@@ -41,10 +41,10 @@ func walkFLAC(br *bufio.Reader, maxSamples int) (Clip, error) {
 		return Clip{}, fmt.Errorf("%w: the header is damaged", err)
 	}
 	rate, want := int(info.SampleRate), int64(info.NSamples)
-	if want > int64(maxSamples) {
-		return Clip{}, tooLong(rate, maxSamples)
+	if want > to.most {
+		return Clip{}, tooLong(rate, to.most)
 	}
-	sink := newChannelSink(rate, int(info.NChannels), flacPlaces(int(info.NChannels)), maxSamples)
+	sink := newChannelSink(rate, int(info.NChannels), flacPlaces(int(info.NChannels)), to)
 	in := &frameReader{br: br}
 	end := flacEnd{want: want}
 	for end.err == nil {
@@ -145,7 +145,10 @@ func (e *flacEnd) judge(sink *channelSink, ended bool) (Clip, error) {
 	case have == 0:
 		return Clip{}, errFLACHeader
 	}
-	clip := sink.clip()
+	clip, err := sink.clip()
+	if err != nil {
+		return Clip{}, err
+	}
 	clip.Warnings = append(clip.Warnings, e.notes...)
 	if e.joined > 0 {
 		clip.Warnings = append(clip.Warnings, fmt.Sprintf("%d recordings joined into one: all were read", e.joined+1))

@@ -27,13 +27,51 @@ const (
 // WithoutRumble is x, a whole signal at rate Hz, without offset and what lies below 35 Hz, which is not heard and must not be
 // measured. It is new memory.
 func WithoutRumble(x []float32, rate int) []float32 {
-	y := make([]float32, 0, len(x))
-	h, err := NewHighPass(rate, rumbleHz, rumbleOrder)
-	if err != nil { // a rate below 70 Hz, which has nothing else
-		return append(y, x...)
+	r := newRumbleFilter(rate)
+	return r.flush(r.process(make([]float32, 0, len(x)), x))
+}
+
+// rumbleFilter is WithoutRumble for a recording that comes piece by piece. It waits for the first quarter of a second.
+type rumbleFilter struct {
+	high  *HighPass // nil for a rate below 70 Hz, which has nothing else
+	lead  int
+	first []float32 // held back until there are more than lead
+	begun bool
+}
+
+func newRumbleFilter(rate int) *rumbleFilter {
+	high, err := NewHighPass(rate, rumbleHz, rumbleOrder)
+	if err != nil {
+		high = nil
 	}
-	h.lead(x, rate/4)
-	return h.Process(y, x)
+	return &rumbleFilter{high: high, lead: rate / 4}
+}
+
+func (r *rumbleFilter) process(dst, x []float32) []float32 {
+	switch {
+	case r.high == nil:
+		return append(dst, x...)
+	case r.begun:
+		return r.high.Process(dst, x)
+	}
+	n := min(len(x), r.lead+1-len(r.first))
+	r.first = append(r.first, x[:n]...)
+	if len(r.first) <= r.lead {
+		return dst
+	}
+	return r.high.Process(r.flush(dst), x[n:])
+}
+
+// flush gives what was held back.
+func (r *rumbleFilter) flush(dst []float32) []float32 {
+	if r.begun || r.high == nil {
+		return dst
+	}
+	r.begun = true
+	r.high.lead(r.first, r.lead)
+	dst = r.high.Process(dst, r.first)
+	r.first = nil
+	return dst
 }
 
 // Leveled is a recording made ready to be analysed: without what lies below 35 Hz, and its speech at SpeechDB.
@@ -46,28 +84,75 @@ type Leveled struct {
 // brings the speech to SpeechDB. A steady sound, such as noise alone, is not amplified, nor is silence. Samples that are not
 // finite count as 0. Training, conversion and scores all hear recordings through it.
 func LevelSpeech(x []float32, rate int) Leveled {
-	y := WithoutRumble(x, rate)
-	l := Leveled{Samples: y}
-	level, contrast := SpeechLevel(y, rate)
+	p := NewLevelPieces(rate)
+	y := p.Flush(p.Process(make([]float32, 0, len(x)), x))
+	gainDB := p.GainDB()
+	Amplify(y, gainDB)
+	return Leveled{Samples: y, GainDB: gainDB}
+}
+
+// LevelPieces is LevelSpeech for a recording that comes piece by piece, but for the gain, which is known at the end and is not
+// applied. It must not be used by two goroutines at once.
+type LevelPieces struct {
+	rumble *rumbleFilter
+	meter  *speechMeter
+}
+
+// NewLevelPieces begins a recording at rate Hz.
+func NewLevelPieces(rate int) *LevelPieces {
+	return &LevelPieces{newRumbleFilter(rate), newSpeechMeter(rate)}
+}
+
+// Process appends to dst x without what lies below 35 Hz, as far as it is complete: the first quarter of a second is held back.
+func (l *LevelPieces) Process(dst, x []float32) []float32 {
+	have := len(dst)
+	dst = l.rumble.process(dst, x)
+	l.meter.add(dst[have:])
+	return dst
+}
+
+// Flush appends what was held back.
+func (l *LevelPieces) Flush(dst []float32) []float32 {
+	have := len(dst)
+	dst = l.rumble.flush(dst)
+	l.meter.add(dst[have:])
+	return dst
+}
+
+// GainDB is what brings the speech of all that came to SpeechDB.
+func (l *LevelPieces) GainDB() float64 {
+	level, contrast := l.meter.level()
 	if level < leastSpeechDB {
-		return l
+		return 0
 	}
-	l.GainDB = min(max(SpeechDB-level, -maxGainDB), maxGainDB)
-	if l.GainDB > 0 {
-		l.GainDB *= min(max((contrast-leastContrast)/(fullContrast-leastContrast), 0), 1)
+	gainDB := min(max(SpeechDB-level, -maxGainDB), maxGainDB)
+	if gainDB > 0 {
+		gainDB *= min(max((contrast-leastContrast)/(fullContrast-leastContrast), 0), 1)
 	}
-	Amplify(y, l.GainDB)
-	return l
+	return gainDB
+}
+
+// Restorer is Leveled.Restore for what comes piece by piece. It must not be used by two goroutines at once.
+type Restorer struct {
+	gainDB float64
+	limit  limiter
+}
+
+// NewRestorer takes off a gain that was put on, in dB, at rate Hz.
+func NewRestorer(gainDB float64, rate int) *Restorer { return &Restorer{gainDB, newLimiter(rate)} }
+
+// Process gives y, the next samples, their level back, in place.
+func (r *Restorer) Process(y []float32) {
+	Amplify(y, -r.gainDB)
+	for i, v := range y {
+		y[i] = r.limit.next(v)
+	}
 }
 
 // Restore gives y, in place, the level that the recording had: what was made of its Samples, at the same rate, becomes as loud
 // as the recording. A limiter turns down what would clip.
 func (l Leveled) Restore(y []float32, rate int) {
-	Amplify(y, -l.GainDB)
-	limit := newLimiter(rate)
-	for i, v := range y {
-		y[i] = limit.next(v)
-	}
+	NewRestorer(l.GainDB, rate).Process(y)
 }
 
 // limiter turns sound down at once where it would clip, and up again within half a second, without delay.

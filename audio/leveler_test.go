@@ -395,3 +395,44 @@ func BenchmarkLevel(b *testing.B) {
 		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/0.01, "RTF")
 	})
 }
+
+// TestLevelPieces: the pieces give what LevelSpeech gives, which is what a slow direct version gives.
+func TestLevelPieces(t *testing.T) {
+	const rate = 16000
+	for _, n := range []int{0, 1, 100, 159, 160, 161, 320, 4000, 4001, 4002, 50000} {
+		x := times(talk(rate, 4, 2)[:n], -10)
+		direct := append([]float32(nil), x...)
+		high, err := NewHighPass(rate, rumbleHz, rumbleOrder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		high.lead(x, rate/4)
+		direct = high.Process(direct[:0], direct)
+		want := LevelSpeech(x, rate)
+		Amplify(direct, want.GainDB)
+		if !slices.Equal(want.Samples, direct) {
+			t.Fatalf("%d samples: LevelSpeech gives others than its parts", n)
+		}
+		restored := append([]float32(nil), direct...)
+		want.Restore(restored, rate)
+		for _, piece := range []int{1, 159, 160, 161, 4001, 1 << 20} {
+			p := NewLevelPieces(rate)
+			var got []float32
+			for c := range slices.Chunk(x, piece) {
+				got = p.Process(got, c)
+			}
+			got = p.Flush(got)
+			Amplify(got, p.GainDB())
+			if p.GainDB() != want.GainDB || !slices.Equal(got, want.Samples) {
+				t.Errorf("%d samples in pieces of %d: gain %g, want %g, or other samples", n, piece, p.GainDB(), want.GainDB)
+			}
+			r := NewRestorer(p.GainDB(), rate)
+			for c := range slices.Chunk(got, piece) {
+				r.Process(c)
+			}
+			if !slices.Equal(got, restored) {
+				t.Errorf("%d samples restored in pieces of %d: other samples", n, piece)
+			}
+		}
+	}
+}

@@ -92,6 +92,9 @@ type mp3Info struct {
 	delay, padding int   // samples that the encoder put before and behind
 }
 
+// mp3Hold is more than a recording's end can lose: two fields of 12 bits, and a frame.
+const mp3Hold = 1 << 14
+
 // decoderDelay is how much later than its input a decoder's output is, in samples, beside the encoder's delay.
 const decoderDelay = 529
 
@@ -143,15 +146,15 @@ type mp3Reader struct {
 	notes   []string
 }
 
-func decodeMP3(br *bufio.Reader, maxSamples int) (Clip, error) {
-	clip, err := walkMP3(br, maxSamples)
+func decodeMP3(br *bufio.Reader, to *receiver) (Clip, error) {
+	clip, err := walkMP3(br, to)
 	if err != nil {
 		return Clip{}, fmt.Errorf("mp3: %w", err)
 	}
 	return clip, nil
 }
 
-func walkMP3(br *bufio.Reader, maxSamples int) (Clip, error) {
+func walkMP3(br *bufio.Reader, to *receiver) (Clip, error) {
 	r := &mp3Reader{br: br}
 	for {
 		h, frame, err := r.nextFrame()
@@ -169,7 +172,8 @@ func walkMP3(br *bufio.Reader, maxSamples int) (Clip, error) {
 			if h.mono {
 				channels = 1
 			}
-			r.first, r.sink = h, newChannelSink(h.rate, channels, 0, maxSamples)
+			r.first, r.sink = h, newChannelSink(h.rate, channels, 0, to)
+			r.sink.hold = mp3Hold
 		}
 		if info, ok := parseMP3Info(h, frame); ok {
 			if err := r.finish(); err != nil {
@@ -316,7 +320,10 @@ func (r *mp3Reader) clip() (Clip, error) {
 	case r.dec.good == 0:
 		return Clip{}, fmt.Errorf("none of its %d frames can be decoded: the file is damaged; copy or export it again", r.dec.damaged)
 	}
-	clip := r.sink.clip()
+	clip, err := r.sink.clip()
+	if err != nil {
+		return Clip{}, err
+	}
 	clip.Warnings = append(clip.Warnings, r.notes...)
 	if r.joined > 1 {
 		clip.Warnings = append(clip.Warnings, fmt.Sprintf("%d recordings joined into one: all were read", r.joined))

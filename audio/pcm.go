@@ -73,16 +73,23 @@ func DecodeRaw(r io.Reader, f Format, rate, channels int) (Clip, error) {
 }
 
 func decodeRaw(r io.Reader, f Format, rate, channels, maxSamples int) (Clip, error) {
+	return decodeWhole(maxSamples, func(to *receiver) (Clip, error) { return decodeRawTo(r, f, rate, channels, to) })
+}
+
+func decodeRawTo(r io.Reader, f Format, rate, channels int, to *receiver) (Clip, error) {
 	if err := errors.Join(checkRate(int64(rate)), checkChannels(channels)); err != nil {
 		return Clip{}, fmt.Errorf("raw %s: %w", f, err)
 	}
-	sink := newChannelSink(rate, channels, 0, maxSamples)
+	sink := newChannelSink(rate, channels, 0, to)
 	got, err := readFrames(r, f.coding(), channels, sink)
 	if err != nil {
 		return Clip{}, fmt.Errorf("raw %s: %w", f, err)
 	}
-	clip := sink.clip()
-	if len(clip.Samples) == 0 {
+	clip, err := sink.clip()
+	if err != nil {
+		return Clip{}, err
+	}
+	if sink.frames == 0 {
 		return Clip{}, fmt.Errorf("raw %s: no samples: the input ended after %d bytes; does the recording program work?", f, got)
 	}
 	if left := got % int64(channels*f.BytesPerSample()); left != 0 {

@@ -162,6 +162,9 @@ func besselI0(x float64) float64 {
 	return sum
 }
 
+// From is the rate of the input, in Hz.
+func (r *Resampler) From() int { return r.from }
+
 // Reset forgets the signal, as if the resampler were new.
 func (r *Resampler) Reset() {
 	r.samples, r.outputs = 0, 0

@@ -32,17 +32,6 @@ const (
 
 func blockLength(rate int) int { return max(1, rate/blocksPerSecond) }
 
-// blockPower is the mean square of x. Samples that are not finite count as 0.
-func blockPower(x []float32) float64 {
-	var sum float64
-	for _, v := range x {
-		if v-v == 0 {
-			sum += float64(v) * float64(v)
-		}
-	}
-	return sum / float64(max(1, len(x)))
-}
-
 func powerLevel(power float64) float64 {
 	return 10 * math.Log10(max(power, 1e-12)) // -120 dB
 }
@@ -138,17 +127,48 @@ func (h *levelHistogram) speech(floor float64) float64 {
 // there is hardly any speech but a steady sound. Silence, and an empty x, give -Inf and 0. An offset counts as sound: take it off
 // first. Samples that are not finite count as 0.
 func SpeechLevel(x []float32, rate int) (dB, contrast float64) {
-	var h levelHistogram
-	n := blockLength(rate)
-	var last float64
-	for at := 0; at == 0 || at+n <= len(x); at += n { // what is left at the end is no block
-		power := blockPower(x[at:min(at+n, len(x))])
-		if at > 0 {
-			h.add((last + power) / 2)
-		} else if len(x) < 2*n {
-			h.add(power)
+	m := newSpeechMeter(rate)
+	m.add(x)
+	return m.level()
+}
+
+// speechMeter is SpeechLevel for a recording that comes piece by piece.
+type speechMeter struct {
+	h         levelHistogram
+	block     int     // samples
+	filled    int     // of the block that is being received
+	sum       float64 // of their squares
+	last      float64 // power of the block before it
+	completed int     // blocks
+}
+
+func newSpeechMeter(rate int) *speechMeter { return &speechMeter{block: blockLength(rate)} }
+
+func (m *speechMeter) add(x []float32) {
+	for _, v := range x {
+		if v-v == 0 {
+			m.sum += float64(v) * float64(v)
 		}
-		last = power
+		if m.filled++; m.filled < m.block {
+			continue
+		}
+		power := m.sum / float64(m.block)
+		if m.completed > 0 {
+			m.h.add((m.last + power) / 2)
+		}
+		m.last, m.sum, m.filled = power, 0, 0
+		m.completed++
+	}
+}
+
+// level is that of all that came. What is left at the end is no block, unless there is no other.
+func (m *speechMeter) level() (dB, contrast float64) {
+	h := m.h
+	switch m.completed {
+	case 0:
+		h.add(m.sum / float64(max(1, m.filled)))
+	case 1:
+		h.add(m.last)
 	}
 	dB = h.speech(h.quantile(0, floorShare) + floorMargin)
 	if math.IsInf(dB, -1) {

@@ -38,15 +38,15 @@ type vorbisReader struct {
 	notes    []string
 }
 
-func decodeOgg(br *bufio.Reader, maxSamples int) (Clip, error) {
-	clip, err := walkOgg(br, maxSamples)
+func decodeOgg(br *bufio.Reader, to *receiver) (Clip, error) {
+	clip, err := walkOgg(br, to)
 	if err != nil {
 		return Clip{}, fmt.Errorf("ogg: %w", err)
 	}
 	return clip, nil
 }
 
-func walkOgg(br *bufio.Reader, maxSamples int) (Clip, error) {
+func walkOgg(br *bufio.Reader, to *receiver) (Clip, error) {
 	v := &vorbisReader{}
 	other := ""
 	for {
@@ -72,7 +72,7 @@ func walkOgg(br *bufio.Reader, maxSamples int) (Clip, error) {
 				if v.linked && !v.ended && v.serial != page.serial && v.headers < 3 {
 					continue // a second stream beside the first
 				}
-				if err := v.begin(page, maxSamples); err != nil {
+				if err := v.begin(page, to); err != nil {
 					return Clip{}, err
 				}
 			case other == "":
@@ -95,8 +95,11 @@ func walkOgg(br *bufio.Reader, maxSamples int) (Clip, error) {
 	case v.sink.frames == 0:
 		return Clip{}, errNoSamples
 	}
-	return v.clip(), nil
+	return v.clip()
 }
+
+// vorbisHold is more than a page holds: what a page's position cuts lies within it, or no page has come that has one.
+const vorbisHold = 1 << 21
 
 // oggContent names what the first packet of a stream begins.
 func oggContent(head []byte) string {
@@ -109,7 +112,7 @@ func oggContent(head []byte) string {
 }
 
 // begin starts a stream from the page that holds its first header.
-func (v *vorbisReader) begin(p oggPage, maxSamples int) error {
+func (v *vorbisReader) begin(p oggPage, to *receiver) error {
 	v.dec, v.headers, v.serial, v.sequence, v.rest = &vorbis.Decoder{}, 0, p.serial, p.sequence, nil
 	v.ended, v.anchored = false, false
 	b := p.body
@@ -129,7 +132,8 @@ func (v *vorbisReader) begin(p oggPage, maxSamples int) error {
 	switch {
 	case v.sink == nil:
 		v.rate = int(rate)
-		v.sink = newChannelSink(v.rate, channels, vorbisPlaces(channels), maxSamples)
+		v.sink = newChannelSink(v.rate, channels, vorbisPlaces(channels), to)
+		v.sink.hold = vorbisHold
 		if places := vorbisOrder(channels); places != nil && v.sink.weights[0] != nil {
 			for side := range v.sink.weights {
 				w := make([]float32, channels)
@@ -195,6 +199,11 @@ func (v *vorbisReader) take(p oggPage) error {
 	}
 	if v.headers == 3 && p.granule >= 0 && len(packets) > 0 {
 		v.place(p)
+		if v.anchored {
+			if err := v.sink.release(0); err != nil {
+				return err
+			}
+		}
 	}
 	v.ended = p.flags&oggLast != 0
 	return nil
@@ -269,9 +278,12 @@ func guarded(f func() error) (err error) {
 	return f()
 }
 
-func (v *vorbisReader) clip() Clip {
+func (v *vorbisReader) clip() (Clip, error) {
 	have := v.sink.frames
-	clip := v.sink.clip()
+	clip, err := v.sink.clip()
+	if err != nil {
+		return Clip{}, err
+	}
 	clip.Warnings = append(clip.Warnings, v.notes...)
 	if v.joined > 1 {
 		clip.Warnings = append(clip.Warnings, fmt.Sprintf("%d recordings joined into one: all were read", v.joined))
@@ -289,7 +301,7 @@ func (v *vorbisReader) clip() Clip {
 	if !v.ended {
 		clip.Warnings = append(clip.Warnings, fmt.Sprintf("cut short after %s; how much is missing is not known", secondsOf(have, v.rate)))
 	}
-	return clip
+	return clip, nil
 }
 
 // sensibleCodebooks walks the codebooks of a setup header (Vorbis I, section 3.2.1) and refuses what jfreymuth/vorbis 1.0.2 would

@@ -515,12 +515,12 @@ func startsChunk(br *bufio.Reader) bool {
 }
 
 // decodeWAV reads a whole stream.
-func decodeWAV(br *bufio.Reader, maxSamples int) (Clip, error) {
+func decodeWAV(br *bufio.Reader, to *receiver) (Clip, error) {
 	w, err := NewWAVReader(br)
 	if err != nil {
 		return Clip{}, err
 	}
-	sink := newChannelSink(w.Rate(), w.Channels(), w.format.mask, maxSamples)
+	sink := newChannelSink(w.Rate(), w.Channels(), w.format.mask, to)
 	x := make([]float32, max(1<<13, w.Channels()))
 	for {
 		n, err := w.Read(x)
@@ -534,8 +534,11 @@ func decodeWAV(br *bufio.Reader, maxSamples int) (Clip, error) {
 			return Clip{}, fmt.Errorf("wav: %w", err)
 		}
 	}
-	clip := sink.clip()
-	if len(clip.Samples) == 0 {
+	clip, err := sink.clip()
+	if err != nil {
+		return Clip{}, err
+	}
+	if sink.frames == 0 {
 		return Clip{}, fmt.Errorf("wav: %w", errNoSamples)
 	}
 	clip.Warnings = append(clip.Warnings, w.Warnings()...)

@@ -2,103 +2,156 @@ package audio
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-
-	goaudio "github.com/go-audio/audio"
-	"github.com/go-audio/wav"
+	"math"
 )
 
-const (
-	wavHeaderBytes = 44
-	maxWAVSamples  = (1<<32 - 1 - wavHeaderBytes) / 2
-)
+// WAVEncoder writes a WAV. The header is right from the first byte on, so that the file beneath may be a pipe. What does not fit
+// into the 32 bits of a WAV's lengths becomes RF64 (EBU Tech 3306). Tags stand behind the samples, in a LIST chunk. Writing does
+// not allocate once under way.
+type WAVEncoder struct {
+	counter
+	w   io.Writer
+	buf []byte
+}
 
-// EncodeWAV writes c as mono 16-bit PCM WAV. Samples are rounded to the nearest step, without dither, and clipped to
-// [-1, 1]. The header is right from the first byte on, so that w may be a pipe. A rate out of range, a sample that is
-// no number and more samples than a WAV can hold (4 GiB) are errors; the samples are checked before anything is
-// written.
-func EncodeWAV(w io.Writer, c Clip) error {
-	if err := checkRate(int64(c.Rate)); err != nil {
+// NewWAVEncoder writes the header. It is an error if s is out of range.
+func NewWAVEncoder(w io.Writer, s Sound) (*WAVEncoder, error) {
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("wav: %w", err)
+	}
+	e := &WAVEncoder{counter: counter{sound: s}, w: w}
+	if _, err := w.Write(e.header()); err != nil {
+		return nil, fmt.Errorf("wav: %w", err)
+	}
+	return e, nil
+}
+
+func (e *WAVEncoder) sampleBytes() int {
+	return map[Depth]int{Depth16: 2, Depth24: 3, DepthFloat: 4}[e.sound.Depth]
+}
+
+func (e *WAVEncoder) header() []byte {
+	s, le := e.sound, binary.LittleEndian
+	frameBytes := s.Channels * e.sampleBytes()
+	data := s.Frames * int64(frameBytes)
+	var format []byte
+	tag := uint16(tagPCM)
+	if s.Depth == DepthFloat {
+		tag = tagFloat
+	}
+	format = le.AppendUint16(format, tag)
+	format = le.AppendUint16(format, uint16(s.Channels))
+	format = le.AppendUint32(format, uint32(s.Rate))
+	format = le.AppendUint32(format, uint32(s.Rate*frameBytes))
+	format = le.AppendUint16(format, uint16(frameBytes))
+	format = le.AppendUint16(format, uint16(8*e.sampleBytes()))
+	fact := []byte(nil)
+	if s.Depth == DepthFloat {
+		format = le.AppendUint16(format, 0)
+		fact = le.AppendUint32([]byte("fact\x04\x00\x00\x00"), uint32(min(s.Frames, math.MaxUint32)))
+	}
+	const ds64Bytes = 28
+	body := 4 + chunkHeader + int64(len(format)+len(fact)) + chunkHeader + data + data%2 + int64(len(infoChunk(s.Tags)))
+	long := body > math.MaxUint32 || dataLength(uint32(data), 0) == unknownLength && data > 0 // a length that stands for none
+	var b []byte
+	size32 := func(n int64) {
+		if long {
+			n = math.MaxUint32
+		}
+		b = le.AppendUint32(b, uint32(n))
+	}
+	if long {
+		body += chunkHeader + ds64Bytes
+		b = append(b, "RF64"...)
+	} else {
+		b = append(b, "RIFF"...)
+	}
+	size32(body)
+	b = append(b, "WAVE"...)
+	if long {
+		b = append(b, "ds64"...)
+		b = le.AppendUint32(b, ds64Bytes)
+		b = le.AppendUint64(b, uint64(body))
+		b = le.AppendUint64(b, uint64(data))
+		b = le.AppendUint64(b, uint64(s.Frames))
+		b = le.AppendUint32(b, 0)
+	}
+	b = append(b, "fmt "...)
+	b = le.AppendUint32(b, uint32(len(format)))
+	b = append(b, format...)
+	b = append(b, fact...)
+	b = append(b, "data"...)
+	size32(data)
+	return b
+}
+
+// Write is that of [Encoder].
+func (e *WAVEncoder) Write(x []float32) error {
+	if err := e.take(x); err != nil {
 		return fmt.Errorf("wav: %w", err)
 	}
-	if len(c.Samples) > maxWAVSamples {
-		return fmt.Errorf("wav: %d samples do not fit into a WAV file, at most %d do: write several files", len(c.Samples), maxWAVSamples)
-	}
-	for i, v := range c.Samples {
-		if v != v {
-			return fmt.Errorf("wav: sample %d is not a number", i)
-		}
-	}
-	// The encoder sets a minute of memory aside for the rate given here; the rate that counts is set below.
-	enc := wav.NewEncoder(&sizedHeader{w: w, dataBytes: uint32(2 * len(c.Samples))}, 1, 16, 1, tagPCM)
-	enc.SampleRate = c.Rate
-	buf := &goaudio.IntBuffer{
-		Format:         &goaudio.Format{NumChannels: 1, SampleRate: c.Rate},
-		Data:           make([]int, 0, 1<<13),
-		SourceBitDepth: 16,
-	}
-	for x := c.Samples; ; {
-		n := min(len(x), cap(buf.Data))
-		buf.Data = buf.Data[:n]
-		for i, v := range x[:n] {
-			buf.Data[i] = int(quantize(v, 1<<15))
-		}
-		if err := enc.Write(buf); err != nil {
+	const most = 1 << 13
+	for len(x) > 0 {
+		n := min(len(x), most)
+		e.buf = appendCoded(e.buf[:0], e.sound.Depth, x[:n])
+		if _, err := e.w.Write(e.buf); err != nil {
 			return fmt.Errorf("wav: %w", err)
 		}
-		if x = x[n:]; len(x) == 0 {
-			break
+		x = x[n:]
+	}
+	return nil
+}
+
+func appendCoded(b []byte, d Depth, x []float32) []byte {
+	for _, v := range x {
+		switch d {
+		case Depth16:
+			b = binary.LittleEndian.AppendUint16(b, uint16(quantize(v, 1<<15)))
+		case Depth24:
+			s := quantize(v, 1<<23)
+			b = append(b, byte(s), byte(s>>8), byte(s>>16))
+		default:
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(clip(v)))
 		}
 	}
-	if err := enc.Close(); err != nil {
+	return b
+}
+
+// Close is that of [Encoder].
+func (e *WAVEncoder) Close() error {
+	if err := e.end(); err != nil {
+		return fmt.Errorf("wav: %w", err)
+	}
+	var b []byte
+	if e.sound.Frames*int64(e.sound.Channels*e.sampleBytes())%2 == 1 {
+		b = append(b, 0)
+	}
+	if b = append(b, infoChunk(e.sound.Tags)...); len(b) == 0 {
+		return nil
+	}
+	if _, err := e.w.Write(b); err != nil {
 		return fmt.Errorf("wav: %w", err)
 	}
 	return nil
 }
 
-// sizedHeader lets go-audio/wav, which writes sizes of 42 and seeks back at the end to correct them, write to a pipe:
-// the sizes are known beforehand and are put in as the header passes. What comes after the encoder's first seek are
-// its corrections, and they are dropped.
-type sizedHeader struct {
-	w         io.Writer
-	dataBytes uint32
-	pos       int64
-	sealed    bool
-}
-
-func (s *sizedHeader) Write(p []byte) (int, error) {
-	if s.sealed {
-		return len(p), nil
+// EncodeWAV writes c as mono 16-bit PCM WAV, as [WAVEncoder] does. The samples are checked before anything is written.
+func EncodeWAV(w io.Writer, c Clip) error {
+	for i, v := range c.Samples {
+		if v != v {
+			return fmt.Errorf("wav: sample %d is not a number", i)
+		}
 	}
-	out := p
-	switch {
-	case s.pos == 4 && len(p) == 4:
-		out = binary.LittleEndian.AppendUint32(nil, wavHeaderBytes-8+s.dataBytes)
-	case s.pos == 40 && len(p) == 4:
-		out = binary.LittleEndian.AppendUint32(nil, s.dataBytes)
+	e, err := NewWAVEncoder(w, Sound{Rate: c.Rate, Channels: 1, Frames: int64(len(c.Samples))})
+	if err != nil {
+		return err
 	}
-	n, err := s.w.Write(out)
-	s.pos += int64(n)
-	if err == nil && n < len(out) {
-		err = io.ErrShortWrite
+	if err := e.Write(c.Samples); err != nil {
+		return err
 	}
-	return n, err
-}
-
-func (s *sizedHeader) Seek(offset int64, whence int) (int64, error) {
-	if want := wavHeaderBytes + int64(s.dataBytes); s.pos != want {
-		return 0, fmt.Errorf("internal: the encoder wrote %d bytes, the header says %d", s.pos, want)
-	}
-	s.sealed = true
-	switch whence {
-	case io.SeekStart:
-		return offset, nil
-	case io.SeekEnd:
-		return s.pos + offset, nil
-	}
-	return 0, errors.New("internal: unexpected seek")
+	return e.Close()
 }
 
 // WriteFile writes c as [EncodeWAV] does to the file at path, with the guarantees of [WriteAtomic].

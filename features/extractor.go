@@ -184,19 +184,16 @@ func Extract(cfg Config, x []float32) (Frames, error) {
 // ExtractRecording is Extract with the F0 of TrackRecording, which knows the whole recording: for files and for training. Mels
 // and energies are the same.
 func ExtractRecording(cfg Config, x []float32) (Frames, error) {
-	e, err := NewExtractor(cfg)
+	if err := cfg.Validate(); err != nil {
+		return Frames{}, err
+	}
+	p, err := NewPieces(cfg, TrackRecording(cfg, x))
 	if err != nil {
 		return Frames{}, err
 	}
 	f := Frames{NMels: cfg.NMels}
 	f.Grow(cfg.NumFrames(len(x)))
-	e.received = len(x)
-	e.push(&f, x)
-	for e.emitted < cfg.NumFrames(len(x)) {
-		clear(e.frame[e.filled:])
-		e.emit(&f)
-	}
-	f.F0 = TrackRecording(cfg, x)
-	e.check(&f)
+	p.Process(&f, x)
+	p.Flush(&f)
 	return f, nil
 }

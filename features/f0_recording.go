@@ -34,7 +34,6 @@ type f0Moment struct {
 	count  int
 	lag    [f0Candidates]float32 // log2 of decimated samples
 	score  [f0Candidates]float32
-	from   [f0Candidates + 1]int8 // where the best path to each candidate comes from; the last is no voice
 	silent bool
 }
 
@@ -43,143 +42,326 @@ type f0Moment struct {
 // valid; x is as for F0Tracker.
 func TrackRecording(cfg Config, x []float32) []float32 {
 	moments, middle := f0Listen(cfg, x)
-	lags := f0Decide(moments, middle)
-	return f0Refine(cfg, x, lags)
+	return f0Refine(cfg, x, f0Decide(moments, middle))
 }
 
 // f0Listen is the first pass. middle is the median of log2 of the lags that it decided on, NaN where there is no voice.
 func f0Listen(cfg Config, x []float32) (moments []f0Moment, middle float64) {
-	p := newF0Tracker(cfg, f0Back)
-	var late f0Path
-	late.init(&p.corr)
-	moments = make([]f0Moment, cfg.NumFrames(len(x)))
-	var decided []float64
+	moments = make([]f0Moment, 0, cfg.NumFrames(len(x)))
+	keep := func(m *f0Moment) error {
+		moments = append(moments, *m)
+		return nil
+	}
+	l := newF0Listener(cfg, keep)
+	l.process(x) // keep gives no errors
+	l.end(cfg.NumFrames(len(x)))
+	return moments, l.middle()
+}
+
+// f0Listener is the first pass, for sound that comes piece by piece.
+type f0Listener struct {
+	cfg     Config
+	p       *F0Tracker
+	late    f0Path
+	now     int                  // frames that the tracker has decided on
+	waiting [f0Back + 1]f0Moment // those that wait for their candidates, frame t at t%(f0Back+1)
+	hz      []float32            // decided on
+	take    func(*f0Moment) error
+}
+
+func newF0Listener(cfg Config, take func(*f0Moment) error) *f0Listener {
+	l := &f0Listener{cfg: cfg, p: newF0Tracker(cfg, f0Back), take: take}
+	l.late.init(&l.p.corr)
+	return l
+}
+
+func (l *f0Listener) process(x []float32) error { return l.listen(x, math.MaxInt) }
+
+// end goes on with zeros until that many frames are complete.
+func (l *f0Listener) end(frames int) error {
 	var zeros [64]float32
-	for now := 0; now < len(moments)+f0Back; {
-		piece := x
-		if len(piece) == 0 {
-			piece = zeros[:]
+	for l.now < frames+f0Back {
+		if err := l.listen(zeros[:min(len(zeros), l.p.untilFrame())], frames); err != nil {
+			return err
 		}
-		n := min(len(piece), p.untilFrame())
-		p.take(piece[:n])
-		x = x[min(n, len(x)):]
+	}
+	return nil
+}
+
+func (l *f0Listener) listen(x []float32, frames int) error {
+	p := l.p
+	for len(x) > 0 {
+		n := min(len(x), p.untilFrame())
+		p.take(x[:n])
+		x = x[n:]
 		if p.untilFrame() > 0 {
 			continue
 		}
 		hz := p.emit()
-		if now < len(moments) {
-			moments[now].odds, moments[now].silent = p.voice.odds, p.corr.wideLevels[0] <= f0SilenceDB
+		if l.now < frames {
+			l.waiting[l.now%len(l.waiting)] = f0Moment{odds: p.voice.odds, silent: p.corr.wideLevels[0] <= f0SilenceDB}
 			if hz > 0 {
-				decided = append(decided, math.Log2(p.front.rate/float64(hz)))
+				l.hz = append(l.hz, hz)
 			}
 		}
-		if t := now - f0Back; t >= 0 {
-			p.corr.around(float64(t*cfg.Hop)/float64(p.front.decimation), f0BackSec)
-			late.gather(&p.corr)
-			m := &moments[t]
-			m.count = late.nowLen
-			for i, q := range late.now[:late.nowLen] {
+		if t := l.now - f0Back; t >= 0 {
+			p.corr.around(float64(t*l.cfg.Hop)/float64(p.front.decimation), f0BackSec)
+			l.late.gather(&p.corr)
+			m := &l.waiting[t%len(l.waiting)]
+			m.count = l.late.nowLen
+			for i, q := range l.late.now[:l.late.nowLen] {
 				m.lag[i], m.score[i] = float32(math.Log2(q.lag)), float32(q.score)
 			}
+			if err := l.take(m); err != nil {
+				return err
+			}
 		}
-		now++
+		l.now++
 	}
-	if len(decided) == 0 {
-		return moments, math.NaN()
-	}
-	slices.Sort(decided)
-	return moments, decided[len(decided)/2]
+	return nil
 }
 
-// f0Decide is the second pass: the lag of every frame in decimated samples, 0 for no voice.
-func f0Decide(moments []f0Moment, middle float64) []float64 {
-	const none = f0Candidates
-	var was, now [f0Candidates + 1]float64
-	for t := range moments {
-		m := &moments[t]
-		voice := f0OddsBias
-		for k, w := range f0OddsTaps {
-			odds := -f0OddsLimit // before the beginning and after the end
-			if at := t + k - 2; at >= 0 && at < len(moments) {
-				odds = min(max(moments[at].odds, -f0OddsLimit), f0OddsLimit)
+// middle is the median of log2 of the lags that were decided on, NaN for none.
+func (l *f0Listener) middle() float64 {
+	if len(l.hz) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(l.hz)
+	n := len(l.hz)
+	return math.Log2(l.p.front.rate / float64(l.hz[n-1-n/2])) // the lags have the other order
+}
+
+// f0Decide is the second pass: log2 of the lag of every frame in decimated samples, noLag for no voice.
+func f0Decide(moments []f0Moment, middle float64) []float32 {
+	lags := make([]float32, 0, len(moments))
+	d := f0Decider{middle: middle, lags: lags}
+	for i := range moments {
+		d.process(&moments[i])
+	}
+	return d.end()
+}
+
+// noLag stands for a frame without a voice. Lags are longer than a sample.
+const noLag = -1
+
+// f0Ahead is how many moments after a frame the odds are smoothed with.
+const f0Ahead = 3
+
+// f0Decider is the second pass, for moments that come one by one. It forgets what is decided: as soon as all paths have come
+// together, nothing that comes later can change what lies before.
+type f0Decider struct {
+	middle  float64
+	lags    []float32  // decided
+	next    []f0Moment // of which up to f0Ahead wait for later odds
+	odds    [2]float64 // of the frames before the first of next
+	begun   bool
+	was     [f0Candidates + 1]float64
+	before  f0Moment // the latest that was weighed
+	weighed int
+	pending []f0Choice // not decided
+}
+
+// f0Choice is how the best paths reach a frame.
+type f0Choice struct {
+	lag   [f0Candidates]float32
+	count int8
+	from  [f0Candidates + 1]int8 // where the best path to each candidate comes from; the last is no voice
+}
+
+const noVoice = f0Candidates // the place of no voice among the candidates
+
+func (d *f0Decider) process(m *f0Moment) {
+	d.next = append(d.next, *m)
+	if len(d.next) > f0Ahead {
+		d.weigh()
+	}
+}
+
+func (d *f0Decider) end() []float32 {
+	for len(d.next) > 0 {
+		d.weigh()
+	}
+	if n := len(d.pending); n > 0 {
+		at := int8(noVoice)
+		for i := range d.pending[n-1].count {
+			if d.was[i] > d.was[at] {
+				at = i
 			}
-			voice += f0OddsWeight * w * odds
 		}
-		if m.silent {
-			voice = math.Inf(-1)
+		d.decide(n, at)
+	}
+	return d.lags
+}
+
+// weigh finds the best paths to the first of next.
+func (d *f0Decider) weigh() {
+	if !d.begun {
+		d.begun = true
+		d.odds = [2]float64{-f0OddsLimit, -f0OddsLimit} // before the beginning
+	}
+	m := &d.next[0]
+	voice := f0OddsBias
+	for k, w := range f0OddsTaps {
+		odds := -f0OddsLimit // after the end
+		if k < 2 {
+			odds = d.odds[k]
+		} else if k-2 < len(d.next) {
+			odds = min(max(d.next[k-2].odds, -f0OddsLimit), f0OddsLimit)
 		}
-		var before *f0Moment
-		voices := 0
-		if t > 0 {
-			before = &moments[t-1]
-			voices = before.count
+		voice += f0OddsWeight * w * odds
+	}
+	if m.silent {
+		voice = math.Inf(-1)
+	}
+	voices := 0
+	if d.weighed > 0 {
+		voices = d.before.count
+	}
+	choice := f0Choice{lag: m.lag, count: int8(m.count)}
+	var now [f0Candidates + 1]float64
+	now[noVoice], choice.from[noVoice] = d.was[noVoice], noVoice
+	for j := range voices {
+		if way := d.was[j] - f0Switch; way > now[noVoice] {
+			now[noVoice], choice.from[noVoice] = way, int8(j)
 		}
-		now[none], m.from[none] = was[none], none
+	}
+	for i := range m.count {
+		lag := float64(m.lag[i])
+		best, from := d.was[noVoice]-f0Switch, int8(noVoice)
 		for j := range voices {
-			if way := was[j] - f0Switch; way > now[none] {
-				now[none], m.from[none] = way, int8(j)
+			if way := d.was[j] - min(f0LeapMost, f0Leap*math.Abs(lag-float64(d.before.lag[j]))); way > best {
+				best, from = way, int8(j)
 			}
 		}
-		for i := range m.count {
-			lag := float64(m.lag[i])
-			best, from := was[none]-f0Switch, int8(none)
-			for j := range voices {
-				if way := was[j] - min(f0LeapMost, f0Leap*math.Abs(lag-float64(before.lag[j]))); way > best {
-					best, from = way, int8(j)
-				}
-			}
-			price := 0.0
-			if middle-middle == 0 {
-				price = f0High*max(0, middle-lag-f0HighRange) + f0Deep*max(0, lag-middle-f0DeepRange)
-			}
-			now[i], m.from[i] = best+voice+float64(m.score[i])+f0Refund*(lag-6)-price, from
+		price := 0.0
+		if d.middle-d.middle == 0 {
+			price = f0High*max(0, d.middle-lag-f0HighRange) + f0Deep*max(0, lag-d.middle-f0DeepRange)
 		}
-		top := now[none]
-		for _, v := range now[:m.count] {
-			top = max(top, v)
-		}
-		for i := range now {
-			was[i] = now[i] - top // a sum over hours would lose its fraction
-		}
+		now[i], choice.from[i] = best+voice+float64(m.score[i])+f0Refund*(lag-6)-price, from
 	}
-	lags := make([]float64, len(moments))
-	at := int8(none)
-	if n := len(moments); n > 0 {
-		for i := range moments[n-1].count {
-			if was[i] > was[at] {
-				at = int8(i)
-			}
-		}
+	top := now[noVoice]
+	for _, v := range now[:m.count] {
+		top = max(top, v)
 	}
-	for t := len(moments) - 1; t >= 0; t-- {
-		if at != none {
-			lags[t] = math.Exp2(float64(moments[t].lag[at]))
-		}
-		at = moments[t].from[at]
+	for i := range now {
+		d.was[i] = now[i] - top // a sum over hours would lose its fraction
 	}
-	return lags
+	d.weighed++
+	d.before = *m
+	d.odds = [2]float64{d.odds[1], min(max(m.odds, -f0OddsLimit), f0OddsLimit)}
+	d.next = d.next[:copy(d.next, d.next[1:])]
+	d.pending = append(d.pending, choice)
+	if len(d.pending)%f0Together == 0 {
+		d.settle()
+	}
 }
 
-// f0Refine finds the periods near the lags at the full rate.
-func f0Refine(cfg Config, x []float32, lags []float64) []float32 {
-	var front f0Front
-	front.init(cfg)
-	f0 := make([]float32, len(lags))
-	position := 0
-	for t, lag := range lags {
-		if lag == 0 {
-			continue
-		}
-		centre := t * cfg.Hop
-		for end := centre + cfg.WinLength/2 + f0Back*cfg.Hop; position < end; position++ {
-			v := 0.0
-			if position < len(x) {
-				v = float64(x[position])
-			}
-			front.push(v)
-		}
-		period, _ := front.refine(lag*float64(front.decimation), centre, position, 1)
-		f0[t] = float32(min(max(float64(cfg.SampleRate)/period, cfg.F0MinHz), cfg.F0MaxHz))
+// f0Together is how often it is looked whether the paths have come together, in frames.
+const f0Together = 512
+
+// settle decides on the frames before the latest one at which all paths are one.
+func (d *f0Decider) settle() {
+	var alive, earlier [f0Candidates + 1]bool
+	n := len(d.pending)
+	alive[noVoice] = true
+	for i := range d.pending[n-1].count {
+		alive[i] = true
 	}
-	return f0
+	for t := n - 1; t > 0; t-- {
+		clear(earlier[:])
+		for i, is := range alive {
+			if is {
+				earlier[d.pending[t].from[i]] = true
+			}
+		}
+		alive = earlier
+		one, paths := int8(0), 0
+		for i, is := range alive {
+			if is {
+				one, paths = int8(i), paths+1
+			}
+		}
+		if paths == 1 {
+			d.decide(t, one)
+			return
+		}
+	}
+}
+
+// decide takes the path that goes through a candidate of the last of the first n pending frames, which are then done.
+func (d *f0Decider) decide(n int, at int8) {
+	have := len(d.lags)
+	d.lags = append(d.lags, make([]float32, n)...)
+	for t := n - 1; t >= 0; t-- {
+		d.lags[have+t] = noLag
+		if at != noVoice {
+			d.lags[have+t] = d.pending[t].lag[at]
+		}
+		at = d.pending[t].from[at]
+	}
+	d.pending = d.pending[:copy(d.pending, d.pending[n:])]
+}
+
+// f0Refine finds the periods near the lags at the full rate, and gives the F0, in the memory of the lags.
+func f0Refine(cfg Config, x []float32, lags []float32) []float32 {
+	r := newF0Refiner(cfg, lags)
+	r.process(x)
+	return r.end()
+}
+
+// f0Refiner is f0Refine for sound that comes piece by piece.
+type f0Refiner struct {
+	cfg      Config
+	front    f0Front
+	f0       []float32 // the lags of frames from done on
+	done     int
+	position int // samples taken in
+}
+
+func newF0Refiner(cfg Config, lags []float32) *f0Refiner {
+	r := &f0Refiner{cfg: cfg, f0: lags}
+	r.front.init(cfg)
+	return r
+}
+
+func (r *f0Refiner) process(x []float32) {
+	for len(x) > 0 && r.done < len(r.f0) {
+		n := min(len(x), r.wanted()-r.position)
+		for _, v := range x[:n] {
+			r.front.push(float64(v))
+		}
+		r.position += n
+		x = x[n:]
+		r.step()
+	}
+}
+
+// end goes on with zeros.
+func (r *f0Refiner) end() []float32 {
+	for r.done < len(r.f0) {
+		for ; r.position < r.wanted(); r.position++ {
+			r.front.push(0)
+		}
+		r.step()
+	}
+	return r.f0
+}
+
+// wanted is how many samples the next frame waits for.
+func (r *f0Refiner) wanted() int { return r.done*r.cfg.Hop + r.cfg.WinLength/2 + f0Back*r.cfg.Hop }
+
+// step refines the next frame if all its samples are there.
+func (r *f0Refiner) step() {
+	if r.position < r.wanted() {
+		return
+	}
+	t := r.done
+	r.done++
+	if r.f0[t] == noLag {
+		r.f0[t] = 0
+		return
+	}
+	lag := math.Exp2(float64(r.f0[t]))
+	period, _ := r.front.refine(lag*float64(r.front.decimation), t*r.cfg.Hop, r.position, 1)
+	r.f0[t] = float32(min(max(float64(r.cfg.SampleRate)/period, r.cfg.F0MinHz), r.cfg.F0MaxHz))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc"
+	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/synth"
 	"github.com/starvc/vc/vocoder"
@@ -185,6 +186,14 @@ func flagAnswers(e env, command, flag string, before []string) []string {
 		return formatNames()
 	case "latency":
 		return latencyNames()
+	case "channels":
+		return []string{keepChannels, monoChannel}
+	case "bits":
+		var depths []string
+		for _, d := range audio.Depths() {
+			depths = append(depths, string(d))
+		}
+		return depths
 	case "melody":
 		return melodyNames()
 	}

@@ -1,30 +1,27 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
-	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/internal/plot"
 	"github.com/starvc/vc/internal/synth"
 	"github.com/urfave/cli/v2"
 )
 
 const convertDescription = `Says the same words in another voice: one of those that "vc speakers" lists, or one made from them. Reads WAV, FLAC, MP3 and
-Ogg Vorbis, and with ffmpeg installed nearly all else, of any rate, depth and number of channels; writes 16-bit WAV at the model's rate, as long as the input.
+Ogg Vorbis, and with ffmpeg installed nearly all else, of any rate, depth, length and number of channels. Writes WAV or FLAC, as the
+name given with -o ends, and with ffmpeg installed MP3, Ogg, Opus, M4A and others, as long as the input; 16 bits, one channel and
+the model's rate, unless --bits, --channels and --rate say otherwise. Title and tags are kept, and a mark in the comment says that
+the voice was converted, and by what. A video becomes a video with the same picture.
 
 EXAMPLES
 
@@ -34,6 +31,18 @@ EXAMPLES
 
    many files, and whole folders:
       vc convert --to ann --out-dir converted/ talks/ extra/*.flac
+
+   FLAC, 24 bits, the input's rate; an MP3; a video whose picture is copied:
+      vc convert in.wav --to ann -o out.flac --bits 24 --rate keep
+      vc convert in.m4a --to ann -o out.mp3
+      vc convert film.mp4 --to ann -o film-ann.mp4
+
+   both sides of a stereo recording, and each in a voice of its own:
+      vc convert interview.wav --to ann --channels keep
+      vc convert interview.wav --to left=ann,right=bob
+
+   a folder again, only what is new in it; an error if it holds anything that is no recording:
+      vc convert --to ann --out-dir converted/ talks/ --resume --strict
 
    in a pipe:
       ffmpeg -i film.mkv -f wav - | vc convert - --to ann > ann.wav
@@ -59,8 +68,13 @@ func convertCommand(e env) *cli.Command {
 		Description: convertDescription,
 		Flags: slices.Concat(voiceFlags(), shiftFlags(), melodyFlags(), []cli.Flag{
 			modelFlag(),
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`, \"-\" is standard output (default: IN-VOICE.wav beside the input)"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`, in the format that its name ends in; \"-\" is standard output, as WAV (default: IN-VOICE.wav beside the input)"},
 			&cli.StringFlag{Name: "out-dir", Usage: "write all results into `DIR`"},
+			&cli.StringFlag{Name: "rate", DefaultText: "the model's", Usage: "write `HZ` samples a second, or keep, those of the input"},
+			&cli.StringFlag{Name: "bits", DefaultText: "16", Usage: "write samples of `N` bits into WAV and FLAC: 16, 24, or 32f, floats, in WAV only"},
+			&cli.StringFlag{Name: "channels", DefaultText: "mono", Usage: "`HOW` stereo is treated: mono mixes it, keep converts both sides, side by side, as --to left=A,right=B does"},
+			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "leave out what has its result already"},
+			&cli.BoolFlag{Name: "strict", DisableDefaultText: true, Usage: "fail if a folder holds files that are no recordings"},
 			vocoderFlag(),
 			&cli.StringFlag{Name: "picture", Usage: "draw spectrograms of input and output into `FILE`.png (a folder, where there are several inputs)"},
 			&cli.IntFlag{Name: "threads", DefaultText: "all", Usage: "use at most `N` processor cores"},
@@ -72,6 +86,8 @@ func convertCommand(e env) *cli.Command {
 				outDir: c.String("out-dir"), picture: c.String("picture"), threads: c.Int("threads"), quiet: c.Bool("quiet"),
 				vocoder: vc.Vocoder(c.String("vocoder")), pitch: c.Float64("pitch"), formant: c.Float64("formant"), strength: c.Float64("strength"),
 				melody: vc.Melody(c.String("melody")), sourceChoice: readSourceFlags(c),
+				rate: c.String("rate"), bits: audio.Depth(c.String("bits")), channels: c.String("channels"),
+				resume: c.Bool("resume"), strict: c.Bool("strict"),
 			}
 			if err := o.validate(); err != nil {
 				return &usageError{"convert", fmt.Errorf("convert: %w", err)}
@@ -109,6 +125,94 @@ type convertOptions struct {
 	pitch, formant float64 // semitones
 	strength       float64
 	melody         vc.Melody
+	rate           string // Hz, keepRate, or "" for the model's
+	bits           audio.Depth
+	channels       string // keepChannels, monoChannel, or ""
+	resume, strict bool
+}
+
+const (
+	keepRate     = "keep"
+	keepChannels = "keep"
+	monoChannel  = "mono"
+)
+
+// apart says that both sides of a stereo recording are converted.
+func (o convertOptions) apart() bool { return o.channels == keepChannels || len(o.sides()) == 2 }
+
+// sides are the names in --to left=A,right=B, nil for another --to.
+func (o convertOptions) sides() []string {
+	left, ok := strings.CutPrefix(o.to, "left=")
+	if !ok {
+		return nil
+	}
+	left, right, ok := strings.Cut(left, ",right=")
+	if !ok {
+		return []string{left}
+	}
+	return []string{left, right}
+}
+
+// choices are the voices that are asked for: one, or those of the left and the right side.
+func (o convertOptions) choices() []voiceChoice {
+	names := o.sides()
+	if len(names) != 2 {
+		return []voiceChoice{o.voiceChoice}
+	}
+	left, right := o.voiceChoice, o.voiceChoice
+	left.to, right.to = strings.TrimSpace(names[0]), strings.TrimSpace(names[1])
+	return []voiceChoice{left, right}
+}
+
+// files are those that the voices are made of.
+func (o convertOptions) files() []input {
+	var files []input
+	for _, v := range o.choices() {
+		files = append(files, v.files()...)
+	}
+	return files
+}
+
+// outputRate is what --rate asks for where the input and the model have these.
+func (o convertOptions) outputRate(in, model int) int {
+	switch o.rate {
+	case "":
+		return model
+	case keepRate:
+		return in
+	}
+	hz, _ := strconv.Atoi(o.rate) // validate has seen to it
+	return hz
+}
+
+func (o convertOptions) validateOutput() error {
+	if o.rate != "" && o.rate != keepRate {
+		if hz, err := strconv.Atoi(o.rate); err != nil || hz < audio.MinRate || hz > audio.MaxRate {
+			return fmt.Errorf("--rate is %q, want %d to %d Hz, or keep", o.rate, audio.MinRate, audio.MaxRate)
+		}
+	}
+	if o.bits != "" && !slices.Contains(audio.Depths(), o.bits) {
+		return fmt.Errorf("--bits is %q, want 16, 24 or 32f", o.bits)
+	}
+	if o.output != "" && o.output != standardStream {
+		if err := audio.CheckOutput(o.output, o.bits); err != nil {
+			return fmt.Errorf("-o %s: %w", o.output, err)
+		}
+	}
+	sides := o.sides()
+	switch {
+	case o.channels != "" && o.channels != keepChannels && o.channels != monoChannel:
+		return fmt.Errorf("--channels is %q, want keep or mono", o.channels)
+	case sides != nil && (len(sides) != 2 || sides[0] == "" || sides[1] == ""):
+		return fmt.Errorf("--to %s: both sides need a voice, as in left=A,right=B", o.to)
+	case sides != nil && (o.like != "" || o.random != ""):
+		return errors.New("--to with two sides names voices as they are: save those of --like and --random with \"vc style\", and name the files")
+	case sides != nil && o.channels == monoChannel:
+		return errors.New("--to names voices for two sides, and --channels mono mixes them: give one of them")
+	case o.apart() && o.picture != "":
+		return errors.New("--picture shows one channel, and both sides are kept: give one of them")
+	}
+	return nil
 }
 
 func (o convertOptions) validate() error {
@@ -131,13 +235,16 @@ func (o convertOptions) validate() error {
 		return errors.New("a folder as input needs --out-dir")
 	case standard > 1:
 		return errors.New("standard input can be read only once")
-	case o.output != standardStream && badExtension(o.output, ".wav", ".wave"):
-		return fmt.Errorf("-o %s: results are WAV files: let the name end in .wav", o.output)
 	case len(o.inputs) == 1 && folders == 0 && badExtension(o.picture, ".png"):
 		return fmt.Errorf("--picture %s: pictures are PNG files: let the name end in .png", o.picture)
 	}
-	if err := o.voiceChoice.validate(); err != nil {
+	if err := o.validateOutput(); err != nil {
 		return err
+	}
+	for _, v := range o.choices() {
+		if err := v.validate(); err != nil {
+			return err
+		}
 	}
 	if err := o.sourceChoice.validate(); err != nil {
 		return err
@@ -177,12 +284,24 @@ func runConvert(ctx context.Context, e env, o convertOptions) error {
 	if err != nil {
 		return err
 	}
-	voice, err := o.find(m)
+	voices, err := o.findVoices(e, m)
 	if err != nil {
 		return err
 	}
-	voice.tellNotes(e, o.quiet)
-	jobs := planJobs(findInputs(o.inputs), voice.label, o)
+	found := findInputs(ctx, o.inputs)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	jobs := planJobs(found.inputs, voiceLabel(voices), o)
+	if !o.quiet || o.strict {
+		found.tell(e)
+	}
+	if o.resume {
+		jobs = o.leaveDone(ctx, e, jobs)
+	}
+	if len(jobs) == 0 {
+		return found.strictly(o)
+	}
 	for i := range jobs {
 		j := &jobs[i]
 		if j.err == nil && j.in == standardStream && e.stdinIsTerminal {
@@ -211,14 +330,70 @@ func runConvert(ctx context.Context, e env, o convertOptions) error {
 	if _, err := m.ChooseVocoder(asked.Vocoder); err != nil {
 		return err // once, rather than for each file
 	}
-	w := &converting{env: e, o: o, model: m, ask: asked, voice: voice, jobs: jobs, parts: make([]float64, len(jobs))}
+	w := &converting{env: e, o: o, model: m, ask: asked, voices: voices, jobs: jobs, parts: make([]float64, len(jobs))}
 	w.bar = newProgress(e.stderr, e.stderrIsTerminal && !o.quiet, "converting")
 	w.run(ctx, workers)
 	w.bar.done()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return failures(jobs)
+	if err := failures(jobs); err != nil {
+		return err
+	}
+	return found.strictly(o)
+}
+
+// findVoices finds the voice, or those of both sides.
+func (o convertOptions) findVoices(e env, m *vc.Model) ([]chosenVoice, error) {
+	var voices []chosenVoice
+	for _, choice := range o.choices() {
+		voice, err := choice.find(m)
+		if err != nil {
+			return nil, err
+		}
+		voice.tellNotes(e, o.quiet)
+		voices = append(voices, voice)
+	}
+	return voices, nil
+}
+
+// voiceLabel is short, for the names of files.
+func voiceLabel(voices []chosenVoice) string {
+	if len(voices) == 2 {
+		return voices[0].label + "-" + voices[1].label
+	}
+	return voices[0].label
+}
+
+// voiceWords name the voices in the mark of a result.
+func voiceWords(voices []chosenVoice) string {
+	if len(voices) == 2 {
+		return voices[0].label + " (left) and " + voices[1].label + " (right)"
+	}
+	return voices[0].label
+}
+
+// leaveDone drops the jobs whose result is there, is marked as one and is no older than its input.
+func (o convertOptions) leaveDone(ctx context.Context, e env, jobs []job) []job {
+	var left []job
+	for _, j := range jobs {
+		if j.err != nil || j.in == standardStream || j.out == standardStream || !isDone(ctx, j) {
+			left = append(left, j)
+		}
+	}
+	if done := len(jobs) - len(left); done > 0 && !o.quiet {
+		e.tell("%d of %d are done already", done, len(jobs))
+	}
+	return left
+}
+
+func isDone(ctx context.Context, j job) bool {
+	in, err := os.Stat(j.in)
+	if err != nil {
+		return false
+	}
+	out, err := os.Stat(j.out)
+	return err == nil && !out.ModTime().Before(in.ModTime()) && audio.ReadTags(ctx, j.out).Mark() != ""
 }
 
 // failures lists what went wrong, if anything did.
@@ -249,148 +424,4 @@ func (j job) describe() string {
 		return text
 	}
 	return name + ": " + text
-}
-
-// converting is the work of one command.
-type converting struct {
-	env   env
-	o     convertOptions
-	model *vc.Model
-	ask   vc.Options
-	voice chosenVoice
-	jobs  []job
-
-	mutex sync.Mutex // for what follows, and for messages
-	bar   *progress
-	parts []float64
-}
-
-// run converts all jobs, several at a time. A failure is kept in its job and stops nothing else.
-func (w *converting) run(ctx context.Context, workers int) {
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for range workers {
-		wait.Go(func() {
-			for {
-				i := int(next.Add(1) - 1)
-				if i >= len(w.jobs) || ctx.Err() != nil {
-					return
-				}
-				j := &w.jobs[i]
-				if j.err == nil {
-					j.err = w.one(ctx, j, i)
-				}
-				if j.err != nil && len(w.jobs) > 1 && ctx.Err() == nil {
-					w.say("%s", j.describe())
-				}
-				w.part(i, 1)
-			}
-		})
-	}
-	wait.Wait()
-}
-
-func (w *converting) say(format string, a ...any) {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	w.bar.done()
-	w.env.tell(format, a...)
-}
-
-func (w *converting) part(i int, part float64) {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	w.parts[i] = part
-	sum := 0.0
-	for _, p := range w.parts {
-		sum += p
-	}
-	w.bar.set(sum / float64(len(w.parts)))
-}
-
-func (w *converting) one(ctx context.Context, j *job, i int) error {
-	clip, err := readClip(ctx, w.env, j.in)
-	if err != nil {
-		return err
-	}
-	for _, text := range clip.Warnings {
-		name := j.in
-		if name == standardStream {
-			name = "standard input"
-		}
-		w.say("warning: %s: %s", name, text)
-	}
-	start := time.Now()
-	asked := w.ask
-	asked.Progress = func(part float64) { w.part(i, part) }
-	r, err := w.model.Convert(ctx, clip, w.voice.Voice, asked)
-	if err != nil {
-		return err
-	}
-	if err := writeClip(w.env, j.out, r.Clip); err != nil {
-		return err
-	}
-	if j.picture != "" {
-		if err := drawConversion(j, w.model.Features(), r, w.voice); err != nil {
-			return err
-		}
-	}
-	if !w.o.quiet && j.out != standardStream {
-		w.say("%s -> %s (%.1f s of sound in %.1f s)", j.in, j.out, r.Clip.Duration().Seconds(), time.Since(start).Seconds())
-	}
-	return nil
-}
-
-// readClip reads a recording. A read from a pipe cannot be interrupted, so it is left behind when ctx ends; the
-// process ends right after.
-func readClip(ctx context.Context, e env, path string) (audio.Clip, error) {
-	if path != standardStream {
-		return audio.ReadFileContext(ctx, path)
-	}
-	type result struct {
-		clip audio.Clip
-		err  error
-	}
-	read := make(chan result, 1)
-	go func() {
-		clip, err := audio.DecodeStream(ctx, e.stdin)
-		read <- result{clip, err}
-	}()
-	select {
-	case r := <-read:
-		return r.clip, r.err
-	case <-ctx.Done():
-		return audio.Clip{}, ctx.Err()
-	}
-}
-
-func writeClip(e env, path string, clip audio.Clip) error {
-	if path != standardStream {
-		return audio.WriteFile(path, clip)
-	}
-	// In one piece, so that nothing at all is written where encoding fails.
-	var b bytes.Buffer
-	if err := audio.EncodeWAV(&b, clip); err != nil {
-		return err
-	}
-	if _, err := e.stdout.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("standard output: %w", err)
-	}
-	return nil
-}
-
-// drawConversion draws input and output under each other. The output is analysed anew, so that the picture shows what
-// is heard, vocoder included.
-func drawConversion(j *job, cfg features.Config, r *vc.Result, voice chosenVoice) error {
-	out, err := features.Analyze(cfg, r.Clip)
-	if err != nil {
-		return err
-	}
-	panels := []plot.Mel{
-		plot.FromFrames("input: "+filepath.Base(j.in), cfg, r.Source),
-		plot.FromFrames("output: "+voice.origin, cfg, out.Frames),
-	}
-	return audio.WriteAtomic(j.picture, func(w io.Writer) error {
-		return plot.Mels(w, panels, plot.MelOptions{Title: filepath.Base(j.in) + " to " + voice.label})
-	})
 }

@@ -57,7 +57,7 @@ func demoCommand(e env) *cli.Command {
 		}),
 		Action: func(c *cli.Context) error {
 			o := demoOptions{
-				voiceChoice: readVoiceFlags(c), dir: c.String("output"), model: c.String("model"), quiet: c.Bool("quiet"),
+				voiceChoice: readVoiceFlags(c), version: e.version, dir: c.String("output"), model: c.String("model"), quiet: c.Bool("quiet"),
 				voices: namedVoices(c.String("voices")),
 				conversion: vc.Options{
 					Threads: c.Int("threads"), Vocoder: vc.Vocoder(c.String("vocoder")),
@@ -91,6 +91,7 @@ type demoOptions struct {
 	voiceChoice        // one more voice, may be empty
 	input       string // empty for the clip inside
 	dir, model  string
+	version     string   // of the program
 	voices      []string // empty for all, unless voiceChoice says otherwise
 	quiet       bool
 	conversion  vc.Options
@@ -299,7 +300,9 @@ func (o demoOptions) convertOne(ctx context.Context, m *vc.Model, conversion vc.
 	if err != nil {
 		return err
 	}
-	if err := audio.WriteFile(filepath.Join(o.dir, v.Sound), r.Clip); err != nil {
+	sound := audio.Sound{Rate: r.Clip.Rate, Channels: 1, Frames: int64(len(r.Clip.Samples)), Tags: audio.Tags(nil).Marked(v.label, o.version)}
+	err = audio.WriteSound(ctx, filepath.Join(o.dir, v.Sound), sound, "", func(e audio.Encoder) error { return e.Write(r.Clip.Samples) })
+	if err != nil {
 		return err
 	}
 	return drawSound(filepath.Join(o.dir, v.Picture), m.Features(), r.Clip.Samples, v.Title)

@@ -21,93 +21,6 @@ type job struct {
 	err     error  // found before work began
 }
 
-// findInputs expands folders and patterns. inside maps a file found in a folder to its path within it, so that
-// folders keep their form in --out-dir. What cannot be expanded becomes an entry with an error, and the rest goes on.
-type input struct {
-	path, inside string
-	err          error
-}
-
-func findInputs(args []string) []input {
-	var found []input
-	for _, a := range args {
-		if a == standardStream {
-			found = append(found, input{path: a, inside: "stdin"})
-			continue
-		}
-		info, err := os.Stat(a)
-		switch {
-		case err == nil && info.IsDir():
-			found = append(found, walk(a)...)
-		case err == nil:
-			found = append(found, input{path: a, inside: filepath.Base(a)})
-		default:
-			found = append(found, glob(a, err)...)
-		}
-	}
-	return found
-}
-
-// walk finds the recordings in a folder and the folders inside it, in order of their names.
-func walk(dir string) []input {
-	var found []input
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			found = append(found, input{path: path, err: plainCause(err)})
-			if d != nil && d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		case path != dir && strings.HasPrefix(d.Name(), "."):
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		case d.IsDir():
-			return nil
-		}
-		// Files that are named are opened whatever they are called. One that needs an ffmpeg is not passed over for the lack
-		// of it: it fails and says so.
-		if recording, _ := audio.IsRecording(path); !recording {
-			return nil
-		}
-		inside, err := filepath.Rel(dir, path)
-		found = append(found, input{path: path, inside: inside, err: err})
-		return nil
-	})
-	if err != nil {
-		return []input{{path: dir, err: plainCause(err)}}
-	}
-	if len(found) == 0 {
-		return []input{{path: dir, err: errors.New("no recordings in this folder (WAV, FLAC, MP3, Ogg and whatever an ffmpeg reads, by the ends of their names)")}}
-	}
-	return found
-}
-
-// glob expands a pattern that the shell left alone.
-func glob(pattern string, cause error) []input {
-	if !strings.ContainsAny(pattern, "*?[") {
-		return []input{{path: pattern, err: plainCause(cause)}}
-	}
-	paths, err := filepath.Glob(pattern)
-	switch {
-	case err != nil:
-		return []input{{path: pattern, err: fmt.Errorf("bad pattern: %w", err)}}
-	case len(paths) == 0:
-		return []input{{path: pattern, err: errors.New("no file has such a name")}}
-	}
-	var found []input
-	for _, p := range paths {
-		if info, err := os.Stat(p); err == nil && info.IsDir() {
-			found = append(found, walk(p)...)
-			continue
-		}
-		found = append(found, input{path: p, inside: filepath.Base(p)})
-	}
-	return found
-}
-
 // plainCause takes the path and the system call off an error, where the path is printed anyway.
 func plainCause(err error) error {
 	var p *fs.PathError
@@ -118,6 +31,15 @@ func plainCause(err error) error {
 		return p.Err
 	}
 	return err
+}
+
+// resultName is in-spk3.wav for in.flac and spk3, and in-spk3.mp4 for in.mp4: a video stays one.
+func resultName(in, voice string) string {
+	name := outputName(in, voice)
+	if audio.IsVideo(in) {
+		return strings.TrimSuffix(name, ".wav") + filepath.Ext(in)
+	}
+	return name
 }
 
 // outputName is in-spk3.wav for in.flac and spk3.
@@ -148,14 +70,16 @@ func planJobs(inputs []input, voice string, o convertOptions) []job {
 		case o.output != "":
 			j.out = o.output
 		case o.outDir != "":
-			j.out = filepath.Join(o.outDir, outputName(in.inside, voice))
+			j.out = filepath.Join(o.outDir, resultName(in.inside, voice))
 		case in.path == standardStream:
 			j.out = standardStream
 		default:
-			j.out = outputName(in.path, voice)
+			j.out = resultName(in.path, voice)
 		}
 		if j.err == nil && j.out != standardStream {
-			if by, ok := taken[j.out]; ok {
+			if err := audio.CheckOutput(j.out, o.bits); err != nil {
+				j.err = fmt.Errorf("its result %s cannot be: %w", j.out, err)
+			} else if by, ok := taken[j.out]; ok {
 				j.err = fmt.Errorf("its result %s would overwrite that of %s: convert it with -o", j.out, by)
 			} else if hit := sameAsInput(j.out, read); hit != "" {
 				j.err = fmt.Errorf("its result %s would overwrite the input %s: choose another name", j.out, hit)

@@ -50,6 +50,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TESTDATA", testdata)
+			e.Setenv("VCPATH", filepath.SplitList(e.Getenv("PATH"))[0]) // of this program alone
 			if err := untrained.Model(gan.Tiny(), 3, 1).Save(filepath.Join(e.WorkDir, "random.safetensors"), gan.Full); err != nil {
 				return err
 			}
@@ -66,11 +67,15 @@ func TestScripts(t *testing.T) {
 				_, err := os.Stat("/dev/full")
 				return err == nil, nil
 			}
+			if cond == "ffmpeg" {
+				return audio.HasFFmpeg(), nil
+			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"duration": duration, "cutfile": cutFile, "flipbyte": flipByte, "untouched": untouched,
 			"samesize": sameSize, "near": near,
+			"samesound": sameSound, "length": length, "tag": tag, "tagged": tagged, "sides": sides,
 		},
 	})
 }
@@ -186,6 +191,24 @@ func floats(x []float32) []byte {
 	return b
 }
 
+// quieter is another sound: softer, and backwards.
+func quieter(x []float32) []float32 {
+	y := make([]float32, len(x))
+	for i, v := range x {
+		y[len(x)-1-i] = 0.3 * v
+	}
+	return y
+}
+
+// beside lays 16-bit samples of two sides beside each other.
+func beside(left, right []byte) []byte {
+	var b []byte
+	for i := 0; i < len(left); i += 2 {
+		b = append(append(b, left[i:i+2]...), right[i:i+2]...)
+	}
+	return b
+}
+
 func makeInputs(dir string) error {
 	half := pcm16(buzz(16000, 0.5), 1)
 	nan := buzz(16000, 0.5)
@@ -200,6 +223,9 @@ func makeInputs(dir string) error {
 		"alaw.wav":    riff(6, 1, 8000, 8, ulaw, 8000),
 		"pipe0.wav":   riff(1, 1, 16000, 16, half, 0),
 		"pipeff.wav":  riff(1, 1, 16000, 16, half, math.MaxUint32),
+		"left.wav":    riff(1, 1, 16000, 16, pcm16(buzz(16000, 1.5), 1), 2*24000),
+		"right.wav":   riff(1, 1, 16000, 16, pcm16(quieter(buzz(16000, 1.5)), 1), 2*24000),
+		"both.wav":    riff(1, 2, 16000, 16, beside(pcm16(buzz(16000, 1.5), 1), pcm16(quieter(buzz(16000, 1.5)), 1)), 4*24000),
 		"silence.wav": riff(1, 1, 16000, 16, make([]byte, 16000), 16000),
 		"raw48.s16":   pcm16(buzz(48000, 0.5), 1),
 		// Wrong.

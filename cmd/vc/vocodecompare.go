@@ -21,7 +21,7 @@ import (
 const originals = "original"
 
 func runCompare(ctx context.Context, e env, o vocodeOptions) error {
-	inputs := findInputs(o.inputs)
+	inputs := findInputs(ctx, o.inputs).inputs
 	var files []string
 	for _, in := range inputs {
 		if in.err != nil {

@@ -202,6 +202,10 @@ func (r *recording) read(ctx context.Context, cfg features.Config, store *cache,
 				r.refuse(Unreadable, plainCause(err))
 				return nil
 			}
+			if mark := audio.ReadTags(ctx, r.path).Mark(); mark != "" {
+				r.refuse(Converted, mark)
+				return nil
+			}
 			clip, err := audio.DecodeFile(ctx, file)
 			if err != nil {
 				r.refuse(Unreadable, plainCause(err))

@@ -54,6 +54,27 @@ func mustPrepare(t testing.TB, spec string, opts PrepareOptions) (*Set, *Report)
 	return set, report
 }
 
+// TestPrepareLeavesConversionsOut: what a conversion has made is nobody's own voice, however good it sounds.
+func TestPrepareLeavesConversionsOut(t *testing.T) {
+	t.Parallel()
+	root := twoVoices(t)
+	path := filepath.Join(root, "ann", "converted.wav")
+	x := voiceSignal(210, 0.9, 16000, 99)
+	sound := audio.Sound{Rate: 16000, Channels: 1, Frames: int64(len(x)), Tags: audio.Tags(nil).Marked("ann", "v1")}
+	if err := audio.WriteSound(t.Context(), path, sound, "", func(e audio.Encoder) error { return e.Write(x) }); err != nil {
+		t.Fatal(err)
+	}
+	set, report := mustPrepare(t, root, PrepareOptions{Workers: 1})
+	if n := len(set.Train) + len(set.Valid); n != recordings {
+		t.Errorf("%d utterances, want %d", n, recordings)
+	}
+	var text strings.Builder
+	report.WriteTo(&text)
+	if !strings.Contains(text.String(), "converted by vc, left out (1 file): converted.wav (voice converted to ann by vc v1)") {
+		t.Errorf("the report says:\n%s", &text)
+	}
+}
+
 func TestPrepare(t *testing.T) {
 	t.Parallel()
 	root, cfg := twoVoices(t), features.DefaultConfig()

@@ -20,6 +20,7 @@ const (
 	Silent     Kind = "silent"
 	Duplicate  Kind = "duplicate"
 	Shared     Kind = "under two speakers"
+	Converted  Kind = "converted by vc" // by its mark: nobody's own voice
 
 	Clipped       Kind = "clipped"
 	Quiet         Kind = "very quiet"
@@ -31,7 +32,7 @@ const (
 )
 
 var kinds = []Kind{
-	Unreadable, NonFinite, TooShort, Silent, Duplicate, Shared,
+	Unreadable, NonFinite, TooShort, Silent, Duplicate, Shared, Converted,
 	Clipped, Quiet, MostlySilence, Noisy, Hum, NarrowBand, Incomplete,
 }
 

@@ -268,6 +268,15 @@ func quietCuts(logMel []float32, nMels int) []int {
 	return append(cuts, frames)
 }
 
+// Stream gives what Synthesize makes sound with, for frames that come piece by piece: the samples are the same. It panics for
+// GriffinLim and Refined, which go over all frames more than once.
+func (s *Synthesizer) Stream() (FrameVocoder, error) {
+	if s.o.Vocoder == GriffinLim || s.o.Vocoder == Refined {
+		panic("synth: " + string(s.o.Vocoder) + " needs all frames")
+	}
+	return s.maker().make()
+}
+
 func (s *Synthesizer) inOrder(ctx context.Context, logMel, f0 []float32, samples int, progress func(float64)) ([]float32, error) {
 	v, err := s.maker().make()
 	if err != nil {

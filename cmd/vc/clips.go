@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/starvc/vc"
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/plot"
+)
+
+// readClip reads a recording. A read from a pipe cannot be interrupted, so it is left behind when ctx ends; the
+// process ends right after.
+func readClip(ctx context.Context, e env, path string) (audio.Clip, error) {
+	if path != standardStream {
+		return audio.ReadFileContext(ctx, path)
+	}
+	type result struct {
+		clip audio.Clip
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		clip, err := audio.DecodeStream(ctx, e.stdin)
+		read <- result{clip, err}
+	}()
+	select {
+	case r := <-read:
+		return r.clip, r.err
+	case <-ctx.Done():
+		return audio.Clip{}, ctx.Err()
+	}
+}
+
+func writeClip(e env, path string, clip audio.Clip) error {
+	if path != standardStream {
+		return audio.WriteFile(path, clip)
+	}
+	// In one piece, so that nothing at all is written where encoding fails.
+	var b bytes.Buffer
+	if err := audio.EncodeWAV(&b, clip); err != nil {
+		return err
+	}
+	if _, err := e.stdout.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	return nil
+}
+
+// drawConversion draws input and output under each other. The output is analysed anew, so that the picture shows what
+// is heard, vocoder included.
+func drawConversion(j *job, cfg features.Config, r *vc.Result, voice chosenVoice) error {
+	out, err := features.Analyze(cfg, r.Clip)
+	if err != nil {
+		return err
+	}
+	panels := []plot.Mel{
+		plot.FromFrames("input: "+filepath.Base(j.in), cfg, r.Source),
+		plot.FromFrames("output: "+voice.origin, cfg, out.Frames),
+	}
+	return audio.WriteAtomic(j.picture, func(w io.Writer) error {
+		return plot.Mels(w, panels, plot.MelOptions{Title: filepath.Base(j.in) + " to " + voice.label})
+	})
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/starvc/vc"
+	"github.com/starvc/vc/audio"
+)
+
+// incoming takes a recording into the conversions of its sides. Where the sides are mixed, it is known at the end how: until then
+// there are conversions of the left, the right, and the average, in the order of audio.Side.
+type incoming struct {
+	w     *converting
+	i     int // number of the job
+	sides []*vc.Conversion
+	mixed []float32 // scratch
+}
+
+// read reads a recording. A read from a pipe cannot be interrupted, so it is left behind when ctx ends, and the conversions with
+// it; the process ends right after.
+func (in *incoming) read(ctx context.Context, path string) (heard audio.Heard, left bool, err error) {
+	pieces := audio.Pieces{Apart: in.w.o.apart(), Begin: in.begin, Take: func(left, right []float32) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return in.take(left, right)
+	}}
+	if path != standardStream {
+		heard, err = pieces.ReadFile(ctx, path)
+		return heard, false, err
+	}
+	type result struct {
+		heard audio.Heard
+		err   error
+	}
+	read := make(chan result, 1)
+	go func() {
+		heard, err := pieces.ReadStream(ctx, in.w.env.stdin)
+		read <- result{heard, err}
+	}()
+	select {
+	case r := <-read:
+		return r.heard, false, r.err
+	case <-ctx.Done():
+		return audio.Heard{}, true, ctx.Err()
+	}
+}
+
+func (in *incoming) begin(rate, sides int) error {
+	in.close()
+	w := in.w
+	if sides == 1 && len(w.voices) == 2 {
+		return errors.New("it has one channel, and --to names voices for two sides: name one voice")
+	}
+	n := sides
+	if sides == 2 && !w.o.apart() {
+		n = 3
+	}
+	for side := range n {
+		of, all := 0, 1
+		if w.o.apart() {
+			of, all = side, n
+		}
+		c, err := w.model.NewConversion(rate, w.voices[min(side, len(w.voices)-1)].Voice, w.asked(in.i, of, all))
+		if err != nil {
+			return err
+		}
+		in.sides = append(in.sides, c)
+	}
+	return nil
+}
+
+func (in *incoming) take(left, right []float32) error {
+	for side, c := range in.sides {
+		in.mixed = audio.Side(side).Mix(in.mixed[:0], left, right)
+		if err := c.Write(in.mixed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// choose drops the conversions that are not needed, now that it is known how the recording is mixed, and gives the others.
+func (in *incoming) choose(heard audio.Heard) []*vc.Conversion {
+	if len(in.sides) != 3 {
+		return in.sides
+	}
+	chosen := in.sides[heard.Mono]
+	in.sides[heard.Mono] = nil
+	in.close()
+	in.sides = []*vc.Conversion{chosen}
+	return in.sides
+}
+
+func (in *incoming) close() {
+	for _, c := range in.sides {
+		if c != nil {
+			c.Close()
+		}
+	}
+	in.sides = nil
+}
+
+// reader gives samples, as vc.Conversion does.
+type reader interface {
+	Read(ctx context.Context, x []float32) (int, error)
+}
+
+// samples is a reader of what is there.
+type samples struct{ left []float32 }
+
+func (s *samples) Read(_ context.Context, x []float32) (int, error) {
+	if len(s.left) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(x, s.left)
+	s.left = s.left[n:]
+	return n, nil
+}
+
+// outgoing brings sides to a rate and lays them beside each other.
+type outgoing struct {
+	sides    []reader
+	from, to int   // Hz
+	frames   int64 // of the result
+}
+
+const outgoingBlock = 1 << 13
+
+func (o *outgoing) copyTo(ctx context.Context, e audio.Encoder) error {
+	resamplers := make([]*audio.Resampler, len(o.sides))
+	for i := range resamplers {
+		var err error
+		if resamplers[i], err = audio.NewResampler(o.from, o.to); err != nil {
+			return err
+		}
+	}
+	in := make([]float32, outgoingBlock)
+	made := make([][]float32, len(o.sides))
+	var block []float32
+	given := int64(0)
+	give := func() error {
+		n := int(min(int64(len(made[0])), o.frames-given))
+		block = block[:0]
+		for t := range n {
+			for _, x := range made {
+				block = append(block, x[t])
+			}
+		}
+		given += int64(n)
+		return e.Write(block)
+	}
+	for {
+		ended := false
+		for i, side := range o.sides {
+			n, err := side.Read(ctx, in)
+			if err != nil && err != io.EOF {
+				return err
+			}
+			made[i] = resamplers[i].Process(made[i][:0], in[:n])
+			if ended = err == io.EOF; ended {
+				made[i] = resamplers[i].Flush(made[i])
+			}
+		}
+		if err := give(); err != nil {
+			return err
+		}
+		if ended {
+			break
+		}
+	}
+	// Rounding twice, to the model's rate and from it, may be off by a sample.
+	for given < o.frames {
+		for i := range made {
+			made[i] = append(made[i][:0], make([]float32, min(o.frames-given, outgoingBlock))...)
+		}
+		if err := give(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
