@@ -8,7 +8,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/internal/corpus"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // readyStep is a step that can be made: its graphs, in order, and their inputs.
@@ -27,7 +27,7 @@ type readyGraph struct {
 
 // load makes the steps in [from, to) ready, each while earlier ones are made; draw gives their batches, one after the other. The
 // caller closes the result.
-func (e *engine) load(draw func() (*corpus.Batch, error), from, to int) (*runlog.Ahead[readyStep], error) {
+func (e *engine) load(draw func() (*corpus.Batch, error), from, to int) (*run.Ahead[readyStep], error) {
 	if err := e.open(); err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (e *engine) load(draw func() (*corpus.Batch, error), from, to int) (*runlog
 			return nil, err
 		}
 	}
-	return runlog.StartAhead(from, to, func(int) (readyStep, error) {
+	return run.StartAhead(from, to, func(int) (readyStep, error) {
 		batch, err := draw()
 		if err != nil {
 			return readyStep{}, err

@@ -6,7 +6,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/base"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/internal/safetensors"
 )
 
@@ -77,8 +77,8 @@ func fitsPhones(f *safetensors.File, c Config) error {
 }
 
 // dilationsFixed says that a run keeps its encoder's dilations: no weight's shape would tell of others.
-func dilationsFixed(was string, now gan.Config) runlog.Fixed {
-	return runlog.Fixed{Flag: "set gan.encoderDilations", Was: was, Now: fmt.Sprint(now.EncoderDilations)}
+func dilationsFixed(was string, now gan.Config) run.Fixed {
+	return run.Fixed{Flag: "set gan.encoderDilations", Was: was, Now: fmt.Sprint(now.EncoderDilations)}
 }
 
 // withEncoderOf is c with the dilations of a phone network's encoder, which a new G takes over with its weights, unless c says

@@ -9,7 +9,7 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // LossWeights multiply the terms of the objective.
@@ -242,7 +242,7 @@ func (c *Config) ApplyFile(path string) error {
 
 // ApplySet overrides one setting, "loss.cycle=2".
 func (c *Config) ApplySet(assignment string) error {
-	value, err := runlog.Setting(assignment, "loss.cycle=2")
+	value, err := run.Setting(assignment, "loss.cycle=2")
 	if err != nil {
 		return err
 	}
@@ -253,7 +253,7 @@ func (c *Config) apply(b []byte, where string) error {
 	d := json.NewDecoder(strings.NewReader(string(b)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(c); err != nil {
-		return fmt.Errorf("%s: %w (a run's config.json lists every name)", where, runlog.PlainSettingError(err))
+		return fmt.Errorf("%s: %w (a run's config.json lists every name)", where, run.PlainSettingError(err))
 	}
 	return nil
 }

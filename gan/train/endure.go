@@ -3,14 +3,14 @@ package train
 import (
 	"fmt"
 
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // smaller makes ready to go on with half the batch after a device ran out of memory: from the newest snapshot, or from the
 // beginning. It returns the error that it was given where that is no way out.
 func (r *runner) smaller(cause error) error {
 	cfg := &r.req.Config
-	half, err := runlog.HalfBatch(r.device, cfg.Batch, r.device.BatchUnit(true), cause, fmt.Sprintf("--set cropFrames=%d", cfg.CropFrames/2), r.say)
+	half, err := run.HalfBatch(r.device, cfg.Batch, r.device.BatchUnit(true), cause, fmt.Sprintf("--set cropFrames=%d", cfg.CropFrames/2), r.say)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // A device without memory left, as XLA says it: the batch is halved and the run goes on, from its newest snapshot or from
@@ -100,28 +100,28 @@ func (b *blocked) restore() {
 func TestSnapshotsThatCannotBeWritten(t *testing.T) {
 	dir := speech(t, "ann", "bob")
 	o := microOptions(t, dir)
-	run := runFolder{o.RunDir}
-	b := &blocked{run: run, from: "step 4: held-out", until: "could not be written"}
+	folder := runFolder{o.RunDir}
+	b := &blocked{run: folder, from: "step 4: held-out", until: "could not be written"}
 	b.until = "warning: after step 6"
 	o.Stderr = b
 	if err := Run(context.Background(), o); err != nil {
 		t.Fatalf("%v\n%s", err, b.String())
 	}
-	if got := run.snapshots(); !slices.Equal(got, []int{9, 3}) || !strings.Contains(b.String(), "tried again") {
+	if got := folder.snapshots(); !slices.Equal(got, []int{9, 3}) || !strings.Contains(b.String(), "tried again") {
 		t.Errorf("snapshots %v, said\n%s", got, b.String())
 	}
 
 	o = microOptions(t, dir)
-	run = runFolder{o.RunDir}
-	b = &blocked{run: run, from: "step 8: held-out"}
+	folder = runFolder{o.RunDir}
+	b = &blocked{run: folder, from: "step 8: held-out"}
 	o.Stderr = b
 	err := Run(context.Background(), o)
 	if err == nil || !strings.Contains(err.Error(), "earlier snapshots are whole") {
 		t.Errorf("the last snapshot fails: %v", err)
 	}
 	b.restore()
-	for _, step := range run.snapshots() {
-		if _, _, err := mlx.ReadSnapshot(run.snapshotPath(step)); err != nil {
+	for _, step := range folder.snapshots() {
+		if _, _, err := mlx.ReadSnapshot(folder.snapshotPath(step)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -137,12 +137,12 @@ func TestBestSnapshot(t *testing.T) {
 	if err := Run(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
-	run := runFolder{o.RunDir}
-	records, err := readMetrics(run.path("metrics.jsonl"))
+	folder := runFolder{o.RunDir}
+	records, err := readMetrics(folder.path("metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := runlog.Best{}
+	want := run.Best{}
 	for _, m := range records {
 		if _, ok := m.Metrics["valid_colour"]; !ok || m.Step+1 < 6 {
 			continue
@@ -150,15 +150,15 @@ func TestBestSnapshot(t *testing.T) {
 		score := float64(m.Metrics["valid_colour"]) + float64(m.Metrics["valid_spread"]) + float64(m.Metrics["valid_cycle"])
 		want, _ = want.Elect(m.Step+1, score)
 	}
-	vars, b, err := run.kept().LoadBest()
+	vars, b, err := folder.kept().LoadBest()
 	if err != nil || b.Step != want.Step || vars == nil {
 		t.Fatalf("best snapshot %+v, %v, want %+v", b, err, want)
 	}
-	if vars, _, err = mlx.ReadSnapshot(run.snapshotPath(6)); err != nil {
+	if vars, _, err = mlx.ReadSnapshot(folder.snapshotPath(6)); err != nil {
 		t.Fatal(err)
 	}
 	want.Step = 6 // as if it had got worse afterwards
-	if err := run.kept().SaveBest(vars, want); err != nil {
+	if err := folder.kept().SaveBest(vars, want); err != nil {
 		t.Fatal(err)
 	}
 	if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}); err != nil {
@@ -180,7 +180,7 @@ func TestBestSnapshot(t *testing.T) {
 		t.Errorf("with Last the model is of step %d, %v", m.Trained.Steps, err)
 	}
 	// A best snapshot that is broken costs nothing but itself.
-	if err := os.Truncate(run.kept().BestPath(), 100); err != nil {
+	if err := os.Truncate(folder.kept().BestPath(), 100); err != nil {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer

@@ -7,8 +7,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/internal/corpus"
-	"github.com/starvc/vc/internal/runlog"
-	"github.com/starvc/vc/internal/runreport"
+	"github.com/starvc/vc/internal/run"
 )
 
 // loop makes the steps and returns how many are done in all. On cancellation it saves and returns without an error.
@@ -43,9 +42,9 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 		return r.first, err
 	}
 	defer func() { err = errors.Join(err, ready.Close()) }() // before what gives it batches
-	board := runlog.OpenBoard(r.folder.dir, r.first, r.say)
+	board := run.OpenBoard(r.folder.dir, r.first, r.say)
 	defer board.Close()
-	machine := runlog.WatchMachine(r.device)
+	machine := run.WatchMachine(r.device)
 	defer machine.Close()
 	book := r.newBook(log, board, machine, batcher)
 	if r.device.Kind != "go" {
@@ -84,7 +83,7 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 		switch {
 		case last:
 			if err := r.save(book, made); err != nil {
-				return made, runlog.SaveRemedy(err)
+				return made, run.SaveRemedy(err)
 			}
 		case made%cfg.SnapshotEvery == 0, made == cfg.WarmUpSteps(), r.unsaved.Due():
 			if err := r.save(book, made); err != nil {
@@ -98,7 +97,7 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 	}
 	if step < cfg.Steps {
 		if err := r.save(book, step); err != nil {
-			return step, runlog.SaveRemedy(err)
+			return step, run.SaveRemedy(err)
 		}
 	}
 	return step, nil
@@ -112,7 +111,7 @@ func (c Config) largerSteps() string {
 	return fmt.Sprintf("--batch %d, for which --set bfloat16=true makes room", 2*c.Batch)
 }
 
-func (r *runner) save(book *runlog.Book, step int) error {
+func (r *runner) save(book *run.Book, step int) error {
 	if err := book.Flush(); err != nil {
 		return err
 	}
@@ -120,13 +119,13 @@ func (r *runner) save(book *runlog.Book, step int) error {
 		return err
 	}
 	r.unsaved.Saved()
-	return runreport.DrawCurves(r.folder.dir, curves)
+	return run.DrawCurves(r.folder.dir, curves)
 }
 
 // validBatches is how many held-out batches a validation scores, at most.
 const validBatches = 8
 
-func (r *runner) validate(batcher *corpus.Batcher, book *runlog.Book, step int) error {
+func (r *runner) validate(batcher *corpus.Batcher, book *run.Book, step int) error {
 	n := min(batcher.ValidBatches(), validBatches)
 	if n == 0 {
 		return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // TrainPhones trains a phone network as `vc train phones` does: it makes a run folder, scores the network on held-out speech as
@@ -38,16 +38,16 @@ type phoneTrainer struct {
 	heard   [][]labelled // what is scored in training, under each of phoneConditions, once it was needed
 	device  mlx.Device
 	engine  *engine
-	first   int         // the first step to make
-	best    runlog.Best // of the snapshots
-	unsaved runlog.Unsaved
+	first   int      // the first step to make
+	best    run.Best // of the snapshots
+	unsaved run.Unsaved
 }
 
 func (p *phoneTrainer) run(ctx context.Context) error {
 	if err := p.configure(); err != nil {
 		return err
 	}
-	if err := runlog.CheckWritable(p.req.Output); err != nil {
+	if err := run.CheckWritable(p.req.Output); err != nil {
 		return err
 	}
 	var err error
@@ -123,16 +123,16 @@ func (p *phoneTrainer) configure() error {
 	o, q := p.o, &p.req
 	if o.Resume {
 		p.folder = runFolder{o.RunDir}
-		if err := runlog.ReadRequest(o.RunDir, "vc train phones", q); err != nil {
+		if err := run.ReadRequest(o.RunDir, "vc train phones", q); err != nil {
 			return err
 		}
 		if len(o.HoldOut) > 0 && !slices.Equal(o.HoldOut, q.HoldOut) {
 			return fmt.Errorf("--hold-out: the run began with %s held out, and has learnt from the others: leave --hold-out out, or begin a new run",
 				cmp.Or(strings.Join(q.HoldOut, ","), "no one"))
 		}
-		if err := runlog.CheckFixed(
-			runlog.Fixed{Flag: "preset", Was: q.Config.Preset, Now: o.Preset},
-			runlog.Fixed{Flag: "seed", Was: runlog.Number(q.Config.Seed), Now: runlog.Number(o.Seed)},
+		if err := run.CheckFixed(
+			run.Fixed{Flag: "preset", Was: q.Config.Preset, Now: o.Preset},
+			run.Fixed{Flag: "seed", Was: run.Number(q.Config.Seed), Now: run.Number(o.Seed)},
 		); err != nil {
 			return err
 		}
@@ -180,8 +180,8 @@ func (p *phoneTrainer) configure() error {
 		}
 	}
 	if o.Resume {
-		if err := runlog.CheckFixed(
-			runlog.Fixed{Flag: "set seed", Was: runlog.Number(began.Seed), Now: runlog.Number(q.Config.Seed)},
+		if err := run.CheckFixed(
+			run.Fixed{Flag: "set seed", Was: run.Number(began.Seed), Now: run.Number(q.Config.Seed)},
 			dilationsFixed(dilations, q.Config.GAN),
 		); err != nil {
 			return err
@@ -222,7 +222,7 @@ func (p *phoneTrainer) weights(saved bool) (*mlx.Vars, error) {
 	if err != nil || vars == nil {
 		return fresh, err
 	}
-	if err := runlog.CheckSteps(step, p.req.Config.Steps); err != nil {
+	if err := run.CheckSteps(step, p.req.Config.Steps); err != nil {
 		return nil, err
 	}
 	p.first = step
@@ -240,7 +240,7 @@ func (p *phoneTrainer) equip(backend compute.Backend, vars *mlx.Vars) {
 // beginning. It returns the error that it was given where that is no way out.
 func (p *phoneTrainer) smaller(cause error) error {
 	c := &p.req.Config
-	half, err := runlog.HalfBatch(p.device, c.Batch, p.device.BatchUnit(false), cause, fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, minPhoneCrop)), p.say)
+	half, err := run.HalfBatch(p.device, c.Batch, p.device.BatchUnit(false), cause, fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, minPhoneCrop)), p.say)
 	if err != nil {
 		return err
 	}

@@ -7,13 +7,12 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/audio"
-	"github.com/starvc/vc/internal/runlog"
-	"github.com/starvc/vc/internal/runreport"
+	"github.com/starvc/vc/internal/run"
 )
 
 // validate scores the averaged network after so many steps on held-out speech, clean and disturbed, at the look-ahead that the
 // voice model trains with, and keeps it if it is the best.
-func (p *phoneTrainer) validate(book *runlog.Book, made int) error {
+func (p *phoneTrainer) validate(book *run.Book, made int) error {
 	if len(p.speech.score) == 0 {
 		return nil
 	}
@@ -147,14 +146,14 @@ func (p *phoneTrainer) report(e *engine, step int) error {
 }
 
 // page is report.html, with the scores of the network that is handed over, of that step.
-func (p *phoneTrainer) page(scores string, step int) runreport.Page {
+func (p *phoneTrainer) page(scores string, step int) run.Page {
 	c, f := p.req.Config, p.req.Config.Features
-	page := runreport.Page{
+	page := run.Page{
 		Title: p.folder.name(), Program: p.o.Version, Device: p.device.String(), Preset: c.Preset, Steps: c.Steps, Of: c.Steps, Batch: c.Batch,
-		Scores: runreport.Scores{
+		Scores: run.Scores{
 			About: fmt.Sprintf("Shares of frames and of phones, of %s, with %d frames of look-ahead; the row in bold is the snapshot with the fewest phone errors, the mean of clean and disturbed speech.",
 				p.scoredOn(), c.GAN.StemFuture),
-			Columns: []runreport.Score{
+			Columns: []run.Score{
 				{Head: "phone errors", Metric: "valid_phone_errors"}, {Head: "frames right", Metric: "valid_frames_right"},
 				{Head: "errors in noise", Metric: "valid_noise15_phone_errors"}, {Head: "in babble", Metric: "valid_babble15_phone_errors"},
 				{Head: "in a room", Metric: "valid_room06_phone_errors"}, {Head: "mean errors", Metric: "valid_mean_phone_errors"},
@@ -169,7 +168,7 @@ func (p *phoneTrainer) page(scores string, step int) runreport.Page {
 	}
 	for i, s := range p.speech.speakers {
 		if frames[i] > 0 {
-			page.Voices = append(page.Voices, runreport.Voice{Name: s.Name, Seconds: float64(frames[i]*f.Hop) / float64(f.SampleRate)})
+			page.Voices = append(page.Voices, run.Voice{Name: s.Name, Seconds: float64(frames[i]*f.Hop) / float64(f.SampleRate)})
 		}
 	}
 	return page

@@ -8,7 +8,7 @@ import (
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // PhoneOptions are the flags of `vc train phones`. Zero values leave the preset's settings alone.
@@ -225,5 +225,5 @@ func (c PhoneConfig) emaDecay(step int) float64 {
 
 // applySet overrides one setting, "warpRange=0.3"; nested names are joined by dots.
 func (c *PhoneConfig) applySet(assignment string) error {
-	return runlog.ApplySetting(c, assignment, "warpRange=0.3")
+	return run.ApplySetting(c, assignment, "warpRange=0.3")
 }

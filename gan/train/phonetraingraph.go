@@ -13,7 +13,7 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // Metrics of a step of the phone network, in the order in which its graph returns them, and that of a teacher behind them.
@@ -128,11 +128,11 @@ func phoneInputs(c PhoneConfig, batch *phoneBatch, step int) []*tensors.Tensor {
 
 // loadPhoneSteps draws the batches of the steps in [from, to) and puts what the steps take on the device, while earlier ones are
 // made. The batcher is no longer the caller's, who closes the result.
-func (e *engine) loadPhoneSteps(c PhoneConfig, b *phoneBatcher, from, to int) (*runlog.Ahead[[]*tensors.Tensor], error) {
+func (e *engine) loadPhoneSteps(c PhoneConfig, b *phoneBatcher, from, to int) (*run.Ahead[[]*tensors.Tensor], error) {
 	if err := e.open(); err != nil {
 		return nil, err
 	}
-	return runlog.StartAhead(from, to, func(step int) ([]*tensors.Tensor, error) {
+	return run.StartAhead(from, to, func(step int) ([]*tensors.Tensor, error) {
 		in := phoneInputs(c, b.at(step), step)
 		if err := e.steps.Upload(in); err != nil {
 			return nil, errors.Join(fmt.Errorf("step %d: %w", step, err), e.free(in))

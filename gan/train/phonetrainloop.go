@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/starvc/vc/internal/runlog"
-	"github.com/starvc/vc/internal/runreport"
+	"github.com/starvc/vc/internal/run"
 )
 
 // phoneCurves are the charts of losses.png.
-var phoneCurves = []runreport.Curve{
+var phoneCurves = []run.Curve{
 	{Title: "Loss (cross entropy per frame)", Names: []string{"loss"}},
 	{Title: "Teacher (squared error per number)", Names: []string{teacherMetric}},
 	{Title: "Frames right", Names: []string{"accuracy", "valid_frames_right"}},
@@ -32,9 +31,9 @@ func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
 		return p.first, err
 	}
 	defer func() { err = errors.Join(err, ready.Close()) }()
-	board := runlog.OpenBoard(p.folder.dir, p.first, p.say)
+	board := run.OpenBoard(p.folder.dir, p.first, p.say)
 	defer board.Close()
-	machine := runlog.WatchMachine(p.device)
+	machine := run.WatchMachine(p.device)
 	defer machine.Close()
 	book := p.newBook(log, board, machine)
 	if p.device.Kind != "go" {
@@ -68,7 +67,7 @@ func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
 		switch {
 		case last:
 			if err := p.save(book, made); err != nil {
-				return made, runlog.SaveRemedy(err)
+				return made, run.SaveRemedy(err)
 			}
 		case made%c.SnapshotEvery == 0, p.unsaved.Due():
 			if err := p.save(book, made); err != nil {
@@ -82,13 +81,13 @@ func (p *phoneTrainer) loop(ctx context.Context) (done int, err error) {
 	}
 	if step < c.Steps {
 		if err := p.save(book, step); err != nil {
-			return step, runlog.SaveRemedy(err)
+			return step, run.SaveRemedy(err)
 		}
 	}
 	return step, nil
 }
 
-func (p *phoneTrainer) save(book *runlog.Book, made int) error {
+func (p *phoneTrainer) save(book *run.Book, made int) error {
 	if err := book.Flush(); err != nil {
 		return err
 	}
@@ -96,17 +95,17 @@ func (p *phoneTrainer) save(book *runlog.Book, made int) error {
 		return err
 	}
 	p.unsaved.Saved()
-	return runreport.DrawCurves(p.folder.dir, phoneCurves)
+	return run.DrawCurves(p.folder.dir, phoneCurves)
 }
 
 // newBook begins the records of the steps from p.first on.
-func (p *phoneTrainer) newBook(log *metricsLog, board *runlog.Board, machine *runlog.Machine) *runlog.Book {
+func (p *phoneTrainer) newBook(log *metricsLog, board *run.Board, machine *run.Machine) *run.Book {
 	c := p.req.Config
 	draws := newPhoneBatcher(c, p.speech.learnt())
-	var blame runlog.Blame
-	var pace runlog.Pace
+	var blame run.Blame
+	var pace run.Pace
 	began := time.Now()
-	return &runlog.Book{
+	return &run.Book{
 		Log: log, Board: board, Say: p.say, Every: c.LogEvery, First: p.first, Rate: c.rate,
 		Skipped: func(step int) string {
 			blame.Add(draws.at(step).files)
@@ -123,7 +122,7 @@ func (p *phoneTrainer) newBook(log *metricsLog, board *runlog.Board, machine *ru
 				return
 			}
 			p.say.Progress(fmt.Sprintf("phones %s step %d/%d  loss %.3f  frames right %.1f %%  %.2f steps/s%s  %v left", bar(made, c.Steps), made, c.Steps,
-				m.Metrics["loss"], 100*m.Metrics["accuracy"], 1/perStep, machine.Busy(), runlog.Left(c.Steps-made, perStep)))
+				m.Metrics["loss"], 100*m.Metrics["accuracy"], 1/perStep, machine.Busy(), run.Left(c.Steps-made, perStep)))
 		},
 	}
 }

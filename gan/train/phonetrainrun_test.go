@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/internal/safetensors"
 )
 
@@ -102,10 +102,10 @@ func TestBestPhones(t *testing.T) {
 	if err := TrainPhones(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
-	want := runlog.Best{}
+	want := run.Best{}
 	for _, m := range phoneLines(t, o.RunDir) {
 		if e, ok := m.Metrics["valid_mean_phone_errors"]; ok && (want.Step == 0 || float64(e) <= want.Score) {
-			want = runlog.Best{Step: m.Step + 1, Score: float64(e)}
+			want = run.Best{Step: m.Step + 1, Score: float64(e)}
 		}
 	}
 	kept := runFolder{o.RunDir}.kept()
@@ -134,7 +134,7 @@ func TestBestPhones(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := kept.SaveBest(vars, runlog.Best{Step: 4, Score: 1e-9}); err != nil { // as if it had got worse afterwards
+	if err := kept.SaveBest(vars, run.Best{Step: 4, Score: 1e-9}); err != nil { // as if it had got worse afterwards
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -166,8 +166,8 @@ func TestPhonesEndure(t *testing.T) {
 		}
 		return nil
 	}
-	run := runFolder{o.RunDir}
-	b := &blocked{run: run, from: "step 3: on other", until: "warning: after step 4"}
+	folder := runFolder{o.RunDir}
+	b := &blocked{run: folder, from: "step 3: on other", until: "warning: after step 4"}
 	o.Stderr = b
 	if err := TrainPhones(context.Background(), o); err != nil {
 		t.Fatalf("%v\n%s", err, b.String())
@@ -177,10 +177,10 @@ func TestPhonesEndure(t *testing.T) {
 			t.Errorf("%q is not said:\n%s", want, b.String())
 		}
 	}
-	if got := run.snapshots(); !slices.Equal(got, []int{12, 8}) {
+	if got := folder.snapshots(); !slices.Equal(got, []int{12, 8}) {
 		t.Errorf("snapshots %v", got)
 	}
-	if !strings.Contains(read(t, run.path("config.json")), `"batch": 2`) {
+	if !strings.Contains(read(t, folder.path("config.json")), `"batch": 2`) {
 		t.Error("config.json has another batch: going on would fail again")
 	}
 

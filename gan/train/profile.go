@@ -15,7 +15,7 @@ import (
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/mlx/profile"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // ProfileOptions are the flags of `vc bench train`.
@@ -208,7 +208,7 @@ func (p *profiler) add() error {
 // steps makes steps of one batch.
 func (p *profiler) steps(batch *corpus.Batch) profile.Steps[readyStep] {
 	return profile.Steps[readyStep]{
-		Load: func(n int) (*runlog.Ahead[readyStep], error) {
+		Load: func(n int) (*run.Ahead[readyStep], error) {
 			return p.engine.load(func() (*corpus.Batch, error) { return batch, nil }, 0, n)
 		},
 		Make: p.engine.make,

@@ -8,9 +8,9 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/estimate"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/mlx/profile"
+	"github.com/starvc/vc/internal/run"
 )
 
 // part is a pass as a profile measures it.
@@ -29,7 +29,7 @@ func (e *engine) part(p pass) profile.Part {
 		Through: func(in []*Node, frozen bool) *Node {
 			return p.through(e.over(in[0].Graph(), mlx.GroupWeights, frozen), in)
 		},
-		Counts: []estimate.Pass{p.with(p.cost(e.cfg.GAN, len(e.speakers), e.native))},
+		Counts: []run.Pass{p.with(p.cost(e.cfg.GAN, len(e.speakers), e.native))},
 	}
 	if p.weights && p.network == "G" { // to F or E
 		x.To = append(x.To, 2)

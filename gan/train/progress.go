@@ -7,23 +7,22 @@ import (
 	"time"
 
 	"github.com/starvc/vc/internal/corpus"
-	"github.com/starvc/vc/internal/estimate"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
-type reporter = runlog.Reporter
+type reporter = run.Reporter
 
-func newReporter(w io.Writer, quiet bool) *reporter { return runlog.NewReporter(w, quiet) }
+func newReporter(w io.Writer, quiet bool) *reporter { return run.NewReporter(w, quiet) }
 
-func bar(done, total int) string { return runlog.Bar(done, total) }
+func bar(done, total int) string { return run.Bar(done, total) }
 
 // newBook begins the records of the steps from r.first on.
-func (r *runner) newBook(log *metricsLog, board *runlog.Board, machine *runlog.Machine, batcher *corpus.Batcher) *runlog.Book {
+func (r *runner) newBook(log *metricsLog, board *run.Board, machine *run.Machine, batcher *corpus.Batcher) *run.Book {
 	cfg := r.req.Config
 	k := cfg.stepCost(len(r.set.Speakers), r.engine.phones, r.engine.native)
 	p := progress{cfg: cfg, say: r.say, machine: machine, began: time.Now(), starCost: k.star / k.warmUp}
-	var blame runlog.Blame
-	return &runlog.Book{
+	var blame run.Blame
+	return &run.Book{
 		Log: log, Board: board, Say: r.say, Every: cfg.LogEvery, First: r.first, Rate: cfg.rate,
 		Skipped: func(step int) string {
 			batch := batcher.At(step)
@@ -46,10 +45,10 @@ func (r *runner) newBook(log *metricsLog, board *runlog.Board, machine *runlog.M
 type progress struct {
 	cfg      Config
 	say      *reporter
-	machine  *runlog.Machine
+	machine  *run.Machine
 	began    time.Time
 	starCost float64 // of a step of the star, in steps of the warm-up
-	pace     runlog.Pace
+	pace     run.Pace
 }
 
 // show tells how the training goes after the step of m.
@@ -66,7 +65,7 @@ func (p *progress) show(m record) {
 		p.say.Linef("first step done after %v", time.Since(p.began).Round(100*time.Millisecond))
 		return
 	}
-	left := runlog.Left(end-made, pace)
+	left := run.Left(end-made, pace)
 	line := fmt.Sprintf("%s %s step %d/%d", phase, bar(made, p.cfg.Steps), made, p.cfg.Steps)
 	for _, name := range shown {
 		if v, ok := m.Metrics[name]; ok && v != 0 {
@@ -76,7 +75,7 @@ func (p *progress) show(m record) {
 	where := "left"
 	if end < p.cfg.Steps {
 		all := left.Seconds() + float64(p.cfg.Steps-end)*pace*p.starCost
-		where = fmt.Sprintf("left of this phase, about %v in all", estimate.Roughly(time.Duration(all*float64(time.Second))))
+		where = fmt.Sprintf("left of this phase, about %v in all", run.Roughly(time.Duration(all*float64(time.Second))))
 	}
 	p.say.Progress(fmt.Sprintf("%s  %.2f steps/s%s  %v %s", line, 1/pace, p.machine.Busy(), left, where))
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // What cannot work is refused before hours of work, in words that name the way out, and nothing is lost.
@@ -182,12 +182,12 @@ func TestRunStopsWhenNothingIsFinite(t *testing.T) {
 	if errors.Is(err, ErrStopped) {
 		t.Error("it is called stopped")
 	}
-	if n := strings.Count(said.String(), "was skipped"); n != runlog.MaxSkipped {
-		t.Errorf("%d warnings of skipped steps, want %d", n, runlog.MaxSkipped)
+	if n := strings.Count(said.String(), "was skipped"); n != run.MaxSkipped {
+		t.Errorf("%d warnings of skipped steps, want %d", n, run.MaxSkipped)
 	}
 	records, err := readMetrics(filepath.Join(o.RunDir, "metrics.jsonl"))
-	if err != nil || len(records) != 2+runlog.MaxSkipped {
-		t.Errorf("%d lines of metrics, %v, want %d", len(records), err, 2+runlog.MaxSkipped)
+	if err != nil || len(records) != 2+run.MaxSkipped {
+		t.Errorf("%d lines of metrics, %v, want %d", len(records), err, 2+run.MaxSkipped)
 	}
 	vars, step, err := runFolder{o.RunDir}.load(func(format string, a ...any) { t.Errorf(format, a...) })
 	if err != nil || vars == nil || step < 2 {
@@ -247,18 +247,18 @@ func TestResumeWithBrokenSnapshotsAlone(t *testing.T) {
 	if err := Run(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
-	run := runFolder{o.RunDir}
-	for _, step := range run.snapshots() {
-		if err := os.Truncate(run.snapshotPath(step), 1000); err != nil {
+	folder := runFolder{o.RunDir}
+	for _, step := range folder.snapshots() {
+		if err := os.Truncate(folder.snapshotPath(step), 1000); err != nil {
 			t.Fatal(err)
 		}
 	}
-	before := read(t, run.path("metrics.jsonl"))
+	before := read(t, folder.path("metrics.jsonl"))
 	err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true})
 	if err == nil || !strings.Contains(err.Error(), "none of its 3 snapshots") || !strings.Contains(err.Error(), "--init") {
 		t.Errorf("error %v, want one that counts the snapshots and names a way out", err)
 	}
-	if read(t, run.path("metrics.jsonl")) != before {
+	if read(t, folder.path("metrics.jsonl")) != before {
 		t.Error("the metrics were written over")
 	}
 }

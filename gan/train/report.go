@@ -15,13 +15,11 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/plot"
-	"github.com/starvc/vc/internal/runlog"
-	"github.com/starvc/vc/internal/runreport"
-	"github.com/starvc/vc/internal/sanity"
+	"github.com/starvc/vc/internal/run"
 )
 
 // curves are the charts of losses.png.
-var curves = []runreport.Curve{
+var curves = []run.Curve{
 	{Title: "Rebuilding (L1, normalised log-mel)", Names: []string{"identity", "cycle", "valid_identity", "valid_cycle"}},
 	{Title: "Adversarial", Names: []string{"adv_d", "adv_g"}},
 	{Title: "Style (L1)", Names: []string{"style", "mapped", "common", "valid_style"}},
@@ -44,10 +42,10 @@ func (r *runner) report(ctx context.Context, m *gan.Model, step int) (faults []s
 		return nil, 0, fmt.Errorf("samples: %w", err)
 	}
 	model := vc.New(m)
-	board := runlog.OpenBoard(r.folder.dir, step+1, r.say)
+	board := run.OpenBoard(r.folder.dir, step+1, r.say)
 	defer board.Close()
-	var made []runreport.Sample
-	sources := runreport.Turns(sampleCount, len(r.set.Speakers), speakerOf, r.set.Valid, r.set.Train)
+	var made []run.Sample
+	sources := run.Turns(sampleCount, len(r.set.Speakers), speakerOf, r.set.Valid, r.set.Train)
 	for i, source := range sources {
 		r.say.Count("converting samples", i, sampleCount)
 		target := (source.Speaker + 1) % len(m.Speakers)
@@ -76,7 +74,7 @@ func (r *runner) report(ctx context.Context, m *gan.Model, step int) (faults []s
 func speakerOf(u corpus.Utterance) int { return u.Speaker }
 
 // sample is one conversion of a report.
-func (r *runner) sample(ctx context.Context, model *vc.Model, source corpus.Utterance, target int) (s runreport.Sample, err error) {
+func (r *runner) sample(ctx context.Context, model *vc.Model, source corpus.Utterance, target int) (s run.Sample, err error) {
 	m := model.Networks()
 	from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
 	clip, err := audio.ReadFile(source.Path)
@@ -97,7 +95,7 @@ func (r *runner) sample(ctx context.Context, model *vc.Model, source corpus.Utte
 	if err != nil {
 		return s, err
 	}
-	s.Fault = sanity.Fault(m.Features, result.Source, output)
+	s.Fault = run.Fault(m.Features, result.Source, output)
 	panels := []plot.Mel{
 		plot.FromFrames("source: "+from, m.Features, result.Source),
 		plot.FromFrames("converted to "+to, m.Features, output),
@@ -105,7 +103,7 @@ func (r *runner) sample(ctx context.Context, model *vc.Model, source corpus.Utte
 	if err := errors.Join(s.Add("converted to "+to, result.Clip), s.Add("source: "+from, clip)); err != nil {
 		return s, err
 	}
-	if own, ok := runreport.Nth(r.set.Train, speakerOf, target, 0); ok {
+	if own, ok := run.Nth(r.set.Train, speakerOf, target, 0); ok {
 		panels = append(panels, plot.FromFrames("a recording of "+to, m.Features, own.Frames))
 		recording, err := audio.ReadFile(own.Path)
 		if err != nil {
@@ -119,15 +117,15 @@ func (r *runner) sample(ctx context.Context, model *vc.Model, source corpus.Utte
 }
 
 // page is what report.html shows of the run.
-func (r *runner) page(m *gan.Model, samples []runreport.Sample, step int) runreport.Page {
+func (r *runner) page(m *gan.Model, samples []run.Sample, step int) run.Page {
 	c := r.req.Config
 	lint, _ := os.ReadFile(r.folder.path("lint.txt"))
-	p := runreport.Page{
+	p := run.Page{
 		Title: r.folder.name(), Program: r.o.Version, Device: r.device.String(), Preset: c.Preset, Steps: step, Of: c.Steps, Batch: c.Batch,
 		Samples: samples, Lint: string(lint),
-		Scores: runreport.Scores{
+		Scores: run.Scores{
 			About: "L1 distances in normalised log-mel units, so less is better; the row in bold is the best snapshot, of which the model is made.",
-			Columns: []runreport.Score{
+			Columns: []run.Score{
 				{Head: "rebuilt", Metric: "valid_identity"}, {Head: "cycle", Metric: "valid_cycle"}, {Head: "style", Metric: "valid_style"},
 				{Head: "colour", Metric: "valid_colour"}, {Head: "spread", Metric: "valid_spread"},
 			},
@@ -135,7 +133,7 @@ func (r *runner) page(m *gan.Model, samples []runreport.Sample, step int) runrep
 		},
 	}
 	for _, s := range m.Speakers {
-		p.Voices = append(p.Voices, runreport.Voice{Name: s.Name, Seconds: s.Seconds})
+		p.Voices = append(p.Voices, run.Voice{Name: s.Name, Seconds: s.Seconds})
 	}
 	return p
 }

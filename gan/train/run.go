@@ -15,8 +15,7 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
-	"github.com/starvc/vc/internal/sanity"
+	"github.com/starvc/vc/internal/run"
 )
 
 // Run trains a model as `vc train` does: it reads and checks the recordings, trains, validates, and writes a run folder and
@@ -39,9 +38,9 @@ type runner struct {
 	first  int        // the first step to make
 	base   *gan.Model // that a new run begins with
 
-	best      runlog.Best // of the snapshots
-	lastScore float64     // of the last validation
-	unsaved   runlog.Unsaved
+	best      run.Best // of the snapshots
+	lastScore float64  // of the last validation
+	unsaved   run.Unsaved
 }
 
 func (r *runner) run(ctx context.Context) error {
@@ -52,7 +51,7 @@ func (r *runner) run(ctx context.Context) error {
 	if output == "" {
 		output = r.folder.path("model.safetensors")
 	}
-	if err := runlog.CheckWritable(output); err != nil {
+	if err := run.CheckWritable(output); err != nil {
 		return err
 	}
 	device, err := mlx.FindDevice(r.o.Device)
@@ -120,7 +119,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	suspect := r.verdict(faults, samples)
 	if suspect != nil {
-		output = sanity.SuspectName(output)
+		output = run.SuspectName(output)
 	}
 	if err := model.Save(output); err != nil {
 		return err
@@ -189,8 +188,8 @@ func (r *runner) configure() error {
 		return err
 	}
 	if o.Resume {
-		if err := runlog.CheckFixed(
-			runlog.Fixed{Flag: "set seed", Was: runlog.Number(began.Seed), Now: runlog.Number(r.req.Config.Seed)},
+		if err := run.CheckFixed(
+			run.Fixed{Flag: "set seed", Was: run.Number(began.Seed), Now: run.Number(r.req.Config.Seed)},
 			dilationsFixed(dilations, r.req.Config.GAN),
 		); err != nil {
 			return err
@@ -350,7 +349,7 @@ func (r *runner) weights() (*mlx.Vars, error) {
 		if vars == nil {
 			r.say.Linef("no snapshot yet: starting from the beginning")
 		} else {
-			if err := runlog.CheckSteps(step, cfg.Steps); err != nil {
+			if err := run.CheckSteps(step, cfg.Steps); err != nil {
 				return nil, err
 			}
 			if err := matches(vars, cfg, len(r.set.Speakers)); err != nil {

@@ -145,7 +145,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("model: speakers %v, %+v, %+v", names, m.Trained, m.Config)
 	}
 
-	run := runFolder{o.RunDir}
+	folder := runFolder{o.RunDir}
 	have := files(t, o.RunDir)
 	for _, want := range []string{
 		"config.json", "lint.txt", "metrics.jsonl", "losses.png", "report.html", "snapshots/best.safetensors",
@@ -160,7 +160,7 @@ func TestRun(t *testing.T) {
 		if strings.HasPrefix(name, "samples/step-00000009/") {
 			count[filepath.Ext(name)]++
 			if filepath.Ext(name) == ".wav" {
-				if _, err := audio.ReadFile(run.path(name)); err != nil {
+				if _, err := audio.ReadFile(folder.path(name)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -176,7 +176,7 @@ func TestRun(t *testing.T) {
 	}
 
 	// A line per step with the metrics of its phase, and a line per validation, the first of untrained networks.
-	records, err := readMetrics(run.path("metrics.jsonl"))
+	records, err := readMetrics(folder.path("metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestRun(t *testing.T) {
 	if !slices.Equal(steps, []int{0, 1, 2, 3, 4, 5, 6, 7, 8}) || !slices.Equal(validated, []int{0, 3, 7, 8}) {
 		t.Errorf("lines for the steps %v, validations after %v", steps, validated)
 	}
-	events, err := filepath.Glob(run.path("events.out.tfevents.*"))
+	events, err := filepath.Glob(folder.path("events.out.tfevents.*"))
 	if err != nil || len(events) == 0 || !strings.Contains(read(t, events[0]), "steps_per_second") {
 		t.Errorf("TensorBoard is told nothing of the pace: %v, %v", events, err)
 	}
@@ -333,14 +333,14 @@ func TestResumeIsExact(t *testing.T) {
 		if err := Run(context.Background(), o); err != nil {
 			t.Fatal(err)
 		}
-		run := runFolder{o.RunDir}
-		if err := os.Remove(run.snapshotPath(9)); err != nil {
+		folder := runFolder{o.RunDir}
+		if err := os.Remove(folder.snapshotPath(9)); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Truncate(run.snapshotPath(6), 5000); err != nil {
+		if err := os.Truncate(folder.snapshotPath(6), 5000); err != nil {
 			t.Fatal(err)
 		}
-		log := run.path("metrics.jsonl")
+		log := folder.path("metrics.jsonl")
 		half := wantMetrics[:len(wantMetrics)-40]
 		if err := os.WriteFile(log, []byte(half), 0o600); err != nil {
 			t.Fatal(err)
@@ -355,7 +355,7 @@ func TestResumeIsExact(t *testing.T) {
 		if got := readSteady(t, log); got != wantMetrics {
 			t.Errorf("metrics differ:\n%s\nuninterrupted:\n%s", got, wantMetrics)
 		}
-		if read(t, run.path("model.safetensors")) != wantModel {
+		if read(t, folder.path("model.safetensors")) != wantModel {
 			t.Error("the models differ")
 		}
 	})

@@ -11,7 +11,7 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // runFolder is everything that a run leaves on disk:
@@ -64,11 +64,11 @@ func (q request) checkFixed(o Options) error {
 		}
 		phones = whole.Phones
 	}
-	return runlog.CheckFixed(
-		runlog.Fixed{Flag: "preset", Was: q.Config.Preset, Now: o.Preset},
-		runlog.Fixed{Flag: "seed", Was: runlog.Number(q.Config.Seed), Now: runlog.Number(o.Seed)},
-		runlog.Fixed{Flag: "rate", Was: runlog.Number(q.Config.Features.SampleRate), Now: runlog.Number(o.Rate)},
-		runlog.Fixed{Flag: "phones", Was: cmp.Or(q.Phones, noneAtAll), Now: phones},
+	return run.CheckFixed(
+		run.Fixed{Flag: "preset", Was: q.Config.Preset, Now: o.Preset},
+		run.Fixed{Flag: "seed", Was: run.Number(q.Config.Seed), Now: run.Number(o.Seed)},
+		run.Fixed{Flag: "rate", Was: run.Number(q.Config.Features.SampleRate), Now: run.Number(o.Rate)},
+		run.Fixed{Flag: "phones", Was: cmp.Or(q.Phones, noneAtAll), Now: phones},
 	)
 }
 
@@ -111,14 +111,14 @@ func (q request) withWholePaths() (request, error) {
 	return q, nil
 }
 
-func (r runFolder) writeRequest(q any) error { return runlog.WriteRequest(r.dir, q) }
+func (r runFolder) writeRequest(q any) error { return run.WriteRequest(r.dir, q) }
 
 func (r runFolder) readRequest() (q request, err error) {
-	err = runlog.ReadRequest(r.dir, "vc train", &q)
+	err = run.ReadRequest(r.dir, "vc train", &q)
 	return q, err
 }
 
-func (r runFolder) kept() runlog.Snapshots { return runlog.Snapshots{Dir: r.path("snapshots")} }
+func (r runFolder) kept() run.Snapshots { return run.Snapshots{Dir: r.path("snapshots")} }
 
 func (r runFolder) snapshotPath(step int) string { return r.kept().Path(step) }
 
@@ -128,19 +128,19 @@ func (r runFolder) snapshots() []int { return r.kept().Steps() }
 // save writes the snapshot of a step (that many steps are done) and then removes the oldest beyond keep.
 func (r runFolder) save(vars *mlx.Vars, step, keep int) error { return r.kept().Save(vars, step, keep) }
 
-// load reads the newest snapshot that is whole, see runlog.Snapshots.Load.
+// load reads the newest snapshot that is whole, see run.Snapshots.Load.
 func (r runFolder) load(warn func(string, ...any)) (vars *mlx.Vars, step int, err error) {
 	return r.kept().Load(warn)
 }
 
 type (
-	record     = runlog.Record
-	metricsLog = runlog.MetricsLog
+	record     = run.Record
+	metricsLog = run.MetricsLog
 )
 
 // openMetrics opens the log and drops lines at or after step from, which a resumed run will make again.
 func (r runFolder) openMetrics(from int) (*metricsLog, error) {
-	return runlog.OpenMetrics(r.path("metrics.jsonl"), from)
+	return run.OpenMetrics(r.path("metrics.jsonl"), from)
 }
 
-func readMetrics(path string) ([]record, error) { return runlog.ReadMetrics(path) }
+func readMetrics(path string) ([]record, error) { return run.ReadMetrics(path) }

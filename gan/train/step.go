@@ -12,7 +12,7 @@ import (
 
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // Metrics of the three kinds of step, in the order in which the graphs return them. "ok" is 1 for a step that was made
@@ -359,7 +359,7 @@ func (e *engine) free(inputs []*tensors.Tensor) error {
 }
 
 // results are the metrics of one graph of a step, still on the device.
-type results = runlog.Results
+type results = run.Results
 
 // score runs the validation graph on one held-out batch. The values are those of starValidMetrics, or of validMetrics
 // alone.

@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -142,5 +142,5 @@ func (c Config) emaDecay(step int) float64 { return math.Min(c.EMA, float64(1+st
 
 // applySet overrides one setting, "loss.mel=3".
 func (c *Config) applySet(assignment string) error {
-	return runlog.ApplySetting(c, assignment, "loss.mel=3")
+	return run.ApplySetting(c, assignment, "loss.mel=3")
 }

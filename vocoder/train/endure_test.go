@@ -11,7 +11,7 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -68,7 +68,7 @@ func TestHalvedBatchAndWhatARunLeaves(t *testing.T) {
 		}
 	}
 
-	snapshots := runlog.Snapshots{Dir: path("snapshots")}
+	snapshots := run.Snapshots{Dir: path("snapshots")}
 	if vars, b, err := snapshots.LoadBest(); err != nil || vars == nil || b.Step != 6 {
 		t.Fatalf("best snapshot %+v, %v", b, err)
 	}
@@ -76,7 +76,7 @@ func TestHalvedBatchAndWhatARunLeaves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := snapshots.SaveBest(vars, runlog.Best{Step: 4, Score: 1e-9}); err != nil { // as if it had got worse afterwards
+	if err := snapshots.SaveBest(vars, run.Best{Step: 4, Score: 1e-9}); err != nil { // as if it had got worse afterwards
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

@@ -5,14 +5,14 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // load draws the batches of the steps in [from, to) and puts them on the device, see tensorsOf, while earlier steps run there. The
 // batcher is no longer the caller's, who closes the result.
-func (e *engine) load(b *batcher, from, to int) *runlog.Ahead[[]*tensors.Tensor] {
+func (e *engine) load(b *batcher, from, to int) *run.Ahead[[]*tensors.Tensor] {
 	host := b.newBatch()
-	return runlog.StartAhead(from, to, func(step int) ([]*tensors.Tensor, error) {
+	return run.StartAhead(from, to, func(step int) ([]*tensors.Tensor, error) {
 		b.fill(host, step)
 		return e.ready(host)
 	}, e.steps.Free)

@@ -7,15 +7,13 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/starvc/vc/internal/estimate"
-	"github.com/starvc/vc/internal/runlog"
-	"github.com/starvc/vc/internal/runreport"
+	"github.com/starvc/vc/internal/run"
 )
 
 // loop makes the steps and returns how many are done in all. On cancellation it saves and returns without an error.
 func (r *runner) loop(ctx context.Context) (done int, err error) {
 	c := r.req.Config
-	log, err := runlog.OpenMetrics(filepath.Join(r.dir, "metrics.jsonl"), r.first)
+	log, err := run.OpenMetrics(filepath.Join(r.dir, "metrics.jsonl"), r.first)
 	if err != nil {
 		return r.first, err
 	}
@@ -23,9 +21,9 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 	batches := r.engine.load(newBatcher(c, r.speech.train), r.first, c.Steps)
 	defer func() { err = errors.Join(err, batches.Close()) }()
 	held := newBatcher(c, r.speech.valid)
-	board := runlog.OpenBoard(r.dir, r.first, r.say)
+	board := run.OpenBoard(r.dir, r.first, r.say)
 	defer board.Close()
-	machine := runlog.WatchMachine(r.device)
+	machine := run.WatchMachine(r.device)
 	defer machine.Close()
 	book := r.newBook(log, board, machine)
 	r.say.Linef("the first step of each phase compiles its graph, which takes a minute or so")
@@ -57,7 +55,7 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 		switch {
 		case last:
 			if err := r.save(book, made); err != nil {
-				return made, runlog.SaveRemedy(err)
+				return made, run.SaveRemedy(err)
 			}
 		case made%c.SnapshotEvery == 0, made == c.SpectralSteps(), r.unsaved.Due():
 			if err := r.save(book, made); err != nil {
@@ -71,13 +69,13 @@ func (r *runner) loop(ctx context.Context) (done int, err error) {
 	}
 	if step < c.Steps {
 		if err := r.save(book, step); err != nil {
-			return step, runlog.SaveRemedy(err)
+			return step, run.SaveRemedy(err)
 		}
 	}
 	return step, nil
 }
 
-func (r *runner) save(book *runlog.Book, made int) error {
+func (r *runner) save(book *run.Book, made int) error {
 	if err := book.Flush(); err != nil {
 		return err
 	}
@@ -85,16 +83,16 @@ func (r *runner) save(book *runlog.Book, made int) error {
 		return err
 	}
 	r.unsaved.Saved()
-	return runreport.DrawCurves(r.dir, curves)
+	return run.DrawCurves(r.dir, curves)
 }
 
-func (r *runner) newBook(log *runlog.MetricsLog, board *runlog.Board, machine *runlog.Machine) *runlog.Book {
+func (r *runner) newBook(log *run.MetricsLog, board *run.Board, machine *run.Machine) *run.Book {
 	c := r.req.Config
 	draws := newBatcher(c, r.speech.train)
-	var blame runlog.Blame
-	var pace runlog.Pace
+	var blame run.Blame
+	var pace run.Pace
 	second := c.adversarialCost(r.engine.native, r.device.Kind)
-	return &runlog.Book{
+	return &run.Book{
 		Log: log, Board: board, Say: r.say, Every: c.LogEvery, First: r.first, Rate: c.rate,
 		Skipped: func(step int) string {
 			blame.Add(draws.files(step))
@@ -107,14 +105,14 @@ func (r *runner) newBook(log *runlog.MetricsLog, board *runlog.Board, machine *r
 			}
 			return fmt.Sprintf("lower the rate (--set %s=%g)%s", name, rate/2, blame.Often())
 		},
-		Measure: func(m runlog.Record) { machine.Lap(m.Step+1, m.Metrics) },
-		Show:    func(m runlog.Record) { r.show(&pace, m, machine.Busy(), second) },
+		Measure: func(m run.Record) { machine.Lap(m.Step+1, m.Metrics) },
+		Show:    func(m run.Record) { r.show(&pace, m, machine.Busy(), second) },
 	}
 }
 
 // show tells how the training goes after the step of m; busy is what is said of the card, second what a step of the second phase
 // costs in steps of the first.
-func (r *runner) show(pace *runlog.Pace, m runlog.Record, busy string, second float64) {
+func (r *runner) show(pace *run.Pace, m run.Record, busy string, second float64) {
 	c, made := r.req.Config, m.Step+1
 	phase, end := "spectra", min(c.SpectralSteps(), c.Steps)
 	if m.Step >= c.SpectralSteps() {
@@ -124,13 +122,13 @@ func (r *runner) show(pace *runlog.Pace, m runlog.Record, busy string, second fl
 	if perStep == 0 {
 		return
 	}
-	line := fmt.Sprintf("vocoder %s step %d/%d  log-spectrum %.3f  log-mel %.3f", runlog.Bar(made, c.Steps), made, c.Steps, m.Metrics["spectral"], m.Metrics["mel"])
+	line := fmt.Sprintf("vocoder %s step %d/%d  log-spectrum %.3f  log-mel %.3f", run.Bar(made, c.Steps), made, c.Steps, m.Metrics["spectral"], m.Metrics["mel"])
 	if v, ok := m.Metrics["adv_d"]; ok {
 		line += fmt.Sprintf("  D %.3f  matching %.3f", v, m.Metrics["matching"])
 	}
-	left, where := runlog.Left(end-made, perStep), "left"
+	left, where := run.Left(end-made, perStep), "left"
 	if end < c.Steps {
-		where = fmt.Sprintf("left of this phase, about %v in all", estimate.Roughly(left+runlog.Left(c.Steps-end, perStep*second)))
+		where = fmt.Sprintf("left of this phase, about %v in all", run.Roughly(left+run.Left(c.Steps-end, perStep*second)))
 	}
 	r.say.Progress(fmt.Sprintf("%s  %.2f steps/s%s  %v %s", line, 1/perStep, busy, left, where))
 }
@@ -139,7 +137,7 @@ func (r *runner) show(pace *runlog.Pace, m runlog.Record, busy string, second fl
 const validBatches = 4
 
 // validate scores the averaged network after so many steps.
-func (r *runner) validate(held *batcher, book *runlog.Book, made int) error {
+func (r *runner) validate(held *batcher, book *run.Book, made int) error {
 	scores := map[string]float32{}
 	b := held.newBatch()
 	for i := range validBatches {

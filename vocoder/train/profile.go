@@ -15,7 +15,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/mlx/profile"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // ProfileOptions are the flags of `vc bench train --vocoder`.
@@ -258,10 +258,10 @@ func opinion(all []verdict, layers bool) *Node {
 // steps makes steps of the batch.
 func (p *profiler) steps() profile.Steps[[]*tensors.Tensor] {
 	return profile.Steps[[]*tensors.Tensor]{
-		Load: func(n int) (*runlog.Ahead[[]*tensors.Tensor], error) {
-			return runlog.StartAhead(0, n, func(int) ([]*tensors.Tensor, error) { return p.engine.ready(p.batch) }, p.engine.steps.Free), nil
+		Load: func(n int) (*run.Ahead[[]*tensors.Tensor], error) {
+			return run.StartAhead(0, n, func(int) ([]*tensors.Tensor, error) { return p.engine.ready(p.batch) }, p.engine.steps.Free), nil
 		},
-		Make: func(in []*tensors.Tensor) ([]runlog.Results, error) { return p.engine.step(p.batch.step, in) },
+		Make: func(in []*tensors.Tensor) ([]run.Results, error) { return p.engine.step(p.batch.step, in) },
 	}
 }
 

@@ -11,9 +11,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/plot"
-	"github.com/starvc/vc/internal/runlog"
-	"github.com/starvc/vc/internal/runreport"
-	"github.com/starvc/vc/internal/sanity"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -21,7 +19,7 @@ import (
 // ".suspect" in it.
 var ErrSuspect = errors.New("the vocoder does not make speech of the log-mels of speech")
 
-var curves = []runreport.Curve{
+var curves = []run.Curve{
 	{Title: "Log-spectrum (L1)", Names: []string{"spectral", "valid_spectral"}},
 	{Title: "Spectral convergence", Names: []string{"convergence", "valid_convergence"}},
 	{Title: "Log-mel (L1, normalised)", Names: []string{"mel", "valid_mel"}},
@@ -42,10 +40,10 @@ func (r *runner) report(net *vocoder.Net, step int) (faults []string, count int,
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, 0, fmt.Errorf("samples: %w", err)
 	}
-	board := runlog.OpenBoard(r.dir, step+1, r.say)
+	board := run.OpenBoard(r.dir, step+1, r.say)
 	defer board.Close()
-	var made []runreport.Sample
-	chosen := runreport.Turns(sampleCount, len(r.speech.speakers), func(u utterance) int { return u.speaker }, r.speech.valid, r.speech.train)
+	var made []run.Sample
+	chosen := run.Turns(sampleCount, len(r.speech.speakers), func(u utterance) int { return u.speaker }, r.speech.valid, r.speech.train)
 	for i, u := range chosen {
 		r.say.Count("copying samples", i, len(chosen))
 		speaker, name := r.speech.speakers[u.speaker].Name, strings.TrimSuffix(filepath.Base(u.path), filepath.Ext(u.path))
@@ -68,7 +66,7 @@ func (r *runner) report(net *vocoder.Net, step int) (faults []string, count int,
 }
 
 // sampleOf copies the beginning of a recording: its log-mel and F0 are all that the vocoder is given.
-func sampleOf(net *vocoder.Net, u utterance) (s runreport.Sample, err error) {
+func sampleOf(net *vocoder.Net, u utterance) (s run.Sample, err error) {
 	cfg := net.Features()
 	original := u.frames.Slice(0, min(u.frames.Len(), sampleSeconds*cfg.SampleRate/cfg.Hop))
 	length := original.Len() * cfg.Hop
@@ -84,7 +82,7 @@ func sampleOf(net *vocoder.Net, u utterance) (s runreport.Sample, err error) {
 		return s, err
 	}
 	if s.Fault == "" {
-		s.Fault = sanity.Fault(cfg, original, copied)
+		s.Fault = run.Fault(cfg, original, copied)
 	}
 	err = errors.Join(
 		s.Add("the vocoder's copy", audio.Clip{Rate: cfg.SampleRate, Samples: sound}),
@@ -94,23 +92,23 @@ func sampleOf(net *vocoder.Net, u utterance) (s runreport.Sample, err error) {
 	return s, err
 }
 
-func (r *runner) page(samples []runreport.Sample, step int) runreport.Page {
+func (r *runner) page(samples []run.Sample, step int) run.Page {
 	c := r.req.Config
 	name := r.dir
 	if whole, err := filepath.Abs(r.dir); err == nil {
 		name = filepath.Base(whole)
 	}
-	p := runreport.Page{
+	p := run.Page{
 		Title: name, Program: r.o.Version, Device: r.device.String(), Preset: c.Preset, Steps: step, Of: c.Steps, Batch: c.Batch,
 		Samples: samples,
-		Scores: runreport.Scores{
+		Scores: run.Scores{
 			About:   "Distances between held-out recordings and the vocoder's copies, so less is better; the row in bold is the best snapshot.",
-			Columns: []runreport.Score{{Head: "log-spectrum", Metric: "valid_spectral"}, {Head: "convergence", Metric: "valid_convergence"}, {Head: "log-mel", Metric: "valid_mel"}},
+			Columns: []run.Score{{Head: "log-spectrum", Metric: "valid_spectral"}, {Head: "convergence", Metric: "valid_convergence"}, {Head: "log-mel", Metric: "valid_mel"}},
 			Best:    r.best.Step,
 		},
 	}
 	for _, s := range r.speech.speakers {
-		p.Voices = append(p.Voices, runreport.Voice{Name: s.Name, Seconds: s.Seconds})
+		p.Voices = append(p.Voices, run.Voice{Name: s.Name, Seconds: s.Seconds})
 	}
 	lint, _ := os.ReadFile(filepath.Join(r.dir, "lint.txt"))
 	p.Lint = string(lint)
@@ -120,7 +118,7 @@ func (r *runner) page(samples []runreport.Sample, step int) runreport.Page {
 // verdict is the error of a run most of whose samples are not speech, or nil.
 func (r *runner) verdict(faults []string, samples int) error {
 	c := r.req.Config
-	if !sanity.Suspect(faults, samples, c.Steps, func(format string, a ...any) { r.say.Linef("warning: "+format, a...) }) {
+	if !run.Suspect(faults, samples, c.Steps, func(format string, a ...any) { r.say.Linef("warning: "+format, a...) }) {
 		return nil
 	}
 	name, rate := "discRate", c.DiscRate

@@ -18,8 +18,7 @@ import (
 	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
-	"github.com/starvc/vc/internal/sanity"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -62,9 +61,9 @@ func Run(ctx context.Context, o Options) error {
 	return r.run(ctx)
 }
 
-type reporter = runlog.Reporter
+type reporter = run.Reporter
 
-func newReporter(w io.Writer, quiet bool) *reporter { return runlog.NewReporter(w, quiet) }
+func newReporter(w io.Writer, quiet bool) *reporter { return run.NewReporter(w, quiet) }
 
 // request is what config.json of a run folder holds.
 type request struct {
@@ -84,20 +83,20 @@ type runner struct {
 	speech  *speech
 	device  mlx.Device
 	engine  *engine
-	first   int         // the first step to make
-	best    runlog.Best // of the snapshots
-	unsaved runlog.Unsaved
+	first   int      // the first step to make
+	best    run.Best // of the snapshots
+	unsaved run.Unsaved
 }
 
-func (r *runner) snapshots() runlog.Snapshots {
-	return runlog.Snapshots{Dir: filepath.Join(r.dir, "snapshots")}
+func (r *runner) snapshots() run.Snapshots {
+	return run.Snapshots{Dir: filepath.Join(r.dir, "snapshots")}
 }
 
 func (r *runner) run(ctx context.Context) error {
 	if err := r.configure(); err != nil {
 		return err
 	}
-	if err := runlog.CheckWritable(r.req.Output); err != nil {
+	if err := run.CheckWritable(r.req.Output); err != nil {
 		return err
 	}
 	device, err := mlx.FindDevice(r.o.Device)
@@ -161,7 +160,7 @@ func (r *runner) warn(format string, a ...any) { r.say.Linef("warning: "+format,
 // beginning. It returns the error that it was given where that is no way out.
 func (r *runner) smaller(cause error) error {
 	c := &r.req.Config
-	half, err := runlog.HalfBatch(r.device, c.Batch, r.device.BatchUnit(false), cause, fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, c.minCrop())), r.say)
+	half, err := run.HalfBatch(r.device, c.Batch, r.device.BatchUnit(false), cause, fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, c.minCrop())), r.say)
 	if err != nil {
 		return err
 	}
@@ -215,7 +214,7 @@ func (r *runner) finish(done int) error {
 	}
 	suspect := r.verdict(faults, samples)
 	if suspect != nil {
-		output = sanity.SuspectName(output)
+		output = run.SuspectName(output)
 	}
 	if err := write(); err != nil {
 		return err
@@ -232,13 +231,13 @@ func (r *runner) configure() error {
 		if r.dir == "" {
 			return errors.New("--resume: which run? name its folder with --run")
 		}
-		if err := runlog.ReadRequest(r.dir, "vc train vocoder", &r.req); err != nil {
+		if err := run.ReadRequest(r.dir, "vc train vocoder", &r.req); err != nil {
 			return err
 		}
 		c := &r.req.Config
-		if err := runlog.CheckFixed(
-			runlog.Fixed{Flag: "preset", Was: c.Preset, Now: r.o.Preset},
-			runlog.Fixed{Flag: "seed", Was: runlog.Number(c.Seed), Now: runlog.Number(r.o.Seed)},
+		if err := run.CheckFixed(
+			run.Fixed{Flag: "preset", Was: c.Preset, Now: r.o.Preset},
+			run.Fixed{Flag: "seed", Was: run.Number(c.Seed), Now: run.Number(r.o.Seed)},
 		); err != nil {
 			return err
 		}
@@ -253,7 +252,7 @@ func (r *runner) configure() error {
 				return err
 			}
 		}
-		if err := runlog.CheckFixed(runlog.Fixed{Flag: "set seed", Was: runlog.Number(began.Seed), Now: runlog.Number(c.Seed)}); err != nil {
+		if err := run.CheckFixed(run.Fixed{Flag: "set seed", Was: run.Number(began.Seed), Now: run.Number(c.Seed)}); err != nil {
 			return err
 		}
 		if r.o.Output != "" {
@@ -390,7 +389,7 @@ func (r *runner) weights() (*mlx.Vars, error) {
 			return nil, err
 		}
 		if vars != nil {
-			if err := runlog.CheckSteps(step, r.req.Config.Steps); err != nil {
+			if err := run.CheckSteps(step, r.req.Config.Steps); err != nil {
 				return nil, err
 			}
 			r.first = step
@@ -434,4 +433,4 @@ func (r *runner) begin() error {
 	})
 }
 
-func (r *runner) writeRequest() error { return runlog.WriteRequest(r.dir, r.req) }
+func (r *runner) writeRequest() error { return run.WriteRequest(r.dir, r.req) }

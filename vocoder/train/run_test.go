@@ -19,7 +19,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -123,7 +123,7 @@ func stopAfter(t *testing.T, o Options, steps int) {
 	log := filepath.Join(o.RunDir, "metrics.jsonl")
 	go func() {
 		for ctx.Err() == nil {
-			if records, err := runlog.ReadMetrics(log); err == nil && len(records) >= steps {
+			if records, err := run.ReadMetrics(log); err == nil && len(records) >= steps {
 				cancel()
 			}
 			time.Sleep(5 * time.Millisecond)
@@ -144,7 +144,7 @@ func TestResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	stopAfter(t, part, 4)
-	stopped := (runlog.Snapshots{Dir: filepath.Join(part.RunDir, "snapshots")}).Steps()
+	stopped := (run.Snapshots{Dir: filepath.Join(part.RunDir, "snapshots")}).Steps()
 	if len(stopped) == 0 || stopped[0] < 4 || stopped[0] >= 12 {
 		t.Fatalf("snapshots of steps %v after a stop behind step 4", stopped)
 	}
@@ -180,9 +180,9 @@ func TestResume(t *testing.T) {
 	}
 }
 
-func losses(t *testing.T, run string) []float32 {
+func losses(t *testing.T, dir string) []float32 {
 	t.Helper()
-	records, err := runlog.ReadMetrics(filepath.Join(run, "metrics.jsonl"))
+	records, err := run.ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestResumeRemembers(t *testing.T) {
 		t.Errorf("mels of %q, want %s twice", opened, whole)
 	}
 	var q request
-	if err := runlog.ReadRequest(o.RunDir, "vc train vocoder", &q); err != nil {
+	if err := run.ReadRequest(o.RunDir, "vc train vocoder", &q); err != nil {
 		t.Fatal(err)
 	}
 	if q.Config.Batch != 3 || q.Config.Steps != 8 || q.Speakers != moved {

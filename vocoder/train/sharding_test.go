@@ -11,7 +11,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // TestStepsOverTwoDevices makes steps of both phases on one device and, with the same weights and batches, on two, which share
@@ -72,7 +72,7 @@ func TestStepsOverTwoDevices(t *testing.T) {
 		}
 	}
 	before := weightsOf(t, engines[0].vars)
-	var loaders []*runlog.Ahead[[]*tensors.Tensor]
+	var loaders []*run.Ahead[[]*tensors.Tensor]
 	for _, e := range engines {
 		l := e.load(newBatcher(c, us), 0, c.Steps)
 		defer l.Close()
