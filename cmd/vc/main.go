@@ -42,7 +42,7 @@ func start(openBase func() (io.Reader, error)) (code int) {
 	// The first signal asks for an orderly end. From then on signals have their default effect again, so that a
 	// second one ends the process at once.
 	context.AfterFunc(ctx, stop)
-	code = run(ctx, e, os.Args)
+	code = execute(ctx, e, os.Args)
 	stop()
 	return code
 }
@@ -61,8 +61,8 @@ type env struct {
 	openBase func() (io.Reader, error) // the model that comes with the program; nil where there is none
 }
 
-// run executes a command line and returns the exit code. It has told standard error about a failure.
-func run(ctx context.Context, e env, argv []string) int {
+// execute executes a command line and returns the exit code. It has told standard error about a failure.
+func execute(ctx context.Context, e env, argv []string) int {
 	app := newApp(e)
 	argv, err := reorder(app, argv)
 	if err == nil {

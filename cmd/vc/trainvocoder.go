@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"github.com/starvc/vc/internal/run"
 	"slices"
 	"strings"
 
@@ -76,9 +77,26 @@ func trainVocoderOptions(e env, c *cli.Context) (train.Options, error) {
 		return train.Options{}, usagef("train vocoder", "train vocoder: "+format, a...)
 	}
 	o := train.Options{
-		Speakers: c.String("speakers"), Preset: c.String("preset"), Set: c.StringSlice("set"), Steps: c.Int("steps"), Batch: c.Int("batch"),
-		Seed: c.Uint64("seed"), Init: c.String("init"), MelsFrom: c.String("mels-from"), Output: c.String("output"), Half: c.Bool("float16"),
-		RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"), Device: c.String("device"), GPUs: c.Int("gpus"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
+		Options: run.Options{
+			Speakers: c.String("speakers"),
+			Preset:   c.String("preset"),
+			Set:      c.StringSlice("set"),
+			Steps:    c.Int("steps"),
+			Batch:    c.Int("batch"),
+			Seed:     c.Uint64("seed"),
+			Output:   c.String("output"),
+			Half:     c.Bool("float16"),
+			RunDir:   c.String("run"),
+			Resume:   c.Bool("resume"),
+			Last:     c.Bool("last"),
+			Device:   c.String("device"),
+			GPUs:     c.Int("gpus"),
+			Quiet:    c.Bool("quiet"),
+			Stderr:   e.stderr,
+			Version:  e.version,
+		},
+		Init:     c.String("init"),
+		MelsFrom: c.String("mels-from"),
 	}
 	switch {
 	case c.NArg() > 0:

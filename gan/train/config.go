@@ -1,11 +1,8 @@
 package train
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"strings"
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
@@ -232,30 +229,11 @@ func checkRanges(what string, bounds []bound) error {
 }
 
 // ApplyFile overrides settings from a JSON file that holds any part of the configuration.
-func (c *Config) ApplyFile(path string) error {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("config file: %w", err)
-	}
-	return c.apply(b, "config file "+path)
-}
+func (c *Config) ApplyFile(path string) error { return run.ApplyFile(c, path) }
 
 // ApplySet overrides one setting, "loss.cycle=2".
 func (c *Config) ApplySet(assignment string) error {
-	value, err := run.Setting(assignment, "loss.cycle=2")
-	if err != nil {
-		return err
-	}
-	return c.apply(value, "--set "+assignment)
-}
-
-func (c *Config) apply(b []byte, where string) error {
-	d := json.NewDecoder(strings.NewReader(string(b)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
-		return fmt.Errorf("%s: %w (a run's config.json lists every name)", where, run.PlainSettingError(err))
-	}
-	return nil
+	return run.ApplySetting(c, assignment, "loss.cycle=2")
 }
 
 // rate is the learning rate at a step: a linear ramp at the start of each phase, then constant, then down to a tenth over

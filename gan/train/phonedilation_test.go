@@ -1,6 +1,7 @@
 package train
 
 import (
+	"github.com/starvc/vc/internal/run"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ func TestDilationsTakenOver(t *testing.T) {
 	}
 	c.GAN.EncoderDilations = []int{2, 5}
 	path := filepath.Join(t.TempDir(), "phones.safetensors")
-	if err := phoneEngine(t, c).savePhones(phoneRequest{Config: c, Output: path}, 1, "test"); err != nil {
+	if err := phoneEngine(t, c).savePhones(phoneRequest{Common: run.Common{Output: path}, Config: c}, 1, "test"); err != nil {
 		t.Fatal(err)
 	}
 	configured := func(o Options) (Config, error) {

@@ -101,7 +101,7 @@ func (p *phoneTrainer) run(ctx context.Context) error {
 	default:
 		p.say.Linef("going on after step %d", p.first)
 	}
-	if err := p.folder.writeRequest(p.req); err != nil {
+	if err := p.folder.writeRequest(&p.req); err != nil {
 		return err
 	}
 	p.equip(backend, vars)
@@ -123,7 +123,7 @@ func (p *phoneTrainer) configure() error {
 	o, q := p.o, &p.req
 	if o.Resume {
 		p.folder = runFolder{o.RunDir}
-		if err := run.ReadRequest(o.RunDir, "vc train phones", q); err != nil {
+		if err := run.ReadRequest(o.RunDir, "train phones", q); err != nil {
 			return err
 		}
 		if len(o.HoldOut) > 0 && !slices.Equal(o.HoldOut, q.HoldOut) {
@@ -150,7 +150,7 @@ func (p *phoneTrainer) configure() error {
 		if o.Seed > 0 {
 			cfg.Seed = o.Seed
 		}
-		*q = phoneRequest{Config: cfg, HoldOut: o.HoldOut, Voices: o.Voices, Output: "phones.safetensors"}
+		*q = phoneRequest{Common: run.Common{Command: "train phones", Output: "phones.safetensors"}, Config: cfg, HoldOut: o.HoldOut, Voices: o.Voices}
 		p.folder = runFolder{cmp.Or(o.RunDir, filepath.Join("runs", "phones-"+time.Now().Format("20060102-150405")))}
 		if err := p.folder.vacant(); err != nil {
 			return err
@@ -252,7 +252,7 @@ func (p *phoneTrainer) smaller(cause error) error {
 	}
 	p.equip(p.engine.backend, vars)
 	p.say.Linef("going on after step %d with a batch of %d", p.first, half)
-	return p.folder.writeRequest(p.req)
+	return p.folder.writeRequest(&p.req)
 }
 
 // finish brings the hidden layer to scale, writes the network, and tells how good it is.

@@ -40,14 +40,12 @@ type PhoneOptions struct {
 
 // phoneRequest is what config.json of a run folder holds.
 type phoneRequest struct {
-	Config   PhoneConfig `json:"config"`
-	Speakers string      `json:"speakers"`
-	Labels   string      `json:"labels"`
-	HoldOut  []string    `json:"holdOut,omitempty"`
-	Teacher  string      `json:"teacher,omitempty"`
-	Voices   string      `json:"voices,omitempty"` // of which the run folder holds a copy
-	Output   string      `json:"output"`
-	Half     bool        `json:"float16,omitempty"`
+	run.Common
+	Config  PhoneConfig `json:"config"`
+	Labels  string      `json:"labels"`
+	HoldOut []string    `json:"holdOut,omitempty"`
+	Teacher string      `json:"teacher,omitempty"`
+	Voices  string      `json:"voices,omitempty"` // of which the run folder holds a copy
 }
 
 // PhoneConfig is everything that decides the training of a phone network besides its recordings.

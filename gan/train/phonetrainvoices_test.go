@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/starvc/vc/internal/run"
 	"math"
 	"os"
 	"path/filepath"
@@ -118,7 +119,7 @@ func TestConvertedFramesStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.VoicesPer = 1
-	p := &phoneTrainer{req: phoneRequest{Config: c, Speakers: recordings, Labels: labels, HoldOut: []string{"eve"}, Voices: builtIn}, say: newReporter(nil, true)}
+	p := &phoneTrainer{req: phoneRequest{Common: run.Common{Speakers: recordings}, Config: c, Labels: labels, HoldOut: []string{"eve"}, Voices: builtIn}, say: newReporter(nil, true)}
 	if p.voices, err = p.openVoices(); err != nil {
 		t.Fatal(err)
 	}

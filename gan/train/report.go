@@ -61,7 +61,8 @@ func (r *runner) report(ctx context.Context, m *gan.Model, step int) (faults []s
 				return nil, 0, err
 			}
 		}
-		s.Show(board, step, "converted", from+" to "+to+"/"+name)
+		s.Kind, s.Name = "converted", from+" to "+to+"/"+name
+		s.Show(board, step)
 		if s.Fault != "" {
 			faults = append(faults, fmt.Sprintf("%s to %s is %s", name, to, s.Fault))
 		}

@@ -180,7 +180,8 @@ func (r *runner) configure() error {
 			cfg = cfg.withFeatures(f)
 		}
 		r.req = request{
-			Config: cfg, Speakers: o.Speakers, Output: o.Output, Init: o.Init, Phones: o.Phones, Voices: r.req.Voices,
+			Common: run.Common{Command: "train", Speakers: o.Speakers, Output: o.Output},
+			Config: cfg, Init: o.Init, Phones: o.Phones, Voices: r.req.Voices,
 		}
 	}
 	began, dilations := r.req.Config, fmt.Sprint(r.req.Config.GAN.EncoderDilations) // which settings are written into
@@ -335,7 +336,7 @@ func (r *runner) writeRequest() error {
 	if err != nil {
 		return err
 	}
-	return r.folder.writeRequest(whole)
+	return r.folder.writeRequest(&whole)
 }
 
 // weights are those of the newest snapshot, or a new run's.

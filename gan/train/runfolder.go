@@ -44,12 +44,11 @@ func (r runFolder) name() string {
 
 // request is what config.json holds.
 type request struct {
-	Config   Config `json:"config"`
-	Speakers string `json:"speakers"`
-	Output   string `json:"output"`
-	Init     string `json:"init,omitempty"`
-	Phones   string `json:"phones,omitempty"`
-	Data     string `json:"data,omitempty"` // fingerprint of the prepared recordings
+	run.Common
+	Config Config `json:"config"`
+	Init   string `json:"init,omitempty"`
+	Phones string `json:"phones,omitempty"`
+	Data   string `json:"data,omitempty"` // fingerprint of the prepared recordings
 
 	Voices []gan.SpeakerInfo `json:"voices,omitempty"` // of the model that voices are added to
 }
@@ -111,10 +110,10 @@ func (q request) withWholePaths() (request, error) {
 	return q, nil
 }
 
-func (r runFolder) writeRequest(q any) error { return run.WriteRequest(r.dir, q) }
+func (r runFolder) writeRequest(q run.Request) error { return run.WriteRequest(r.dir, q) }
 
 func (r runFolder) readRequest() (q request, err error) {
-	err = run.ReadRequest(r.dir, "vc train", &q)
+	err = run.ReadRequest(r.dir, "train", &q)
 	return q, err
 }
 

@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"github.com/starvc/vc/internal/run"
 	"math"
 	"os"
 	"path/filepath"
@@ -33,9 +34,9 @@ func newRunFolder(t *testing.T) runFolder {
 
 func TestRequestRoundTrip(t *testing.T) {
 	r := newRunFolder(t)
-	want := request{Config: microConfig(t), Speakers: "a=b,c=d", Output: "x.safetensors", Init: "y", Phones: "z", Data: "abc"}
+	want := request{Common: run.Common{Command: "train", Speakers: "a=b,c=d", Output: "x.safetensors"}, Config: microConfig(t), Init: "y", Phones: "z", Data: "abc"}
 	want.Config.Seed = math.MaxUint64
-	if err := r.writeRequest(want); err != nil {
+	if err := r.writeRequest(&want); err != nil {
 		t.Fatal(err)
 	}
 	got, err := r.readRequest()

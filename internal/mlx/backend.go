@@ -139,6 +139,9 @@ func (h host) findCUDA(card int) (Device, error) {
 	return Device{}, firstErr
 }
 
+// Backend is an open device, for packages that hand it on and know nothing else of the engine.
+type Backend = compute.Backend
+
 // Open opens the device. The environment that XLA reads is set here, so that a user sets nothing.
 func (d Device) Open() (compute.Backend, error) {
 	setenv := func(name, value string) {

@@ -12,7 +12,19 @@ import (
 	"github.com/starvc/vc/audio"
 )
 
-// What config.json of a run folder holds is a command's own: its settings under "config", and what was asked for beside it.
+// Common is what config.json of every run folder holds. A command embeds it in a struct of its own, which has its settings under
+// "config", and what was asked for beside it.
+type Common struct {
+	Command  string `json:"command"` // that began the run, and goes on with it: "train vocoder"
+	Speakers string `json:"speakers"`
+	Output   string `json:"output"`
+	Half     bool   `json:"float16,omitempty"`
+}
+
+func (c *Common) common() *Common { return c }
+
+// Request is a pointer to what config.json holds.
+type Request interface{ common() *Common }
 
 // Fixed is a flag whose value a run keeps from its beginning.
 type Fixed struct {
@@ -50,7 +62,7 @@ func CheckSteps(done, steps int) error {
 func requestPath(dir string) string { return filepath.Join(dir, "config.json") }
 
 // WriteRequest writes config.json of the run folder dir.
-func WriteRequest(dir string, request any) error {
+func WriteRequest(dir string, request Request) error {
 	b, err := json.MarshalIndent(request, "", "  ")
 	if err != nil {
 		return fmt.Errorf("run folder: %w", err)
@@ -61,9 +73,9 @@ func WriteRequest(dir string, request any) error {
 	})
 }
 
-// ReadRequest reads it, into a pointer, for a command that goes on with the run, such as "vc train vocoder". A folder without a
-// run, or with the run of another command, is an error that says so.
-func ReadRequest(dir, command string, request any) error {
+// ReadRequest reads it for a command that goes on with the run, such as "train vocoder". A folder without a run, or with the run of
+// another command, is an error that says so.
+func ReadRequest(dir, command string, request Request) error {
 	b, err := os.ReadFile(requestPath(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("run folder %s holds no run (no config.json): check --run, or leave --resume out", dir)
@@ -71,9 +83,10 @@ func ReadRequest(dir, command string, request any) error {
 	if err != nil {
 		return fmt.Errorf("run folder: %w", err)
 	}
-	var asked struct { // what only one of the commands asks for
-		Labels string `json:"labels"`
-		Config struct {
+	var asked struct {
+		Command string `json:"command"`
+		Labels  string `json:"labels"`
+		Config  struct {
 			Net json.RawMessage `json:"net"`
 		} `json:"config"`
 	}
@@ -81,15 +94,18 @@ func ReadRequest(dir, command string, request any) error {
 	if err := json.Unmarshal(b, &asked); err != nil {
 		return broken(err)
 	}
-	of := "vc train"
-	switch {
+	of := asked.Command
+	switch { // earlier versions did not write it, but each of their commands asked for something that the others did not
+	case of != "":
 	case asked.Labels != "":
-		of = "vc train phones"
+		of = "train phones"
 	case asked.Config.Net != nil:
-		of = "vc train vocoder"
+		of = "train vocoder"
+	default:
+		of = "train"
 	}
 	if of != command {
-		return fmt.Errorf("run folder %s is of `%s`, not of `%s`: go on with it by `%s --run %s --resume`, or check --run", dir, of, command, of, dir)
+		return fmt.Errorf("run folder %s is of `vc %s`, not of `vc %s`: go on with it by `vc %s --run %s --resume`, or check --run", dir, of, command, of, dir)
 	}
 	if err := json.Unmarshal(b, request); err != nil {
 		return broken(err)

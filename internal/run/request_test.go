@@ -7,16 +7,27 @@ import (
 	"testing"
 )
 
-// Only the command that began a run goes on with it.
+// asked is a request as a training has it.
+type asked struct {
+	Common
+	Config map[string]any `json:"config"`
+	Labels string         `json:"labels,omitempty"`
+}
+
+// Only the command that began a run goes on with it; runs of earlier versions, which did not write the command, are recognised by
+// what they asked for.
 func TestReadRequest(t *testing.T) {
 	for _, c := range []struct{ name, config, command, want string }{
-		{"voices", `{"config": {"gan": {}}, "phones": "base"}`, "vc train", ""},
-		{"vocoder", `{"config": {"net": {"width": 1}}}`, "vc train vocoder", ""},
-		{"phones", `{"config": {"gan": {}}, "labels": "x"}`, "vc train phones", ""},
-		{"phones, asked for voices", `{"config": {"gan": {}}, "labels": "x"}`, "vc train", "is of `vc train phones`, not of `vc train`"},
-		{"voices, asked for a vocoder", `{"config": {"gan": {}}}`, "vc train vocoder", "go on with it by `vc train --run"},
-		{"broken", `{"config"`, "vc train", "config.json: unexpected end"},
-		{"none", "", "vc train", "holds no run"},
+		{"voices", `{"command": "train", "config": {"gan": {}}}`, "train", ""},
+		{"judge", `{"command": "train judge", "config": {"judge": {}}}`, "train judge", ""},
+		{"voices, asked for a judge", `{"command": "train", "config": {"gan": {}}}`, "train judge", "is of `vc train`, not of `vc train judge`"},
+		{"old voices", `{"config": {"gan": {}}, "phones": "base"}`, "train", ""},
+		{"old vocoder", `{"config": {"net": {"width": 1}}}`, "train vocoder", ""},
+		{"old phones", `{"config": {"gan": {}}, "labels": "x"}`, "train phones", ""},
+		{"old phones, asked for voices", `{"config": {"gan": {}}, "labels": "x"}`, "train", "is of `vc train phones`, not of `vc train`"},
+		{"old voices, asked for a vocoder", `{"config": {"gan": {}}}`, "train vocoder", "go on with it by `vc train --run"},
+		{"broken", `{"config"`, "train", "config.json: unexpected end"},
+		{"none", "", "train", "holds no run"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -25,23 +36,23 @@ func TestReadRequest(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			var q map[string]any
+			var q asked
 			err := ReadRequest(dir, c.command, &q)
 			if c.want != "" {
-				if err == nil || !strings.Contains(err.Error(), c.want) || q != nil {
+				if err == nil || !strings.Contains(err.Error(), c.want) || q.Config != nil {
 					t.Errorf("%v, error %v, want one with %q", q, err, c.want)
 				}
 				return
 			}
-			if err != nil || q["config"] == nil {
+			if err != nil || q.Config == nil {
 				t.Fatalf("%v, %v", q, err)
 			}
-			q["output"] = "there"
-			if err := WriteRequest(dir, q); err != nil {
+			q.Output, q.Command = "there", c.command
+			if err := WriteRequest(dir, &q); err != nil {
 				t.Fatal(err)
 			}
-			var again map[string]any
-			if err := ReadRequest(dir, c.command, &again); err != nil || again["output"] != "there" {
+			var again asked
+			if err := ReadRequest(dir, c.command, &again); err != nil || again.Output != "there" || again.Command != c.command {
 				t.Errorf("%v, %v", again, err)
 			}
 		})

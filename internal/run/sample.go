@@ -13,6 +13,10 @@ import (
 // Sample is one recording that went through what is trained, beside others to compare it with.
 type Sample struct {
 	Title   string
+	File    string        // what the names of its files begin with
+	Kind    string        // what its own sound is, for TensorBoard: "copy"
+	Name    string        // for TensorBoard
+	Brief   string        // for a sentence
 	Fault   string        // what is wrong with it, see Fault; empty for nothing
 	Sounds  []Sound       // its own first; empty where it made none
 	Mels    []byte        // PNG of the spectrograms
@@ -72,10 +76,10 @@ func (s *Sample) Write(name string) error {
 }
 
 // Show hands the sample to TensorBoard, as a picture "mel/NAME" and a sound "KIND/NAME".
-func (s *Sample) Show(b *Board, step int, kind, name string) {
-	b.Picture(step, "mel/"+name, s.Mels)
+func (s *Sample) Show(b *Board, step int) {
+	b.Picture(step, "mel/"+s.Name, s.Mels)
 	if len(s.Sounds) > 0 {
-		b.Sound(step, kind+"/"+name, s.Sounds[0].WAV, s.Sounds[0].Rate, s.Sounds[0].Samples)
+		b.Sound(step, s.Kind+"/"+s.Name, s.Sounds[0].WAV, s.Sounds[0].Rate, s.Sounds[0].Samples)
 	}
 }
 

@@ -1,16 +1,18 @@
 package run
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 )
 
-// Setting turns "loss.cycle=2" into the JSON that sets one field, nested names joined by dots: {"loss":{"cycle":2}}. What is no
+// setting turns "loss.cycle=2" into the JSON that sets one field, nested names joined by dots: {"loss":{"cycle":2}}. What is no
 // JSON by itself is text. example is named where the form is wrong.
-func Setting(assignment, example string) ([]byte, error) {
+func setting(assignment, example string) ([]byte, error) {
 	name, value, ok := strings.Cut(assignment, "=")
 	if !ok || name == "" {
 		return nil, fmt.Errorf("--set %q: want name=value, for instance %s", assignment, example)
@@ -29,20 +31,33 @@ func Setting(assignment, example string) ([]byte, error) {
 
 // ApplySetting sets one field of config, a pointer. A name that it does not have is an error.
 func ApplySetting(config any, assignment, example string) error {
-	value, err := Setting(assignment, example)
+	value, err := setting(assignment, example)
 	if err != nil {
 		return err
 	}
-	d := json.NewDecoder(strings.NewReader(string(value)))
+	return apply(config, value, "--set "+assignment)
+}
+
+// ApplyFile sets the fields of config, a pointer, that a JSON file holds. A name that config does not have is an error.
+func ApplyFile(config any, path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("config file: %w", err)
+	}
+	return apply(config, b, "config file "+path)
+}
+
+func apply(config any, b []byte, where string) error {
+	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(config); err != nil {
-		return fmt.Errorf("--set %s: %w", assignment, PlainSettingError(err))
+		return fmt.Errorf("%s: %w (a run's config.json lists every name)", where, plainSettingError(err))
 	}
 	return nil
 }
 
-// PlainSettingError says in plain words that a setting is of another kind, where that is what the JSON decoder's error means.
-func PlainSettingError(err error) error {
+// plainSettingError says in plain words that a setting is of another kind, where that is what the JSON decoder's error means.
+func plainSettingError(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
 		return fmt.Errorf("%s cannot be %s: it is %s", wrong.Field, article(wrong.Value), kindOf(wrong.Type))

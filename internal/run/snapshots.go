@@ -98,3 +98,26 @@ func CheckWritable(path string) error {
 	probe.Close()
 	return os.Remove(probe.Name())
 }
+
+// Holds checks that a snapshot has the variables that are wanted, in the right shapes.
+func Holds(vars, want *mlx.Vars) error {
+	for _, group := range []string{mlx.GroupWeights, mlx.GroupEMA, mlx.GroupMoment1, mlx.GroupMoment2, mlx.GroupCount} {
+		for _, name := range want.Names(group, "") {
+			if !vars.Has(group, name) {
+				return fmt.Errorf("snapshot: %s/%s is missing: the configuration or the speakers have changed since the run began", group, name)
+			}
+			_, shape, err := vars.Get(group, name)
+			if err != nil {
+				return err
+			}
+			_, wanted, err := want.Get(group, name)
+			if err != nil {
+				return err
+			}
+			if !slices.Equal(shape, wanted) {
+				return fmt.Errorf("snapshot: %s/%s has shape %v, want %v: the configuration or the speakers have changed since the run began", group, name, shape, wanted)
+			}
+		}
+	}
+	return nil
+}

@@ -140,6 +140,14 @@ func (c Config) rate(step int) float64 {
 // emaDecay rises from 0 so that the average is not held back by the first, random weights.
 func (c Config) emaDecay(step int) float64 { return math.Min(c.EMA, float64(1+step)/float64(10+step)) }
 
+// Settings are those that every training has.
+func (c Config) Settings() run.Settings {
+	return run.Settings{
+		Preset: c.Preset, Seed: c.Seed, Steps: c.Steps, Batch: c.Batch, ScoreEvery: c.ValidEvery, SnapshotEvery: c.SnapshotEvery,
+		KeepSnapshots: c.KeepSnapshots, LogEvery: c.LogEvery, BestFrom: c.bestFrom(),
+	}
+}
+
 // applySet overrides one setting, "loss.mel=3".
 func (c *Config) applySet(assignment string) error {
 	return run.ApplySetting(c, assignment, "loss.mel=3")

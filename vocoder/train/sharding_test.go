@@ -74,7 +74,8 @@ func TestStepsOverTwoDevices(t *testing.T) {
 	before := weightsOf(t, engines[0].vars)
 	var loaders []*run.Ahead[[]*tensors.Tensor]
 	for _, e := range engines {
-		l := e.load(newBatcher(c, us), 0, c.Steps)
+		in := e.inputs(newBatcher(c, us))
+		l := run.StartAhead(0, c.Steps, in.Draw, in.Free)
 		defer l.Close()
 		loaders = append(loaders, l)
 	}
