@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/gan/train"
+	"github.com/starvc/vc/internal/run"
 	"github.com/urfave/cli/v2"
 )
 
@@ -81,11 +82,28 @@ func trainOptions(e env, c *cli.Context) (train.Options, error) {
 		return train.Options{}, usagef("train", "train: "+format, a...)
 	}
 	o := train.Options{
-		Speakers: c.String("speakers"), Preset: c.String("preset"), Steps: c.Int("steps"), RunDir: c.String("run"),
-		Resume: c.Bool("resume"), SnapshotEvery: c.Int("snapshot-every"), Output: c.String("output"),
-		Init: c.String("init"), Device: c.String("device"), GPUs: c.Int("gpus"), ConfigFile: c.String("config"), Phones: c.String("phones"),
-		Set: c.StringSlice("set"), Seed: c.Uint64("seed"), Batch: c.Int("batch"), Rate: c.Int("rate"), Quiet: c.Bool("quiet"),
-		Last: c.Bool("last"), Stderr: e.stderr, Version: e.version,
+		Options: run.Options{
+			Speakers:      c.String("speakers"),
+			Preset:        c.String("preset"),
+			Steps:         c.Int("steps"),
+			RunDir:        c.String("run"),
+			Resume:        c.Bool("resume"),
+			SnapshotEvery: c.Int("snapshot-every"),
+			Output:        c.String("output"),
+			Device:        c.String("device"),
+			GPUs:          c.Int("gpus"),
+			ConfigFile:    c.String("config"),
+			Set:           c.StringSlice("set"),
+			Seed:          c.Uint64("seed"),
+			Batch:         c.Int("batch"),
+			Quiet:         c.Bool("quiet"),
+			Last:          c.Bool("last"),
+			Stderr:        e.stderr,
+			Version:       e.version,
+		},
+		Init:   c.String("init"),
+		Phones: c.String("phones"),
+		Rate:   c.Int("rate"),
 	}
 	if c.NArg() > 0 {
 		word := c.Args().First()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/starvc/vc/internal/run"
 	"strings"
 
 	"github.com/starvc/vc/gan"
@@ -94,9 +95,27 @@ func trainPhonesOptions(e env, c *cli.Context) (train.PhoneOptions, error) {
 		return train.PhoneOptions{}, usagef("train phones", "train phones: "+format, a...)
 	}
 	o := train.PhoneOptions{
-		Speakers: c.String("speakers"), Labels: c.String("labels"), Teacher: c.String("teacher"), Voices: c.String("voices"), Preset: c.String("preset"), Set: c.StringSlice("set"),
-		Steps: c.Int("steps"), Batch: c.Int("batch"), Seed: c.Uint64("seed"), Output: c.String("output"), Half: c.Bool("float16"),
-		RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"), Compare: c.String("compare"), Device: c.String("device"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
+		Options: run.Options{
+			Speakers: c.String("speakers"),
+			Preset:   c.String("preset"),
+			Set:      c.StringSlice("set"),
+			Steps:    c.Int("steps"),
+			Batch:    c.Int("batch"),
+			Seed:     c.Uint64("seed"),
+			Output:   c.String("output"),
+			Half:     c.Bool("float16"),
+			RunDir:   c.String("run"),
+			Resume:   c.Bool("resume"),
+			Last:     c.Bool("last"),
+			Device:   c.String("device"),
+			Quiet:    c.Bool("quiet"),
+			Stderr:   e.stderr,
+			Version:  e.version,
+		},
+		Labels:  c.String("labels"),
+		Teacher: c.String("teacher"),
+		Voices:  c.String("voices"),
+		Compare: c.String("compare"),
 	}
 	for name := range strings.SplitSeq(c.String("hold-out"), ",") {
 		if name = strings.TrimSpace(name); name != "" {

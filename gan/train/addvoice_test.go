@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"github.com/starvc/vc/internal/run"
 	"math"
 	"os"
 	"path/filepath"
@@ -30,11 +31,18 @@ func baseModel(t *testing.T) (path, dir string) {
 
 func addOptions(t *testing.T, base, dir string, set ...string) Options {
 	return Options{
-		Speakers: dir, Device: "go", RunDir: filepath.Join(t.TempDir(), "run"), Init: base, Version: "test", Preset: "tiny",
-		Set: append([]string{
-			"steps=9", "batch=4", "cropFrames=12", "styleFrames=10", "warmUpShare=0.5", "rampSteps=1", "validEvery=4",
-			"snapshotEvery=3", "logEvery=2",
-		}, set...),
+		Options: run.Options{
+			Speakers: dir,
+			Device:   "go",
+			RunDir:   filepath.Join(t.TempDir(), "run"),
+			Version:  "test",
+			Preset:   "tiny",
+			Set: append([]string{
+				"steps=9", "batch=4", "cropFrames=12", "styleFrames=10", "warmUpShare=0.5", "rampSteps=1", "validEvery=4",
+				"snapshotEvery=3", "logEvery=2",
+			}, set...),
+		},
+		Init: base,
 	}
 }
 
@@ -183,7 +191,7 @@ func TestAddVoiceResumesExactly(t *testing.T) {
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, ErrStopped) || stops > 9 {
+		if !errors.Is(err, run.ErrStopped) || stops > 9 {
 			t.Fatal(err)
 		}
 		if stops == 0 { // all that it needs of the model is in the run folder
@@ -191,7 +199,7 @@ func TestAddVoiceResumesExactly(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		o = Options{RunDir: o.RunDir, Resume: true, Device: "go", Version: "test"}
+		o = Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Version: "test"}}
 	}
 	if stops < 2 {
 		t.Errorf("stopped %d times only", stops)
@@ -202,7 +210,7 @@ func TestAddVoiceResumesExactly(t *testing.T) {
 	if read(t, filepath.Join(o.RunDir, "model.safetensors")) != read(t, filepath.Join(whole.RunDir, "model.safetensors")) {
 		t.Error("the model differs from that of the run without a stop")
 	}
-	err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Set: []string{"addVoice.on=false"}})
+	err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Set: []string{"addVoice.on=false"}}})
 	if err == nil {
 		t.Error("a run that adds voices went on as another kind")
 	}

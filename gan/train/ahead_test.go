@@ -2,6 +2,7 @@ package train
 
 import (
 	"errors"
+	"github.com/starvc/vc/internal/run"
 	"slices"
 	"testing"
 	"time"
@@ -45,10 +46,16 @@ func TestStepsReadyAhead(t *testing.T) {
 			}
 		}
 	}
-	steps, err := ahead.load(draw, 0, cfg.Steps)
-	if err != nil {
+	if err := ahead.begin(); err != nil {
 		t.Fatal(err)
 	}
+	steps := run.StartAhead(0, cfg.Steps, func(int) (readyStep, error) {
+		batch, err := draw()
+		if err != nil {
+			return readyStep{}, err
+		}
+		return ahead.ready(batch)
+	}, func(s readyStep) error { return ahead.free(s.inputs) })
 	for step := range cfg.Steps {
 		next, err := steps.Next()
 		if err != nil {

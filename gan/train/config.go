@@ -212,6 +212,14 @@ func (c Config) Validate() error {
 	return nil
 }
 
+// Settings are those that every training has.
+func (c Config) Settings() run.Settings {
+	return run.Settings{
+		Preset: c.Preset, Seed: c.Seed, Steps: c.Steps, Batch: c.Batch, ScoreEvery: c.ValidEvery, ScoreFirst: true,
+		SnapshotEvery: c.SnapshotEvery, KeepSnapshots: c.KeepSnapshots, LogEvery: c.LogEvery, BestFrom: c.bestFrom(),
+	}
+}
+
 // bound is a setting with the least and the greatest value that it may have.
 type bound struct {
 	name             string

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"github.com/starvc/vc/internal/run"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,7 @@ func onAllCores(n int, do func(worker, i int)) {
 
 // onAllCoresTold is onAllCores for work that may fail or take long: it tells say how much is done of what. The first error, or
 // the end of ctx, stops it and is returned.
-func onAllCoresTold(ctx context.Context, n int, what string, say *reporter, do func(ctx context.Context, i int) error) error {
+func onAllCoresTold(ctx context.Context, n int, what string, say *run.Reporter, do func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var mu sync.Mutex

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/starvc/vc/gan"
@@ -218,14 +217,4 @@ func (c Config) expected(k cost, first int, kind string) time.Duration {
 	return run.Time(kind, compileTime, run.Load{
 		Operations: float64(max(0, w-first))*k.warmUp + float64(c.Steps-max(first, w))*k.star, XLA: xlaPerCore, Go: goPerCore,
 	})
-}
-
-// foretell says what the run will take, and warns where there is too little memory for it.
-func (r *runner) foretell() {
-	c := r.req.Config
-	k := c.stepCost(len(r.set.Speakers), r.engine.phones, r.engine.native)
-	run.Cost{
-		Steps: c.Steps - r.first, Time: c.expected(k, r.first, r.device.Kind), Bytes: k.bytes, Batch: c.Batch, Unit: r.device.BatchUnit(true),
-		Smaller: fmt.Sprintf("--set cropFrames=%d", c.CropFrames/2),
-	}.Tell(r.device, r.say)
 }

@@ -20,16 +20,16 @@ func TestDilationsTakenOver(t *testing.T) {
 	}
 	c.GAN.EncoderDilations = []int{2, 5}
 	path := filepath.Join(t.TempDir(), "phones.safetensors")
-	if err := phoneEngine(t, c).savePhones(phoneRequest{Common: run.Common{Output: path}, Config: c}, 1, "test"); err != nil {
+	if err := phoneEngine(t, c).savePhones(phoneRequest{Config: c}, path, 1, "test"); err != nil {
 		t.Fatal(err)
 	}
 	configured := func(o Options) (Config, error) {
 		o.Speakers, o.Phones, o.RunDir = "nowhere", path, filepath.Join(t.TempDir(), "run")
-		r := &runner{o: o, say: newReporter(nil, true)}
-		err := r.configure()
-		return r.req.Config, err
+		p := &pupil{o: o}
+		err := p.Configure(&run.Run{Options: o.Options, Say: run.NewReporter(nil, true)})
+		return p.req.Config, err
 	}
-	cfg, err := configured(Options{Preset: "tiny"})
+	cfg, err := configured(Options{Options: run.Options{Preset: "tiny"}})
 	if err != nil || !slices.Equal(cfg.GAN.EncoderDilations, []int{2, 5}) {
 		t.Fatalf("dilations %v, %v", cfg.GAN.EncoderDilations, err)
 	}
@@ -40,8 +40,8 @@ func TestDilationsTakenOver(t *testing.T) {
 		o    Options
 		want string
 	}{
-		"other dilations": {Options{Preset: "tiny", Set: []string{"gan.encoderDilations=[1,2]"}}, "gan.encoderDilations to the phone network"},
-		"other preset":    {Options{Preset: "small"}, "made for 96 wide, 2 blocks"},
+		"other dilations": {Options{Options: run.Options{Preset: "tiny", Set: []string{"gan.encoderDilations=[1,2]"}}}, "gan.encoderDilations to the phone network"},
+		"other preset":    {Options{Options: run.Options{Preset: "small"}}, "made for 96 wide, 2 blocks"},
 	} {
 		cfg, err := configured(o.o)
 		if err != nil {

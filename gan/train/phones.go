@@ -184,7 +184,7 @@ func (e *engine) changeHidden(c PhoneConfig, mean []float64, scale float64) erro
 
 // savePhones writes the averaged network: its weights, the configuration of the encoder, that of the features, and the
 // names of the phones in the order of the outputs.
-func (e *engine) savePhones(q phoneRequest, made int, version string) error {
+func (e *engine) savePhones(q phoneRequest, path string, made int, version string) error {
 	c, kind := q.Config, safetensors.F32
 	if q.Half {
 		kind = safetensors.F16
@@ -213,5 +213,5 @@ func (e *engine) savePhones(q phoneRequest, made int, version string) error {
 		phonesConfigKey: string(encoder), phonesFeaturesKey: string(input), phonesNamesKey: strings.Join(names, " "),
 		"vc.steps": strconv.Itoa(made), "vc.program": version,
 	}
-	return audio.WriteAtomic(q.Output, func(w io.Writer) error { return safetensors.Write(w, list, meta) })
+	return audio.WriteAtomic(path, func(w io.Writer) error { return safetensors.Write(w, list, meta) })
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/starvc/vc/internal/run"
 	"io/fs"
 	"math"
 	"os"
@@ -165,7 +166,7 @@ func (t *teacher) has(speaker string) bool {
 }
 
 // teach gives the utterances to train on their features. What is missing is told, and learnt by labels alone.
-func (t *teacher) teach(s *phoneSpeech, c PhoneConfig, say *reporter) error {
+func (t *teacher) teach(s *phoneSpeech, c PhoneConfig, say *run.Reporter) error {
 	var without []string
 	missing, taught, total := 0, 0, 0
 	for i := range s.speakers {

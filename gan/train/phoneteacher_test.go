@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"github.com/starvc/vc/internal/run"
 	"math"
 	"os"
 	"path/filepath"
@@ -224,7 +225,7 @@ func TestTaughtRun(t *testing.T) {
 
 	// It goes on with the teacher that it began with.
 	// Beside itself it scores the same.
-	compare := PhoneOptions{RunDir: o.RunDir, Resume: true, Device: "go", Compare: o.Output}
+	compare := PhoneOptions{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go"}, Compare: o.Output}
 	if err := TrainPhones(context.Background(), compare); err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +239,7 @@ func TestTaughtRun(t *testing.T) {
 		t.Errorf("compared with a teacher: %v", err)
 	}
 
-	resume, recordings := PhoneOptions{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 14}, o.Speakers
+	resume, recordings := PhoneOptions{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 14}}, o.Speakers
 	if err := TrainPhones(context.Background(), resume); err != nil {
 		t.Fatal(err)
 	}

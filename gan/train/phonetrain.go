@@ -4,206 +4,121 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/run"
 )
 
-// TrainPhones trains a phone network as `vc train phones` does: it makes a run folder, scores the network on held-out speech as
-// it learns, and writes that of the best snapshot, see phoneTrainer.keepBest. When ctx is cancelled the run is saved, the network
-// written as it is then, and ErrStopped returned.
+// TrainPhones trains a phone network as `vc train phones` does, see run.Train: it scores the network on held-out speech as it
+// learns, and writes that of the best snapshot, by phone errors.
 func TrainPhones(ctx context.Context, o PhoneOptions) error {
-	p := &phoneTrainer{o: o, say: newReporter(o.Stderr, o.Quiet)}
-	return p.run(ctx)
+	p := &phonePupil{o: o}
+	return run.Train(ctx, o.Options, p.about(), p)
 }
 
-// phoneTrainer is one call of TrainPhones.
-type phoneTrainer struct {
-	o       PhoneOptions
-	say     *reporter
-	folder  runFolder
-	req     phoneRequest
-	voices  *gan.Model // that says the recordings in other voices too, or nil
-	speech  *phoneSpeech
-	other   *compared    // nil without one
-	heard   [][]labelled // what is scored in training, under each of phoneConditions, once it was needed
-	device  mlx.Device
-	engine  *engine
-	first   int      // the first step to make
-	best    run.Best // of the snapshots
-	unsaved run.Unsaved
+// phonePupil is the phone network in training.
+type phonePupil struct {
+	o      PhoneOptions
+	r      *run.Run
+	req    phoneRequest
+	voices *gan.Model // that says the recordings in other voices too, or nil
+	speech *phoneSpeech
+	other  *compared    // nil without one
+	heard  [][]labelled // what is scored in training, under each of phoneConditions, once it was needed
+	engine *engine
+
+	made     *engine // whose averaged weights are written
+	madeWith int     // steps
 }
 
-func (p *phoneTrainer) run(ctx context.Context) error {
-	if err := p.configure(); err != nil {
+func (p *phonePupil) about() run.About {
+	return run.About{
+		Command: "train phones", What: "phone network", File: "phones.safetensors", Folder: "phones-20060102-150405", Made: "scores.txt",
+		Curves: phoneCurves, Least: true, Request: &p.req, Config: &p.req.Config,
+	}
+}
+
+// Configure settles what is asked for, from the run folder of an old run or from the preset, and then from the flags.
+func (p *phonePupil) Configure(r *run.Run) error {
+	p.r = r
+	o, q := p.o, &p.req
+	if r.Resume {
+		if err := p.checkFixed(); err != nil {
+			return err
+		}
+	} else {
+		cfg, err := DefaultPhoneConfig(cmp.Or(r.Preset, usualPreset))
+		if err != nil {
+			return err
+		}
+		q.Config, q.HoldOut, q.Voices, q.Output = cfg, o.HoldOut, o.Voices, "phones.safetensors"
+	}
+	q.Labels, q.Teacher = cmp.Or(o.Labels, q.Labels), cmp.Or(o.Teacher, q.Teacher)
+	if err := run.Whole(&q.Labels, &q.Teacher); err != nil {
 		return err
 	}
-	if err := run.CheckWritable(p.req.Output); err != nil {
+	dilations := fmt.Sprint(q.Config.GAN.EncoderDilations) // which settings are written into
+	if err := r.Override(&q.Config); err != nil || !r.Resume {
 		return err
 	}
-	var err error
-	if p.device, err = mlx.FindDevice(p.o.Device); err != nil {
-		return err
+	return run.CheckFixed(dilationsFixed(dilations, q.Config.GAN))
+}
+
+// checkFixed refuses flags that would make another run of the one that is resumed.
+func (p *phonePupil) checkFixed() error {
+	o, q := p.o, p.req
+	switch {
+	case len(o.HoldOut) > 0 && !slices.Equal(o.HoldOut, q.HoldOut):
+		return fmt.Errorf("--hold-out: the run began with %s held out, and has learnt from the others: leave --hold-out out, or begin a new run",
+			cmp.Or(strings.Join(q.HoldOut, ","), "no one"))
+	case o.Teacher != "" && q.Teacher == "":
+		return fmt.Errorf("--teacher: the run began without a teacher: leave --teacher out, or begin a new run")
+	case o.Voices != "":
+		return fmt.Errorf("--voices: the run began with %s, and keeps it: leave --voices out, or begin a new run", cmp.Or(q.Voices, "no other voices"))
 	}
+	return nil
+}
+
+// Prepare reads the recordings and their labels.
+func (p *phonePupil) Prepare(ctx context.Context) (err error) {
 	if p.voices, err = p.openVoices(); err != nil {
 		return err
 	}
-	if p.speech, err = readPhoneSpeech(ctx, p.req, p.say); err != nil {
+	if p.speech, err = readPhoneSpeech(ctx, p.req, p.r.Say); err != nil {
 		return err
 	}
-	switch dims := &p.req.Config.TeacherDims; {
-	case p.o.Resume && *dims != p.speech.teacherDims:
+	dims := &p.req.Config.TeacherDims
+	if p.r.Resume && *dims != p.speech.teacherDims {
 		return fmt.Errorf("--teacher: its features have %d numbers per frame, those that the run began with %d: name that folder, or begin a new run",
 			p.speech.teacherDims, *dims)
-	default:
-		*dims = p.speech.teacherDims
 	}
+	*dims = p.speech.teacherDims
 	if err := p.openCompared(); err != nil {
 		return err
 	}
 	p.introduce()
-	backend, err := p.device.Open()
-	if err != nil {
-		return err
-	}
-	defer backend.Finalize()
-	p.say.Linef("training on %s", p.device)
-	vars, err := p.weights(p.o.Resume)
-	if err != nil {
-		return err
-	}
-	if p.first < p.req.Config.Steps {
-		if err := p.convertSpeech(ctx); err != nil {
-			return err
-		}
-	}
-	switch {
-	case !p.o.Resume:
-		if err := p.folder.create(); err != nil {
-			return err
-		}
-		if p.voices != nil {
-			if err := p.voices.Save(p.folder.path(phoneVoicesName)); err != nil {
-				return err
-			}
-		}
-	case p.first == 0:
-		p.say.Linef("no snapshot yet: starting from the beginning")
-	default:
-		p.say.Linef("going on after step %d", p.first)
-	}
-	if err := p.folder.writeRequest(&p.req); err != nil {
-		return err
-	}
-	p.equip(backend, vars)
-
-	done, err := p.loop(ctx)
-	for err != nil {
-		if err := p.smaller(err); err != nil {
-			return err
-		}
-		done, err = p.loop(ctx)
-	}
-	return p.finish(done)
-}
-
-func (p *phoneTrainer) warn(format string, a ...any) { p.say.Linef("warning: "+format, a...) }
-
-// configure settles what is asked for, from the run folder of an old run or from the preset, and then from the flags.
-func (p *phoneTrainer) configure() error {
-	o, q := p.o, &p.req
-	if o.Resume {
-		p.folder = runFolder{o.RunDir}
-		if err := run.ReadRequest(o.RunDir, "train phones", q); err != nil {
-			return err
-		}
-		if len(o.HoldOut) > 0 && !slices.Equal(o.HoldOut, q.HoldOut) {
-			return fmt.Errorf("--hold-out: the run began with %s held out, and has learnt from the others: leave --hold-out out, or begin a new run",
-				cmp.Or(strings.Join(q.HoldOut, ","), "no one"))
-		}
-		if err := run.CheckFixed(
-			run.Fixed{Flag: "preset", Was: q.Config.Preset, Now: o.Preset},
-			run.Fixed{Flag: "seed", Was: run.Number(q.Config.Seed), Now: run.Number(o.Seed)},
-		); err != nil {
-			return err
-		}
-		if o.Teacher != "" && q.Teacher == "" {
-			return fmt.Errorf("--teacher: the run began without a teacher: leave --teacher out, or begin a new run")
-		}
-		if o.Voices != "" {
-			return fmt.Errorf("--voices: the run began with %s, and keeps it: leave --voices out, or begin a new run", cmp.Or(q.Voices, "no other voices"))
-		}
-	} else {
-		cfg, err := DefaultPhoneConfig(cmp.Or(o.Preset, usualPreset))
-		if err != nil {
-			return err
-		}
-		if o.Seed > 0 {
-			cfg.Seed = o.Seed
-		}
-		*q = phoneRequest{Common: run.Common{Command: "train phones", Output: "phones.safetensors"}, Config: cfg, HoldOut: o.HoldOut, Voices: o.Voices}
-		p.folder = runFolder{cmp.Or(o.RunDir, filepath.Join("runs", "phones-"+time.Now().Format("20060102-150405")))}
-		if err := p.folder.vacant(); err != nil {
-			return err
-		}
-	}
-	q.Speakers = corpus.AbsoluteSpec(cmp.Or(o.Speakers, q.Speakers))
-	for _, path := range []struct {
-		given string
-		to    *string
-	}{{o.Labels, &q.Labels}, {o.Output, &q.Output}, {o.Teacher, &q.Teacher}} {
-		if path.given == "" && *path.to == "" {
-			continue
-		}
-		whole, err := filepath.Abs(cmp.Or(path.given, *path.to))
-		if err != nil {
-			return fmt.Errorf("run folder: %w", err)
-		}
-		*path.to = whole
-	}
-	q.Half = q.Half || o.Half
-	q.Config.Steps = cmp.Or(o.Steps, q.Config.Steps)
-	q.Config.Batch = cmp.Or(o.Batch, q.Config.Batch)
-	began, dilations := q.Config, fmt.Sprint(q.Config.GAN.EncoderDilations) // which settings are written into
-	for _, s := range o.Set {
-		if err := q.Config.applySet(s); err != nil {
-			return err
-		}
-	}
-	if o.Resume {
-		if err := run.CheckFixed(
-			run.Fixed{Flag: "set seed", Was: run.Number(began.Seed), Now: run.Number(q.Config.Seed)},
-			dilationsFixed(dilations, q.Config.GAN),
-		); err != nil {
-			return err
-		}
-	}
-	return q.Config.Validate()
+	return nil
 }
 
 // introduce tells what the network learns from and is scored on.
-func (p *phoneTrainer) introduce() {
+func (p *phonePupil) introduce() {
 	s := p.speech
 	if s.seen() {
-		p.say.Linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of the SAME speakers (hold some out for an honest score)",
+		p.r.Say.Linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of the SAME speakers (hold some out for an honest score)",
 			len(s.speakers), p.minutes(s.train), p.minutes(s.score))
 		return
 	}
 	held := len(p.req.HoldOut) - len(s.unscored)
-	p.say.Linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of %d other speakers", len(s.speakers)-held, p.minutes(s.train), p.minutes(s.score), held)
+	p.r.Say.Linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of %d other speakers", len(s.speakers)-held, p.minutes(s.train), p.minutes(s.score), held)
 }
 
 // minutes is how long utterances are together.
-func (p *phoneTrainer) minutes(us []labelled) float64 {
+func (p *phonePupil) minutes(us []labelled) float64 {
 	f, frames := p.req.Config.Features, 0
 	for _, u := range us {
 		frames += u.frames.Len()
@@ -211,72 +126,74 @@ func (p *phoneTrainer) minutes(us []labelled) float64 {
 	return float64(frames) * float64(f.Hop) / float64(f.SampleRate) / 60
 }
 
-// weights are those of the newest snapshot, if it is asked for and there, or new ones. It settles the first step.
-func (p *phoneTrainer) weights(saved bool) (*mlx.Vars, error) {
-	p.first = 0
-	fresh := mlx.NewVars()
-	if err := preparePhones(fresh, p.req.Config); err != nil || !saved {
-		return fresh, err
-	}
-	vars, step, err := p.folder.load(p.warn)
-	if err != nil || vars == nil {
-		return fresh, err
-	}
-	if err := run.CheckSteps(step, p.req.Config.Steps); err != nil {
-		return nil, err
-	}
-	p.first = step
-	return vars, holds(vars, fresh)
+// Fresh makes the variables that a run begins with.
+func (p *phonePupil) Fresh() (*mlx.Vars, error) {
+	vars := mlx.NewVars()
+	return vars, preparePhones(vars, p.req.Config)
 }
 
-// equip makes the engine for weights, once p.first says which step comes next.
-func (p *phoneTrainer) equip(backend compute.Backend, vars *mlx.Vars) {
-	p.engine = newPhoneEngine(p.req.Config, backend, p.device.NativeConv(), vars)
-	p.engine.refuse = p.o.refuse
-	p.best = p.folder.kept().RecallBest(p.first, p.warn)
-}
-
-// smaller makes ready to go on with half the batch after a device ran out of memory: from the newest snapshot, or from the
-// beginning. It returns the error that it was given where that is no way out.
-func (p *phoneTrainer) smaller(cause error) error {
-	c := &p.req.Config
-	half, err := run.HalfBatch(p.device, c.Batch, p.device.BatchUnit(false), cause, fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, minPhoneCrop)), p.say)
+// Check refuses variables of another network.
+func (p *phonePupil) Check(vars *mlx.Vars) error {
+	want, err := p.Fresh()
 	if err != nil {
 		return err
 	}
-	c.Batch = half
-	p.engine.vars.Store().Finalize() // before the new ones go to the device
-	vars, err := p.weights(true)
-	if err != nil {
-		return err
-	}
-	p.equip(p.engine.backend, vars)
-	p.say.Linef("going on after step %d with a batch of %d", p.first, half)
-	return p.folder.writeRequest(&p.req)
+	return run.Holds(vars, want)
 }
 
-// finish brings the hidden layer to scale, writes the network, and tells how good it is.
-func (p *phoneTrainer) finish(done int) error {
-	c, output := p.req.Config, p.req.Output
-	e, step, why := p.chosen(done)
-	if err := e.scaleHidden(c, p.speech.train); err != nil {
-		return err
+// Take makes the engine for variables, and has the recordings said in other voices unless no step is left to make.
+func (p *phonePupil) Take(ctx context.Context, vars *mlx.Vars) error {
+	p.engine = newPhoneEngine(p.req.Config, p.r.Backend, p.r.Device.NativeConv(), vars)
+	p.engine.cards, p.engine.refuse = p.r.Device.Cards, p.r.Refuse
+	if p.r.First == p.req.Config.Steps || p.speech.converted != nil {
+		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
-		return fmt.Errorf("output: %w", err)
+	return p.convertSpeech(ctx)
+}
+
+// Keep leaves a copy of the model that says the recordings in other voices.
+func (p *phonePupil) Keep() error {
+	if p.r.Resume || p.voices == nil {
+		return nil
 	}
-	if err := e.savePhones(p.req, step, p.o.Version); err != nil {
-		return err
+	return p.voices.Save(p.r.Path(phoneVoicesName))
+}
+
+// Plan is how the steps go.
+func (p *phonePupil) Plan() run.Plan {
+	c := p.req.Config
+	draws := newPhoneBatcher(c, p.speech.learnt())
+	return run.Plan{
+		Phases: []run.Phase{{Name: "phones", End: c.Steps, Cost: 1, Shown: []run.Shown{
+			{Name: "loss", Metric: "loss"}, {Name: "frames right", Metric: "accuracy", Percent: true},
+		}}},
+		Rate:    c.rate,
+		Lower:   func(int) string { return fmt.Sprintf("--set learningRate=%g", c.LearningRate/2) },
+		Smaller: fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, minPhoneCrop)), Larger: fmt.Sprintf("--batch %d", 2*c.Batch),
+		Blame: func(step int) ([]string, string) { return draws.at(step).files, "" },
 	}
-	if done < c.Steps {
-		p.say.Linef("stopped after step %d of %d and saved: go on with `vc train phones --run %s --resume`", done, c.Steps, p.folder.dir)
-		p.say.Linef("the network so far is %s", output)
-		return ErrStopped
+}
+
+// Inputs draws the batches and puts them on the device.
+func (p *phonePupil) Inputs() (run.Inputs[[]*tensors.Tensor], error) {
+	return p.engine.phoneSteps(p.req.Config, newPhoneBatcher(p.req.Config, p.speech.learnt()))
+}
+
+// Step makes a step.
+func (p *phonePupil) Step(_ int, in []*tensors.Tensor) ([]run.Results, error) {
+	return p.engine.learnPhones(p.req.Config, in)
+}
+
+// Export brings the hidden layer of the averaged network to scale.
+func (p *phonePupil) Export(vars *mlx.Vars, steps int) error {
+	p.made, p.madeWith = p.engine, steps
+	if vars != p.engine.vars {
+		p.made = newPhoneEngine(p.req.Config, p.engine.backend, p.engine.native, vars)
 	}
-	if err := p.report(e, step); err != nil {
-		return err
-	}
-	p.say.Linef("run folder: %s (report.html, scores.txt, losses.png, metrics.jsonl; tensorboard --logdir shows it too)", p.folder.dir)
-	p.say.Linef("phone network: %s, of step %d of %d, %s (use it with `vc train --phones %s --preset %s`)", output, step, done, why, output, c.Preset)
-	return nil
+	return p.made.scaleHidden(p.req.Config, p.speech.train)
+}
+
+// Write writes the network.
+func (p *phonePupil) Write(path string) error {
+	return p.made.savePhones(p.req, path, p.madeWith, p.r.Version)
 }

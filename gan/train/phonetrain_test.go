@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/starvc/vc/internal/run"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -227,12 +228,22 @@ func TestTrainPhones(t *testing.T) {
 	out := t.TempDir()
 	var told strings.Builder
 	o := PhoneOptions{
-		Speakers: recordings, Labels: labels, HoldOut: []string{"eve"}, Preset: "tiny", Steps: 60, Batch: 8,
-		Set: []string{
-			"gan.width=16", "gan.hidden=32", "gan.encoderBlocks=1", "gan.bottleneck=8", "cropFrames=32", "rampSteps=5", "scoreEvery=30",
-			"noiseShare=0.2",
+		Options: run.Options{
+			Speakers: recordings,
+			Preset:   "tiny",
+			Steps:    60,
+			Batch:    8,
+			Set: []string{
+				"gan.width=16", "gan.hidden=32", "gan.encoderBlocks=1", "gan.bottleneck=8", "cropFrames=32", "rampSteps=5", "scoreEvery=30",
+				"noiseShare=0.2",
+			},
+			Output: filepath.Join(out, "phones.safetensors"),
+			RunDir: filepath.Join(out, "run"),
+			Device: "go",
+			Stderr: &told,
 		},
-		Output: filepath.Join(out, "phones.safetensors"), RunDir: filepath.Join(out, "run"), Device: "go", Stderr: &told,
+		Labels:  labels,
+		HoldOut: []string{"eve"},
 	}
 	if err := TrainPhones(context.Background(), o); err != nil {
 		t.Fatal(err)
@@ -242,7 +253,7 @@ func TestTrainPhones(t *testing.T) {
 			t.Errorf("%q is missing in:\n%s", want, &told)
 		}
 	}
-	records, err := readMetrics(filepath.Join(out, "run", "metrics.jsonl"))
+	records, err := run.ReadMetrics(filepath.Join(out, "run", "metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +297,7 @@ func TestTrainPhones(t *testing.T) {
 		o.HoldOut, o.Half, o.RunDir, o.Output = nil, true, "", filepath.Join(out, "half.safetensors")
 		told := stopper{after: "first step done", stop: cancel}
 		o.Stderr = &told
-		if err := TrainPhones(ctx, o); !errors.Is(err, ErrStopped) {
+		if err := TrainPhones(ctx, o); !errors.Is(err, run.ErrStopped) {
 			t.Fatalf("error %v, want ErrStopped", err)
 		}
 		if !strings.Contains(told.String(), "SAME speakers") || !strings.Contains(told.String(), "stopped after step 1 of 60") {
@@ -296,7 +307,7 @@ func TestTrainPhones(t *testing.T) {
 			t.Error(err)
 		}
 		runs, err := filepath.Glob(filepath.Join("runs", "phones-*"))
-		if err != nil || len(runs) != 1 || !slices.Equal((runFolder{runs[0]}).snapshots(), []int{1}) || !strings.Contains(told.String(), "--run "+runs[0]+" --resume") {
+		if err != nil || len(runs) != 1 || !slices.Equal((run.Folder{Dir: runs[0]}).Snapshots().Steps(), []int{1}) || !strings.Contains(told.String(), "--run "+runs[0]+" --resume") {
 			t.Errorf("run folders %v, %v, told:\n%s", runs, err, told.String())
 		}
 	})

@@ -1,20 +1,31 @@
 package train
 
 import (
+	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
-	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/run"
 )
 
-// validate scores the averaged network after so many steps on held-out speech, clean and disturbed, at the look-ahead that the
-// voice model trains with, and keeps it if it is the best.
-func (p *phoneTrainer) validate(book *run.Book, made int) error {
+// phoneCurves are the charts of losses.png.
+var phoneCurves = []run.Curve{
+	{Title: "Loss (cross entropy per frame)", Names: []string{"loss"}},
+	{Title: "Teacher (squared error per number)", Names: []string{teacherMetric}},
+	{Title: "Frames right", Names: []string{"accuracy", "valid_frames_right"}},
+	{Title: "Phone errors", Names: []string{"valid_phone_errors", "valid_noise15_phone_errors", "valid_babble15_phone_errors", "valid_room06_phone_errors"}},
+	{Title: "Gradient norm", Names: []string{"norm"}},
+}
+
+// Score scores the averaged network on held-out speech, clean and disturbed, at the look-ahead that the voice model trains with.
+// The best network is that with the fewest phone errors, the mean of clean and disturbed speech. Phone errors and not frames right:
+// they are about the words, which the network is for, while a frame is also wrong when a phone begins a frame later than the label
+// says, and that hardly changes once the network learns its speakers by heart. The least counts, without the margin that the scores
+// of voices get: it is no guess at what is wanted. The best one's own score flatters it a little, having chosen it.
+func (p *phonePupil) Score() (*run.Scored, error) {
 	if len(p.speech.score) == 0 {
-		return nil
+		return nil, nil
 	}
 	c := p.req.Config
 	lookAhead := c.GAN.StemFuture
@@ -31,7 +42,7 @@ func (p *phoneTrainer) validate(book *run.Book, made int) error {
 	for i, k := range phoneConditions() {
 		scores, err := p.engine.scoreUtterances(c, len(p.speech.speakers), p.heard[i], lookAhead)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		groups := groupScores(p.speech.speakers, scores)
 		all := groups[len(groups)-1].score
@@ -55,101 +66,46 @@ func (p *phoneTrainer) validate(book *run.Book, made int) error {
 	}
 	mean := sum / float64(conditions)
 	metrics["valid_mean_phone_errors"] = float32(mean)
-	if err := book.AddScores(made-1, metrics); err != nil {
-		return err
-	}
-	line := fmt.Sprintf("step %d: on %s, %d frames ahead: frames right %.1f %%, phone errors %.1f %%", made, p.scoredOn(), lookAhead, 100*clean.Accuracy(), 100*clean.ErrorRate())
+	line := fmt.Sprintf("on %s, %d frames ahead: frames right %.1f %%, phone errors %.1f %%", p.scoredOn(), lookAhead, 100*clean.Accuracy(), 100*clean.ErrorRate())
 	if len(told) > 0 {
 		line += "; phone errors with " + strings.Join(told, ", ")
 	}
-	p.say.Linef("%s", line)
-	p.keepBest(made, mean)
-	return nil
+	return &run.Scored{Metrics: metrics, Sum: mean, Line: line}, nil
 }
 
-func (p *phoneTrainer) scoredOn() string {
+func (p *phonePupil) scoredOn() string {
 	if p.speech.seen() {
 		return "speakers seen in training"
 	}
 	return "other speakers"
 }
 
-// keepBest saves the network if it has the fewest phone errors so far, the mean of clean and disturbed speech, at the look-ahead that
-// it is used with. Phone errors and
-// not frames right: they are about the words, which the network is for, while a frame is also wrong when a phone begins a frame
-// later than the label says, and that hardly changes once the network learns its speakers by heart. The least counts, without the
-// margin that the scores of voices get: it is no guess at what is wanted. The best one's own score flatters it a little, having
-// chosen it.
-func (p *phoneTrainer) keepBest(made int, errorRate float64) {
-	b, elected := p.best.ElectLeast(made, errorRate)
-	if !elected {
-		return
-	}
-	if err := p.folder.kept().SaveBest(p.engine.vars, b); err != nil {
-		p.unsaved.Note(p.say, made, err)
-		return
-	}
-	p.best = b
-}
-
-// chosen is what the phone network is made of, after how many steps, and why: the best snapshot of a finished run, else the
-// weights as they are.
-func (p *phoneTrainer) chosen(done int) (e *engine, step int, why string) {
-	switch {
-	case p.o.Last || done < p.req.Config.Steps:
-		return p.engine, done, "the last"
-	case p.best.Step == 0:
-		return p.engine, done, "the last, for none was scored"
-	case p.best.Step == done:
-		return p.engine, done, "the last and the best by phone errors on held-out speech"
-	}
-	vars, b, err := p.folder.kept().LoadBest()
-	if err != nil || vars == nil {
-		p.warn("the best snapshot cannot be read (%v): the phone network is that of the last step", err)
-		return p.engine, done, "the last"
-	}
-	p.say.Linef("the phone network is that of step %d, which had the fewest phone errors on held-out speech (%.1f %%); `--resume --last` takes the last step's instead",
-		b.Step, 100*b.Score)
-	best := newPhoneEngine(p.req.Config, p.engine.backend, p.engine.native, vars)
-	return best, b.Step, "the best by phone errors on held-out speech"
-}
-
-// report scores the network that is handed over under each condition, with and without look-ahead, and the one that it is compared
-// with, tells it, and writes scores.txt and report.html.
-func (p *phoneTrainer) report(e *engine, step int) error {
+// Report scores the network that is handed over under each condition, with and without look-ahead, and the one that it is compared
+// with, tells it, and writes scores.txt.
+func (p *phonePupil) Report(context.Context) (*run.Report, error) {
 	var text strings.Builder
-	if err := p.scoreAll(&text, fmt.Sprintf("step %d", step), e, p.req.Config); err != nil {
-		return err
+	if err := p.scoreAll(&text, fmt.Sprintf("step %d", p.madeWith), p.made, p.req.Config); err != nil {
+		return nil, err
 	}
 	if o := p.other; o != nil {
 		other, err := o.engine(p.engine)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := p.scoreAll(&text, o.name, other, o.config); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if !p.o.Quiet {
-		if _, err := p.say.Write([]byte(text.String())); err != nil {
-			return err
+	if !p.r.Quiet {
+		if _, err := p.r.Say.Write([]byte(text.String())); err != nil {
+			return nil, err
 		}
 	}
-	err := audio.WriteAtomic(p.folder.path("scores.txt"), func(w io.Writer) error {
-		_, err := io.WriteString(w, text.String())
-		return err
-	})
-	if err != nil {
-		return err
+	if err := p.r.WriteText("scores.txt", strings.NewReader(text.String())); err != nil {
+		return nil, err
 	}
-	return p.page(text.String(), step).Write(p.folder.dir)
-}
-
-// page is report.html, with the scores of the network that is handed over, of that step.
-func (p *phoneTrainer) page(scores string, step int) run.Page {
 	c, f := p.req.Config, p.req.Config.Features
-	page := run.Page{
-		Title: p.folder.name(), Program: p.o.Version, Device: p.device.String(), Preset: c.Preset, Steps: c.Steps, Of: c.Steps, Batch: c.Batch,
+	report := &run.Report{
 		Scores: run.Scores{
 			About: fmt.Sprintf("Shares of frames and of phones, of %s, with %d frames of look-ahead; the row in bold is the snapshot with the fewest phone errors, the mean of clean and disturbed speech.",
 				p.scoredOn(), c.GAN.StemFuture),
@@ -158,9 +114,9 @@ func (p *phoneTrainer) page(scores string, step int) run.Page {
 				{Head: "errors in noise", Metric: "valid_noise15_phone_errors"}, {Head: "in babble", Metric: "valid_babble15_phone_errors"},
 				{Head: "in a room", Metric: "valid_room06_phone_errors"}, {Head: "mean errors", Metric: "valid_mean_phone_errors"},
 			},
-			Best: p.best.Step,
-			Text: scores,
+			Text: text.String(),
 		},
+		Use: "use it with `vc train --phones %s --preset " + c.Preset + "`",
 	}
 	frames := make([]int, len(p.speech.speakers))
 	for _, u := range p.speech.train {
@@ -168,14 +124,14 @@ func (p *phoneTrainer) page(scores string, step int) run.Page {
 	}
 	for i, s := range p.speech.speakers {
 		if frames[i] > 0 {
-			page.Voices = append(page.Voices, run.Voice{Name: s.Name, Seconds: float64(frames[i]*f.Hop) / float64(f.SampleRate)})
+			report.Voices = append(report.Voices, run.Voice{Name: s.Name, Seconds: float64(frames[i]*f.Hop) / float64(f.SampleRate)})
 		}
 	}
-	return page
+	return report, nil
 }
 
 // scoreAll writes the scores of a network on all that is held out, under each condition, with and without look-ahead.
-func (p *phoneTrainer) scoreAll(text *strings.Builder, name string, e *engine, c PhoneConfig) error {
+func (p *phonePupil) scoreAll(text *strings.Builder, name string, e *engine, c PhoneConfig) error {
 	for _, k := range phoneConditions() {
 		us := under(p.req.Config, p.speech, p.speech.score, k)
 		if len(us) == 0 && k.metric != "" {

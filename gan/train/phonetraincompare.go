@@ -15,7 +15,7 @@ type compared struct {
 }
 
 // openCompared reads the phone network of --compare.
-func (p *phoneTrainer) openCompared() error {
+func (p *phonePupil) openCompared() error {
 	if p.o.Compare == "" {
 		return nil
 	}

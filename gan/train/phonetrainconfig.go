@@ -2,7 +2,6 @@ package train
 
 import (
 	"fmt"
-	"io"
 	"math"
 
 	"github.com/starvc/vc"
@@ -13,29 +12,12 @@ import (
 
 // PhoneOptions are the flags of `vc train phones`. Zero values leave the preset's settings alone.
 type PhoneOptions struct {
-	Speakers string   // folder with a folder per speaker, or name=folder,name=folder
-	Labels   string   // folder with SPEAKER.tsv, see corpus.FindPhoneLabels
-	Teacher  string   // folder with a teacher's features, SPEAKER.safetensors, see teacher; empty for none
-	Voices   string   // voice model that says the recordings in other voices too; base for the program's own, empty for none
-	HoldOut  []string // speakers that are scored and not trained on
-	Preset   string   // tiny, small, medium, live or hq: P has the form of that G's encoder; empty for medium
-	Set      []string // name=value, each replacing one setting of PhoneConfig
-	Steps    int
-	Batch    int
-	Seed     uint64
-
-	Output  string // the phone network; empty for phones.safetensors in the present folder
-	Half    bool   // write float16
-	RunDir  string // empty for a new one under runs/
-	Resume  bool   // go on with the run in RunDir
-	Compare string // another phone network, or base, that is scored beside the run's at the end; empty for none
-	Last    bool   // take the last weights, not those of the best snapshot
-	Device  string // see mlx.FindDevice
-	Quiet   bool
-	Stderr  io.Writer
-	Version string // of the program
-
-	refuse func(graph string, batch int) error // for tests, see engine
+	run.Options          // Preset is tiny, small, medium, live or hq: P has the form of that G's encoder; medium if it is empty
+	Labels      string   // folder with SPEAKER.tsv, see corpus.FindPhoneLabels
+	Teacher     string   // folder with a teacher's features, SPEAKER.safetensors, see teacher; empty for none
+	Voices      string   // voice model that says the recordings in other voices too; base for the program's own, empty for none
+	HoldOut     []string // speakers that are scored and not trained on
+	Compare     string   // another phone network, or base, that is scored beside the run's at the end; empty for none
 }
 
 // phoneRequest is what config.json of a run folder holds.
@@ -219,6 +201,14 @@ func (c PhoneConfig) rate(step int) float64 {
 // emaDecay rises from 0 so that the average is not held back by the first, random weights.
 func (c PhoneConfig) emaDecay(step int) float64 {
 	return math.Min(c.EMA, float64(1+step)/float64(10+step))
+}
+
+// Settings are those that every training has.
+func (c PhoneConfig) Settings() run.Settings {
+	return run.Settings{
+		Preset: c.Preset, Seed: c.Seed, Steps: c.Steps, Batch: c.Batch, ScoreEvery: c.ScoreEvery, ScoreLast: true,
+		SnapshotEvery: c.SnapshotEvery, KeepSnapshots: c.KeepSnapshots, LogEvery: c.LogEvery,
+	}
 }
 
 // applySet overrides one setting, "warpRange=0.3"; nested names are joined by dots.

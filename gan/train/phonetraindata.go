@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"github.com/starvc/vc/internal/run"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,7 +54,7 @@ func (s *phoneSpeech) seen() bool {
 }
 
 // readPhoneSpeech reads the recordings that have labels. Without a held-out speaker a fraction of the utterances is scored.
-func readPhoneSpeech(ctx context.Context, q phoneRequest, say *reporter) (*phoneSpeech, error) {
+func readPhoneSpeech(ctx context.Context, q phoneRequest, say *run.Reporter) (*phoneSpeech, error) {
 	cfg := q.Config
 	source, err := openTeacher(q.Teacher)
 	if err != nil {

@@ -126,19 +126,18 @@ func phoneInputs(c PhoneConfig, batch *phoneBatch, step int) []*tensors.Tensor {
 	return in
 }
 
-// loadPhoneSteps draws the batches of the steps in [from, to) and puts what the steps take on the device, while earlier ones are
-// made. The batcher is no longer the caller's, who closes the result.
-func (e *engine) loadPhoneSteps(c PhoneConfig, b *phoneBatcher, from, to int) (*run.Ahead[[]*tensors.Tensor], error) {
-	if err := e.open(); err != nil {
-		return nil, err
-	}
-	return run.StartAhead(from, to, func(step int) ([]*tensors.Tensor, error) {
-		in := phoneInputs(c, b.at(step), step)
-		if err := e.steps.Upload(in); err != nil {
-			return nil, errors.Join(fmt.Errorf("step %d: %w", step, err), e.free(in))
-		}
-		return in, nil
-	}, e.free), nil
+// phoneSteps draws the batches of steps and puts what they take on the device. The batcher is no longer the caller's.
+func (e *engine) phoneSteps(c PhoneConfig, b *phoneBatcher) (run.Inputs[[]*tensors.Tensor], error) {
+	return run.Inputs[[]*tensors.Tensor]{
+		Draw: func(step int) ([]*tensors.Tensor, error) {
+			in := phoneInputs(c, b.at(step), step)
+			if err := e.steps.Upload(in); err != nil {
+				return nil, errors.Join(fmt.Errorf("step %d: %w", step, err), e.free(in))
+			}
+			return in, nil
+		},
+		Free: e.free,
+	}, e.open()
 }
 
 // learnPhones makes one step, and frees its inputs.

@@ -19,12 +19,21 @@ import (
 func phoneRun(t *testing.T, recordings, labels string) PhoneOptions {
 	dir := t.TempDir()
 	return PhoneOptions{
-		Speakers: recordings, Labels: labels, HoldOut: []string{"eve"}, Preset: "tiny", Steps: 12, Batch: 4, Device: "go",
-		RunDir: filepath.Join(dir, "run"), Output: filepath.Join(dir, "phones.safetensors"),
-		Set: []string{
-			"gan.width=8", "gan.hidden=12", "gan.encoderBlocks=1", "gan.bottleneck=4", "gan.stemFuture=2", "cropFrames=16", "rampSteps=2",
-			"scoreEvery=3", "snapshotEvery=4", "logEvery=2",
+		Options: run.Options{
+			Speakers: recordings,
+			Preset:   "tiny",
+			Steps:    12,
+			Batch:    4,
+			Device:   "go",
+			RunDir:   filepath.Join(dir, "run"),
+			Output:   filepath.Join(dir, "phones.safetensors"),
+			Set: []string{
+				"gan.width=8", "gan.hidden=12", "gan.encoderBlocks=1", "gan.bottleneck=4", "gan.stemFuture=2", "cropFrames=16", "rampSteps=2",
+				"scoreEvery=3", "snapshotEvery=4", "logEvery=2",
+			},
 		},
+		Labels:  labels,
+		HoldOut: []string{"eve"},
 	}
 }
 
@@ -43,26 +52,26 @@ func TestPhonesResume(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	told := stopper{after: "step 6: on other speakers", stop: cancel}
 	part.Stderr = &told
-	if err := TrainPhones(ctx, part); !errors.Is(err, ErrStopped) {
+	if err := TrainPhones(ctx, part); !errors.Is(err, run.ErrStopped) {
 		t.Fatalf("error %v, want ErrStopped", err)
 	}
-	folder := runFolder{part.RunDir}
-	if got := folder.snapshots(); !slices.Equal(got, []int{6, 4}) {
+	folder := run.Folder{Dir: part.RunDir}
+	if got := folder.Snapshots().Steps(); !slices.Equal(got, []int{6, 4}) {
 		t.Fatalf("snapshots of steps %v after a stop behind step 6", got)
 	}
-	if err := os.Remove(folder.snapshotPath(6)); err != nil { // as a power cut leaves it
+	if err := os.Remove(folder.Snapshots().Path(6)); err != nil { // as a power cut leaves it
 		t.Fatal(err)
 	}
-	if err := TrainPhones(context.Background(), PhoneOptions{RunDir: part.RunDir, Resume: true, Device: "go"}); err != nil {
+	if err := TrainPhones(context.Background(), PhoneOptions{Options: run.Options{RunDir: part.RunDir, Resume: true, Device: "go"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		o    PhoneOptions
 		want string
 	}{
-		{PhoneOptions{Preset: "hq"}, "--preset hq: the run began with tiny"},
-		{PhoneOptions{Seed: 99}, "--seed 99: the run began with"},
-		{PhoneOptions{Steps: 11}, "--steps 11: the run has made 12 already"},
+		{PhoneOptions{Options: run.Options{Preset: "hq"}}, "--preset hq: the run began with tiny"},
+		{PhoneOptions{Options: run.Options{Seed: 99}}, "--seed 99: the run began with"},
+		{PhoneOptions{Options: run.Options{Steps: 11}}, "--steps 11: the run has made 12 already"},
 	} {
 		c.o.RunDir, c.o.Resume, c.o.Device = part.RunDir, true, "go"
 		if err := TrainPhones(context.Background(), c.o); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -75,20 +84,20 @@ func TestPhonesResume(t *testing.T) {
 		}
 	}
 	a, b := phoneLines(t, whole.RunDir), phoneLines(t, part.RunDir)
-	if len(a) != 12+4 || !slices.EqualFunc(a, b, func(x, y record) bool { return x.Step == y.Step && x.Metrics["loss"] == y.Metrics["loss"] }) {
+	if len(a) != 12+4 || !slices.EqualFunc(a, b, func(x, y run.Record) bool { return x.Step == y.Step && x.Metrics["loss"] == y.Metrics["loss"] }) {
 		t.Errorf("metrics\n%v\nand, resumed,\n%v", a, b)
 	}
 	for name, want := range map[string]string{"losses.png": "PNG", "events.out.tfevents.*": "valid_phone_errors", "scores.txt": "  eve  ", "report.html": "  eve  "} {
-		found, err := filepath.Glob(folder.path(name))
+		found, err := filepath.Glob(folder.Path(name))
 		if err != nil || len(found) == 0 || !strings.Contains(read(t, found[len(found)-1]), want) {
 			t.Errorf("%s lacks %q: %v, %v", name, want, found, err)
 		}
 	}
 }
 
-func phoneLines(t *testing.T, dir string) []record {
+func phoneLines(t *testing.T, dir string) []run.Record {
 	t.Helper()
-	records, err := readMetrics(filepath.Join(dir, "metrics.jsonl"))
+	records, err := run.ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +117,7 @@ func TestBestPhones(t *testing.T) {
 			want = run.Best{Step: m.Step + 1, Score: float64(e)}
 		}
 	}
-	kept := runFolder{o.RunDir}.kept()
+	kept := run.Folder{Dir: o.RunDir}.Snapshots()
 	if _, b, err := kept.LoadBest(); err != nil || b.Step != want.Step {
 		t.Errorf("best %+v, %v, want %+v", b, err, want)
 	}
@@ -142,11 +151,11 @@ func TestBestPhones(t *testing.T) {
 		step int
 		want string
 	}{
-		{false, 4, "of step 4 of 12, the best by phone errors on held-out speech"},
+		{false, 4, "of step 4 of 12, the best by held-out speech"},
 		{true, 12, "of step 12 of 12, the last ("},
 	} {
 		var said bytes.Buffer
-		if err := TrainPhones(context.Background(), PhoneOptions{RunDir: o.RunDir, Resume: true, Last: c.last, Device: "go", Stderr: &said}); err != nil {
+		if err := TrainPhones(context.Background(), PhoneOptions{Options: run.Options{RunDir: o.RunDir, Resume: true, Last: c.last, Device: "go", Stderr: &said}}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(said.String(), c.want) {
@@ -160,14 +169,14 @@ func TestBestPhones(t *testing.T) {
 func TestPhonesEndure(t *testing.T) {
 	recordings, labels := hiddenSpeech(t)
 	o := phoneRun(t, recordings, labels)
-	o.refuse = func(graph string, batch int) error {
+	o.Refuse = func(graph string, batch int) error {
 		if graph == "phone" && batch > 2 {
 			return errors.New("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 81604378624 bytes")
 		}
 		return nil
 	}
-	folder := runFolder{o.RunDir}
-	b := &blocked{run: folder, from: "step 3: on other", until: "warning: after step 4"}
+	folder := run.Folder{Dir: o.RunDir}
+	b := &blocked{folder: folder, from: "step 3: on other", until: "warning: after step 4"}
 	o.Stderr = b
 	if err := TrainPhones(context.Background(), o); err != nil {
 		t.Fatalf("%v\n%s", err, b.String())
@@ -177,10 +186,10 @@ func TestPhonesEndure(t *testing.T) {
 			t.Errorf("%q is not said:\n%s", want, b.String())
 		}
 	}
-	if got := folder.snapshots(); !slices.Equal(got, []int{12, 8}) {
+	if got := folder.Snapshots().Steps(); !slices.Equal(got, []int{12, 8}) {
 		t.Errorf("snapshots %v", got)
 	}
-	if !strings.Contains(read(t, folder.path("config.json")), `"batch": 2`) {
+	if !strings.Contains(read(t, folder.Path("config.json")), `"batch": 2`) {
 		t.Error("config.json has another batch: going on would fail again")
 	}
 
@@ -194,7 +203,7 @@ func TestPhonesEndure(t *testing.T) {
 		"of voices":      {func(o *PhoneOptions) { o.RunDir = otherRun(t, `{"config": {"loss": {}}, "phones": "base"}`) }, "is of `vc train`, not of `vc train phones`"},
 		"of the vocoder": {func(o *PhoneOptions) { o.RunDir = otherRun(t, `{"config": {"net": {}}}`) }, "is of `vc train vocoder`, not"},
 	} {
-		o := PhoneOptions{RunDir: o.RunDir, Resume: true, Device: "go"}
+		o := PhoneOptions{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go"}}
 		c.change(&o)
 		if err := TrainPhones(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"github.com/starvc/vc/internal/run"
 	"math"
 	"slices"
 
@@ -50,7 +51,7 @@ func speechRMS(logEnergy []float32) float64 {
 }
 
 // readSounds reads the waveforms of utterances, at the level of their features, on all cores.
-func readSounds(ctx context.Context, c PhoneConfig, us []labelled, say *reporter) error {
+func readSounds(ctx context.Context, c PhoneConfig, us []labelled, say *run.Reporter) error {
 	err := onAllCoresTold(ctx, len(us), "reading waveforms", say, func(ctx context.Context, i int) error {
 		clip, err := audio.ReadFileContext(ctx, us[i].path)
 		if err != nil {

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"github.com/starvc/vc/internal/run"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -158,7 +159,7 @@ func TestQuietRecordingIsRenderedAtItsLevel(t *testing.T) {
 		t.Fatal(err)
 	}
 	us := []labelled{{path: path, frames: recording.Frames, phones: unknownPhones(recording.Frames.Len())}}
-	if err := readSounds(context.Background(), c, us, newReporter(io.Discard, true)); err != nil {
+	if err := readSounds(context.Background(), c, us, run.NewReporter(io.Discard, true)); err != nil {
 		t.Fatal(err)
 	}
 	u := us[0]

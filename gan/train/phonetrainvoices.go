@@ -15,13 +15,13 @@ import (
 const phoneVoicesName = "voices.safetensors"
 
 // openVoices reads the model of --voices, nil without one.
-func (p *phoneTrainer) openVoices() (*gan.Model, error) {
+func (p *phonePupil) openVoices() (*gan.Model, error) {
 	path := p.req.Voices
 	if path == "" {
 		return nil, nil
 	}
-	if p.o.Resume {
-		path = p.folder.path(phoneVoicesName)
+	if p.r.Resume {
+		path = p.r.Path(phoneVoicesName)
 	}
 	m, err := openModel(path)
 	if err != nil {
@@ -73,7 +73,7 @@ func drawVoices(c PhoneConfig, s *phoneSpeech, m *gan.Model) ([]otherVoice, erro
 
 // convertSpeech adds what the model of --voices makes of the utterances to train on, on all cores. A conversion keeps the frames,
 // so the labels stay.
-func (p *phoneTrainer) convertSpeech(ctx context.Context) error {
+func (p *phonePupil) convertSpeech(ctx context.Context) error {
 	c, s, m := p.req.Config, p.speech, p.voices
 	if m == nil {
 		return nil
@@ -84,7 +84,7 @@ func (p *phoneTrainer) convertSpeech(ctx context.Context) error {
 	}
 	model := vc.New(m)
 	s.converted = make([]labelled, len(draws))
-	err = onAllCoresTold(ctx, len(draws), "converting", p.say, func(ctx context.Context, i int) (err error) {
+	err = onAllCoresTold(ctx, len(draws), "converting", p.r.Say, func(ctx context.Context, i int) (err error) {
 		d, u := draws[i], s.train[draws[i].utterance]
 		voice := model.Strengthen(model.SpeakerVoice(d.speaker), d.strength)
 		if u.frames, err = model.ConvertFrames(ctx, u.frames, voice, vc.Options{}); err != nil {
@@ -97,7 +97,7 @@ func (p *phoneTrainer) convertSpeech(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("converting the recordings: %w", err)
 	}
-	p.say.Linef("and on %.1f minutes that are the same recordings in other voices, %d each, of %d voices", p.minutes(s.converted), c.VoicesPer, drawn(draws))
+	p.r.Say.Linef("and on %.1f minutes that are the same recordings in other voices, %d each, of %d voices", p.minutes(s.converted), c.VoicesPer, drawn(draws))
 	return nil
 }
 

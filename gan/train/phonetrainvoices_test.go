@@ -37,7 +37,7 @@ func convertedCharts(t *testing.T, c PhoneConfig, m *gan.Model) *phoneSpeech {
 		s.train = append(s.train, u)
 	}
 	s.score = []labelled{chart(c, 50, 5, 9)}
-	p := &phoneTrainer{req: phoneRequest{Config: c}, say: newReporter(nil, false), voices: m, speech: s}
+	p := &phonePupil{req: phoneRequest{Config: c}, r: &run.Run{Say: run.NewReporter(nil, false)}, voices: m, speech: s}
 	if err := p.convertSpeech(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -119,11 +119,11 @@ func TestConvertedFramesStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.VoicesPer = 1
-	p := &phoneTrainer{req: phoneRequest{Common: run.Common{Speakers: recordings}, Config: c, Labels: labels, HoldOut: []string{"eve"}, Voices: builtIn}, say: newReporter(nil, true)}
+	p := &phonePupil{req: phoneRequest{Common: run.Common{Speakers: recordings}, Config: c, Labels: labels, HoldOut: []string{"eve"}, Voices: builtIn}, r: &run.Run{Say: run.NewReporter(nil, true)}}
 	if p.voices, err = p.openVoices(); err != nil {
 		t.Fatal(err)
 	}
-	if p.speech, err = readPhoneSpeech(context.Background(), p.req, p.say); err != nil {
+	if p.speech, err = readPhoneSpeech(context.Background(), p.req, p.r.Say); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.convertSpeech(context.Background()); err != nil {
@@ -169,7 +169,7 @@ func TestPhonesOfVoicesResume(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	told := stopper{after: "step 6: on other speakers", stop: cancel}
 	part.Stderr = &told
-	if err := TrainPhones(ctx, part); !errors.Is(err, ErrStopped) {
+	if err := TrainPhones(ctx, part); !errors.Is(err, run.ErrStopped) {
 		t.Fatalf("error %v, want ErrStopped", err)
 	}
 	if !strings.Contains(told.String(), "the same recordings in other voices, 2 each, of 2 voices") {
@@ -178,7 +178,7 @@ func TestPhonesOfVoicesResume(t *testing.T) {
 	if err := os.Remove(model); err != nil {
 		t.Fatal(err)
 	}
-	resume := PhoneOptions{RunDir: part.RunDir, Resume: true, Device: "go"}
+	resume := PhoneOptions{Options: run.Options{RunDir: part.RunDir, Resume: true, Device: "go"}}
 	if err := TrainPhones(context.Background(), resume); err != nil {
 		t.Fatal(err)
 	}

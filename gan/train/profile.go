@@ -50,11 +50,9 @@ func (o ProfileOptions) config() (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	r := runner{o: Options{ConfigFile: o.ConfigFile, Set: o.Set, Batch: o.Batch}, req: request{Config: cfg}}
-	if err := r.override(); err != nil {
+	if err := (run.Options{ConfigFile: o.ConfigFile, Set: o.Set, Batch: o.Batch}).Override(&cfg); err != nil {
 		return Config{}, err
 	}
-	cfg = r.req.Config
 	if cfg.AddVoice.On || cfg.StyleLabels {
 		return Config{}, errors.New("a profile is of the step of the star, which addVoice.on and styleLabels change: leave them out")
 	}
@@ -209,7 +207,10 @@ func (p *profiler) add() error {
 func (p *profiler) steps(batch *corpus.Batch) profile.Steps[readyStep] {
 	return profile.Steps[readyStep]{
 		Load: func(n int) (*run.Ahead[readyStep], error) {
-			return p.engine.load(func() (*corpus.Batch, error) { return batch, nil }, 0, n)
+			if err := p.engine.begin(); err != nil {
+				return nil, err
+			}
+			return run.StartAhead(0, n, func(int) (readyStep, error) { return p.engine.ready(batch) }, func(s readyStep) error { return p.engine.free(s.inputs) }), nil
 		},
 		Make: p.engine.make,
 	}

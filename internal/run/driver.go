@@ -23,8 +23,6 @@ type Run struct {
 	Backend mlx.Backend
 	First   int // the first step to make
 	Best    Best
-
-	about About
 }
 
 // Warn tells a person of something that may be wrong.
@@ -33,6 +31,7 @@ func (r *Run) Warn(format string, a ...any) { r.Say.Linef("warning: "+format, a.
 // driver is one call of Train.
 type driver[T any] struct {
 	*Run
+	about   About
 	pupil   Pupil[T]
 	output  string // as a person named it
 	vars    *mlx.Vars
@@ -45,7 +44,7 @@ type driver[T any] struct {
 // scores and saves now and then, writes what was made of the best snapshot, and a report. When ctx is cancelled the run is saved,
 // what was made so far is written, and ErrStopped returned.
 func Train[T any](ctx context.Context, o Options, a About, p Pupil[T]) error {
-	d := &driver[T]{Run: &Run{Options: o, Say: NewReporter(o.Stderr, o.Quiet), about: a}, pupil: p}
+	d := &driver[T]{Run: &Run{Options: o, Say: NewReporter(o.Stderr, o.Quiet)}, about: a, pupil: p}
 	return d.run(ctx)
 }
 
@@ -136,36 +135,6 @@ func (d *driver[T]) configure() error {
 	q.Half = q.Half || d.Half
 	d.output = cmp.Or(q.Output, d.Path(d.about.File))
 	return Whole(&q.Output)
-}
-
-// Override has the flags replace settings.
-func (r *Run) Override() error {
-	c := r.about.Config
-	began := c.Settings().Seed
-	if r.ConfigFile != "" {
-		if err := ApplyFile(c, r.ConfigFile); err != nil {
-			return err
-		}
-	}
-	for _, f := range []struct {
-		name  string
-		value uint64
-	}{{"steps", uint64(r.Steps)}, {"batch", uint64(r.Batch)}, {"snapshotEvery", uint64(r.SnapshotEvery)}, {"seed", r.Seed}} {
-		if f.value > 0 {
-			if err := ApplySetting(c, fmt.Sprintf("%s=%d", f.name, f.value), ""); err != nil {
-				return err
-			}
-		}
-	}
-	for _, s := range r.Set {
-		if err := ApplySetting(c, s, "learningRate=0.001"); err != nil {
-			return err
-		}
-	}
-	if err := c.Validate(); err != nil || !r.Resume {
-		return err
-	}
-	return CheckFixed(Fixed{Flag: "set seed", Was: Number(began), Now: Number(c.Settings().Seed)})
 }
 
 // load takes the variables of the newest snapshot, if saved is set and there is one, or new ones, and settles the first step.

@@ -2,6 +2,7 @@ package run
 
 import (
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -36,3 +37,32 @@ var ErrStopped = errors.New("stopped")
 // ErrSuspect is what Train returns when what comes out of the network is not speech. The file is there, under a name with
 // ".suspect" in it.
 var ErrSuspect = errors.New("what it makes is not speech")
+
+// Override has the flags replace settings.
+func (o Options) Override(c Config) error {
+	began := c.Settings().Seed
+	if o.ConfigFile != "" {
+		if err := ApplyFile(c, o.ConfigFile); err != nil {
+			return err
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value uint64
+	}{{"steps", uint64(o.Steps)}, {"batch", uint64(o.Batch)}, {"snapshotEvery", uint64(o.SnapshotEvery)}, {"seed", o.Seed}} {
+		if f.value > 0 {
+			if err := ApplySetting(c, fmt.Sprintf("%s=%d", f.name, f.value), ""); err != nil {
+				return err
+			}
+		}
+	}
+	for _, s := range o.Set {
+		if err := ApplySetting(c, s, "learningRate=0.001"); err != nil {
+			return err
+		}
+	}
+	if err := c.Validate(); err != nil || !o.Resume {
+		return err
+	}
+	return CheckFixed(Fixed{Flag: "set seed", Was: Number(began), Now: Number(c.Settings().Seed)})
+}

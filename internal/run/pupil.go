@@ -10,7 +10,7 @@ import (
 // those of Inputs, and in the order in which they stand here: from Take to Step again after a device ran out of memory.
 type Pupil[T any] interface {
 	// Configure settles the request: that of a new run from its preset, or that of the run which goes on, which Train has read.
-	// Both end with r.Override.
+	// Both use r.Override.
 	Configure(r *Run) error
 	// Prepare reads what is learnt from.
 	Prepare(ctx context.Context) error

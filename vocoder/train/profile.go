@@ -45,13 +45,7 @@ func (o ProfileOptions) config() (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	c.Batch = cmp.Or(o.Batch, c.Batch)
-	for _, s := range o.Set {
-		if err := c.applySet(s); err != nil {
-			return c, err
-		}
-	}
-	return c, c.Validate()
+	return c, run.Options{Set: o.Set, Batch: o.Batch}.Override(&c)
 }
 
 func profileConfig(ctx context.Context, o ProfileOptions, c Config) (*profile.Report, error) {

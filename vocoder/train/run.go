@@ -78,7 +78,7 @@ func (p *pupil) Configure(r *run.Run) error {
 	if err := run.Whole(&q.Init, &q.MelsFrom); err != nil {
 		return err
 	}
-	return r.Override()
+	return r.Override(&p.req.Config)
 }
 
 // begin settles what a new run begins with.
