@@ -233,7 +233,11 @@ func (d *driver[T]) finish(ctx context.Context, done int) error {
 	if err := d.pupil.Write(output); err != nil {
 		return err
 	}
-	d.Say.Linef("run folder: %s (report.html, losses.png, %s, metrics.jsonl; tensorboard --logdir shows it too)", d.Dir, a.Made)
+	made := "report.html, losses.png, metrics.jsonl"
+	if a.Made != "" {
+		made = a.Made + ", " + made
+	}
+	d.Say.Linef("run folder: %s (%s; tensorboard --logdir shows it too)", d.Dir, made)
 	use := ""
 	if r.Use != "" {
 		use = " (" + fmt.Sprintf(r.Use, output) + ")"

@@ -51,7 +51,7 @@ type About struct {
 	What    string  // that is made, for people: "vocoder"
 	File    string  // its name in the run folder: "vocoder.safetensors"
 	Folder  string  // layout, as of package time, of the name of a run folder: "vocoder-20060102-150405"
-	Made    string  // what the report's folder has besides, fit to stand in a list: "samples/"
+	Made    string  // what the run folder has besides: "samples/"; may be empty
 	Curves  []Curve // of losses.png
 	Even    bool    // a batch is an even number
 	Least   bool    // the score is what a run is for: the best snapshot is that of the least, see Best
