@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/gan/train"
+	"github.com/starvc/vc/internal/phones/train"
 	"github.com/urfave/cli/v2"
 )
 
@@ -74,14 +74,14 @@ func trainPhonesCommand(e env) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return train.TrainPhones(c.Context, o)
+			return train.Run(c.Context, o)
 		},
 	}
 }
 
-func trainPhonesOptions(e env, c *cli.Context) (train.PhoneOptions, error) {
-	fail := func(format string, a ...any) (train.PhoneOptions, error) {
-		return train.PhoneOptions{}, usagef("train phones", "train phones: "+format, a...)
+func trainPhonesOptions(e env, c *cli.Context) (train.Options, error) {
+	fail := func(format string, a ...any) (train.Options, error) {
+		return train.Options{}, usagef("train phones", "train phones: "+format, a...)
 	}
 	if c.NArg() > 0 {
 		return fail("%q is not a flag; folders are named with --speakers and --labels", c.Args().First())
@@ -90,7 +90,7 @@ func trainPhonesOptions(e env, c *cli.Context) (train.PhoneOptions, error) {
 	if err != nil {
 		return fail("%w", err)
 	}
-	o := train.PhoneOptions{
+	o := train.Options{
 		Options: common, Labels: c.String("labels"), Teacher: c.String("teacher"), Voices: c.String("voices"), Compare: c.String("compare"),
 	}
 	for name := range strings.SplitSeq(c.String("hold-out"), ",") {

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/starvc/vc/internal/run"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/starvc/vc/gan/train"
+	"github.com/starvc/vc/internal/run"
 	"github.com/urfave/cli/v2"
 )
 

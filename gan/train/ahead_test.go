@@ -2,7 +2,6 @@ package train
 
 import (
 	"errors"
-	"github.com/starvc/vc/internal/run"
 	"slices"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/run"
 )
 
 // While a step is made, the next one's inputs are built and put on the device. What comes of it is what comes of steps that are

@@ -170,7 +170,7 @@ func (c Config) Validate() error {
 	if c.GAN.NMels != c.Features.NMels {
 		return fmt.Errorf("config: gan.nMels is %d and features.nMels %d, want the same", c.GAN.NMels, c.Features.NMels)
 	}
-	err := checkRanges("config", []bound{
+	err := run.Bounds{
 		{"steps", float64(c.Steps), 1, 1e8},
 		{"warmUpShare", c.WarmUpShare, 0, 1},
 		{"sourceShare", c.SourceShare, 0, 1},
@@ -202,7 +202,7 @@ func (c Config) Validate() error {
 		{"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},
 		{"keepSnapshots", float64(c.KeepSnapshots), 1, 1000},
 		{"logEvery", float64(c.LogEvery), 1, 1e8},
-	})
+	}.Check("config")
 	if err != nil {
 		return err
 	}
@@ -218,22 +218,6 @@ func (c Config) Settings() run.Settings {
 		Preset: c.Preset, Seed: c.Seed, Steps: c.Steps, Batch: c.Batch, ScoreEvery: c.ValidEvery, ScoreFirst: true,
 		SnapshotEvery: c.SnapshotEvery, KeepSnapshots: c.KeepSnapshots, LogEvery: c.LogEvery, BestFrom: c.bestFrom(),
 	}
-}
-
-// bound is a setting with the least and the greatest value that it may have.
-type bound struct {
-	name             string
-	value, low, high float64
-}
-
-// checkRanges names the first setting that is out of its bounds, or no number.
-func checkRanges(what string, bounds []bound) error {
-	for _, b := range bounds {
-		if math.IsNaN(b.value) || b.value < b.low || b.value > b.high {
-			return fmt.Errorf("%s: %s is %v, want %v to %v", what, b.name, b.value, b.low, b.high)
-		}
-	}
-	return nil
 }
 
 // ApplyFile overrides settings from a JSON file that holds any part of the configuration.

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"github.com/starvc/vc/internal/run"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/run"
 )
 
 // childEnv holds the speakers and the run folder for the process that is killed.

@@ -14,7 +14,9 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/gannet"
 	"github.com/starvc/vc/internal/mlx/profile"
+	"github.com/starvc/vc/internal/phones"
 	"github.com/starvc/vc/internal/run"
 )
 
@@ -107,7 +109,7 @@ func newProfiler(cfg Config, device mlx.Device, backend compute.Backend) (*profi
 	if err := prepare(vars, cfg, len(set.Speakers)); err != nil {
 		return nil, err
 	}
-	if err := initialise(vars, encoderOfPhones(cfg.GAN), cfg.Seed); err != nil { // a phone network that knows nothing
+	if err := gannet.Initialise(vars, phones.EncoderParams(cfg.GAN), cfg.Seed); err != nil { // a phone network that knows nothing
 		return nil, err
 	}
 	p := &profiler{cfg: cfg, backend: backend, engine: newEngine(cfg, backend, device.NativeConv(), vars, set.Speakers, true)}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/gannet"
 	"github.com/starvc/vc/internal/mlx/profile"
 	"github.com/starvc/vc/internal/run"
 )
@@ -88,7 +89,7 @@ func (p pass) through(net networks, in []*Node) *Node {
 	case "C":
 		return net.classifySource(in[0])
 	case "P":
-		return mlx.Float(net.encodeAs("pho", in[0], nil))
+		return mlx.Float(gannet.Encode(net.net, net.cfg, "pho", in[0], nil))
 	}
 	return augment(in[0], in[1], in[2], in[3])
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/run"
@@ -92,7 +93,7 @@ func (p *pupil) begin() error {
 	o, preset := p.o, p.r.Preset
 	if o.Init != "" {
 		var err error
-		if p.base, err = openModel(o.Init); err != nil {
+		if p.base, err = base.OpenVoices(o.Init); err != nil {
 			return fmt.Errorf("--init: %w", err)
 		}
 		if _, err := gan.Preset(p.base.Trained.Preset); preset == "" && err == nil {
@@ -150,7 +151,7 @@ func (p *pupil) choosePhones() error {
 	if q.Phones == "" {
 		return nil
 	}
-	f, err := openPhones(q.Phones)
+	f, err := base.OpenPhones(q.Phones)
 	if err != nil {
 		return fmt.Errorf("--phones: %w", err)
 	}
@@ -216,7 +217,7 @@ func (p *pupil) Fresh() (*mlx.Vars, error) {
 	cfg := p.req.Config
 	vars := mlx.NewVars()
 	if p.req.Init != "" {
-		m, err := openModel(p.req.Init)
+		m, err := base.OpenVoices(p.req.Init)
 		if err != nil {
 			return nil, fmt.Errorf("--init: %w", err)
 		}

@@ -3,13 +3,13 @@ package train
 import (
 	"context"
 	"errors"
-	"github.com/starvc/vc/internal/run"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/run"
 )
 
 // A run whose model gives no speech fails, and the model keeps out of the way of a good one.

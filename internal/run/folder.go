@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/base"
 )
 
 // Folder is everything that a run leaves on disk:
@@ -76,7 +77,7 @@ func (f Folder) WriteText(name string, text io.WriterTo) error {
 // program.
 func Whole(paths ...*string) error {
 	for _, path := range paths {
-		if *path == "" || *path == BuiltIn {
+		if *path == "" || *path == base.Name {
 			continue
 		}
 		whole, err := filepath.Abs(*path)
@@ -87,6 +88,3 @@ func Whole(paths ...*string) error {
 	}
 	return nil
 }
-
-// BuiltIn names what comes with the program in place of a file; a file of that name is ./base.
-const BuiltIn = "base"

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"reflect"
 	"strings"
@@ -91,4 +92,20 @@ func article(value string) string {
 		return "true or false"
 	}
 	return "a " + value
+}
+
+// Bounds are settings with the least and the greatest value that each may have.
+type Bounds []struct {
+	Name             string
+	Value, Low, High float64
+}
+
+// Check names the first setting that is out of its bounds, or no number.
+func (bs Bounds) Check(what string) error {
+	for _, b := range bs {
+		if math.IsNaN(b.Value) || b.Value < b.Low || b.Value > b.High {
+			return fmt.Errorf("%s: %s is %v, want %v to %v", what, b.Name, b.Value, b.Low, b.High)
+		}
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/starvc/vc/features"
@@ -74,10 +73,7 @@ func (c Config) Validate() error {
 	if err := c.Net.Validate(); err != nil {
 		return err
 	}
-	for _, f := range []struct {
-		name             string
-		value, low, high float64
-	}{
+	return run.Bounds{
 		{"loss.spectral", c.Loss.Spectral, 0, 1e6},
 		{"loss.convergence", c.Loss.Convergence, 0, 1e6},
 		{"loss.mel", c.Loss.Mel, 0, 1e6},
@@ -103,12 +99,7 @@ func (c Config) Validate() error {
 		{"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},
 		{"keepSnapshots", float64(c.KeepSnapshots), 1, 1000},
 		{"logEvery", float64(c.LogEvery), 1, 1e8},
-	} {
-		if !(f.value >= f.low && f.value <= f.high) {
-			return fmt.Errorf("vocoder training: %s is %g, want %g to %g", f.name, f.value, f.low, f.high)
-		}
-	}
-	return nil
+	}.Check("vocoder training")
 }
 
 // minCrop is the fewest frames that the longest window of the losses fits in.

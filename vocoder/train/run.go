@@ -266,7 +266,7 @@ func (p *pupil) Write(path string) error {
 
 // openWeights reads a vocoder to start from.
 func openWeights(path string) (vocoder.NetConfig, map[string][]float32, error) {
-	if path != run.BuiltIn {
+	if path != base.Name {
 		return vocoder.LoadWeights(path)
 	}
 	r, err := base.Open(base.Vocoder)

@@ -292,7 +292,7 @@ func TestBuiltInWeights(t *testing.T) {
 	if !base.Has(base.Vocoder) {
 		t.Skip("built without weights")
 	}
-	cfg, weights, err := openWeights(run.BuiltIn)
+	cfg, weights, err := openWeights(base.Name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,10 +78,7 @@ func (c Config) Validate() error {
 	if c.CropFrames%2 != 0 {
 		return fmt.Errorf("judge training: cropFrames is %d, want an even number", c.CropFrames)
 	}
-	for _, f := range []struct {
-		name             string
-		value, low, high float64
-	}{
+	if err := (run.Bounds{
 		{"steps", float64(c.Steps), 1, 1e8}, {"batch", float64(c.Batch), 2, 4096}, {"cropFrames", float64(c.CropFrames), minCrop, 1 << 14},
 		{"learningRate", c.LearningRate, 0, 1}, {"rampSteps", float64(c.RampSteps), 0, 1e8}, {"weightDecay", c.WeightDecay, 0, 1},
 		{"ema", c.EMA, 0, 1}, {"scale", c.Scale, 1, 1000}, {"margin", c.Margin, 0, 1}, {"speeds", float64(len(c.Speeds)), 1, 16},
@@ -90,10 +87,8 @@ func (c Config) Validate() error {
 		{"maskBands", float64(c.MaskBands), 1, float64(c.Judge.Features.NMels)}, {"scoreEach", float64(c.ScoreEach), 2, 1e6},
 		{"scoreEvery", float64(c.ScoreEvery), 0, 1e8}, {"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},
 		{"keepSnapshots", float64(c.KeepSnapshots), 1, 1000}, {"logEvery", float64(c.LogEvery), 1, 1e8},
-	} {
-		if !(f.value >= f.low && f.value <= f.high) {
-			return fmt.Errorf("judge training: %s is %g, want %g to %g", f.name, f.value, f.low, f.high)
-		}
+	}).Check("judge training"); err != nil {
+		return err
 	}
 	if !slices.Contains(c.Speeds, 1) {
 		return fmt.Errorf("judge training: speeds is %v, want 1 among them", c.Speeds)

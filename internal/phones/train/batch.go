@@ -9,10 +9,11 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/run"
 )
 
-// phoneBatch is one step's input.
-type phoneBatch struct {
+// batch is one step's input.
+type batch struct {
 	x         []float32 // [batch, cropFrames, nMels] normalised log-mel
 	target    []float32 // [batch, cropFrames, phones], one-hot; zero where there is no label
 	keep      []float32 // [batch, bottleneck] what the hidden layer is multiplied by
@@ -22,17 +23,17 @@ type phoneBatch struct {
 	files     []string // [batch] where the crops are from
 }
 
-// phoneBatcher draws batches, a pure function of the seed and the step. It is not to be used by two goroutines at once.
-type phoneBatcher struct {
-	cfg     PhoneConfig
+// batcher draws batches, a pure function of the seed and the step. It is not to be used by two goroutines at once.
+type batcher struct {
+	cfg     Config
 	us      []labelled
 	all     []labelled // babble is made of
 	ends    []int      // frames of the utterances up to and with each
 	workers []*phoneWorker
 }
 
-func newPhoneBatcher(cfg PhoneConfig, us []labelled) *phoneBatcher {
-	b := &phoneBatcher{cfg: cfg, us: us, all: us}
+func newBatcher(cfg Config, us []labelled) *batcher {
+	b := &batcher{cfg: cfg, us: us, all: us}
 	end := 0
 	for _, u := range us {
 		end += u.frames.Len()
@@ -41,10 +42,10 @@ func newPhoneBatcher(cfg PhoneConfig, us []labelled) *phoneBatcher {
 	return b
 }
 
-func (b *phoneBatcher) at(step int) *phoneBatch {
+func (b *batcher) at(step int) *batch {
 	c := b.cfg
 	r := rand.New(rand.NewPCG(c.Seed^0x70686f6e6573, uint64(step)))
-	batch := &phoneBatch{
+	batch := &batch{
 		x:         make([]float32, c.Batch*c.CropFrames*c.GAN.NMels),
 		target:    make([]float32, c.Batch*c.CropFrames*corpus.PhoneCount),
 		keep:      make([]float32, c.Batch*c.GAN.Bottleneck),
@@ -63,7 +64,7 @@ func (b *phoneBatcher) at(step int) *phoneBatch {
 	for len(b.workers) < min(runtime.GOMAXPROCS(0), c.Batch) {
 		b.workers = append(b.workers, newPhoneWorker(c, c.CropFrames))
 	}
-	onAllCores(c.Batch, func(worker, item int) { b.fill(b.workers[worker], batch, step, item) })
+	run.OnAllCores(c.Batch, func(worker, item int) { b.fill(b.workers[worker], batch, step, item) })
 	return batch
 }
 
@@ -81,7 +82,7 @@ func drawLookAhead(r *rand.Rand, most int) int {
 }
 
 // fill makes one crop, which depends on the seed, the step and its place in the batch alone.
-func (b *phoneBatcher) fill(w *phoneWorker, batch *phoneBatch, step, item int) {
+func (b *batcher) fill(w *phoneWorker, batch *batch, step, item int) {
 	c := b.cfg
 	r := rand.New(rand.NewPCG(c.Seed^0x63726f70, uint64(step)<<16|uint64(item)))
 	u := b.us[sort.SearchInts(b.ends, 1+r.IntN(b.ends[len(b.ends)-1]))]
@@ -155,7 +156,7 @@ func factor(r *rand.Rand, span float64) float64 {
 // disturbPhones makes another voice, microphone and room of x [frames, nMels], normalised log-mel without a waveform: another
 // length of the vocal tract, another slope and bow of the spectrum, another level, noise, and a range of bands that is lost. Noise
 // adds in power, and nothing falls below the floor of the logarithm, as if it had been recorded so.
-func disturbPhones(r *rand.Rand, c PhoneConfig, x []float32) {
+func disturbPhones(r *rand.Rand, c Config, x []float32) {
 	gain := float32((2*r.Float64() - 1) * c.GainDB * nepersPerDB / c.Features.MelScale)
 	for i := range x {
 		x[i] += gain
@@ -169,7 +170,7 @@ func disturbPhones(r *rand.Rand, c PhoneConfig, x []float32) {
 }
 
 // warpPhones moves the bands of x, as a longer or shorter vocal tract does, and tilts them, unless warpOnly is set.
-func warpPhones(r *rand.Rand, c PhoneConfig, x []float32, warpOnly bool) {
+func warpPhones(r *rand.Rand, c Config, x []float32, warpOnly bool) {
 	m := c.GAN.NMels
 	warp := factor(r, c.WarpRange)
 	slope, bow := (2*r.Float64()-1)*c.TiltRange, (2*r.Float64()-1)*c.TiltRange
@@ -196,7 +197,7 @@ func warpPhones(r *rand.Rand, c PhoneConfig, x []float32, warpOnly bool) {
 }
 
 // maskPhones takes a range of bands from some crops.
-func maskPhones(r *rand.Rand, c PhoneConfig, x []float32) {
+func maskPhones(r *rand.Rand, c Config, x []float32) {
 	m, floor := c.GAN.NMels, c.Features.NormalizeMel(0)
 	if r.Float64() >= c.MaskShare {
 		return
@@ -210,7 +211,7 @@ func maskPhones(r *rand.Rand, c PhoneConfig, x []float32) {
 	}
 }
 
-func raiseToFloor(c PhoneConfig, x []float32) {
+func raiseToFloor(c Config, x []float32) {
 	floor := c.Features.NormalizeMel(0)
 	for i, v := range x {
 		if v < floor || v != v {
@@ -223,7 +224,7 @@ const nepersPerDB = math.Ln10 / 20
 
 // addNoise adds noise of a random slope and signal-to-noise ratio. Its level is measured against the frames that only one in
 // ten passes.
-func addNoise(r *rand.Rand, c PhoneConfig, x []float32) {
+func addNoise(r *rand.Rand, c Config, x []float32) {
 	m := c.GAN.NMels
 	n := len(x) / m
 	if n == 0 {

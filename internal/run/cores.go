@@ -1,16 +1,15 @@
-package train
+package run
 
 import (
 	"context"
-	"github.com/starvc/vc/internal/run"
 	"runtime"
 	"sync"
 	"sync/atomic"
 )
 
-// onAllCores calls do for each number i below n, on as many goroutines as there are cores, each with a number of its own below
+// OnAllCores calls do for each number i below n, on as many goroutines as there are cores, each with a number of its own below
 // GOMAXPROCS, and returns when all are done.
-func onAllCores(n int, do func(worker, i int)) {
+func OnAllCores(n int, do func(worker, i int)) {
 	var next atomic.Int64
 	var wait sync.WaitGroup
 	for worker := range min(runtime.GOMAXPROCS(0), n) {
@@ -23,14 +22,14 @@ func onAllCores(n int, do func(worker, i int)) {
 	wait.Wait()
 }
 
-// onAllCoresTold is onAllCores for work that may fail or take long: it tells say how much is done of what. The first error, or
+// OnAllCoresTold is OnAllCores for work that may fail or take long: it tells say how much is done of what. The first error, or
 // the end of ctx, stops it and is returned.
-func onAllCoresTold(ctx context.Context, n int, what string, say *run.Reporter, do func(ctx context.Context, i int) error) error {
+func OnAllCoresTold(ctx context.Context, n int, what string, say *Reporter, do func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var mu sync.Mutex
 	done := 0
-	onAllCores(n, func(_, i int) {
+	OnAllCores(n, func(_, i int) {
 		if ctx.Err() != nil {
 			return
 		}

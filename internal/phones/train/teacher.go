@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"github.com/starvc/vc/internal/run"
 	"io/fs"
 	"math"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/internal/safetensors"
 )
 
@@ -166,7 +166,7 @@ func (t *teacher) has(speaker string) bool {
 }
 
 // teach gives the utterances to train on their features. What is missing is told, and learnt by labels alone.
-func (t *teacher) teach(s *phoneSpeech, c PhoneConfig, say *run.Reporter) error {
+func (t *teacher) teach(s *phoneSpeech, c Config, say *run.Reporter) error {
 	var without []string
 	missing, taught, total := 0, 0, 0
 	for i := range s.speakers {

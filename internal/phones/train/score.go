@@ -10,19 +10,19 @@ import (
 	"github.com/starvc/vc/internal/phones"
 )
 
-// PhoneScore counts how well phones are recognised.
-type PhoneScore struct {
+// Score counts how well phones are recognised.
+type Score struct {
 	Frames, Right int // labelled frames, and those whose most probable phone is the label
 	Spoken, Wrong int // phones without silence, and substitutions, insertions and deletions among them
 }
 
 // Accuracy is the share of frames that are right, NaN without any.
-func (s PhoneScore) Accuracy() float64 { return float64(s.Right) / float64(s.Frames) }
+func (s Score) Accuracy() float64 { return float64(s.Right) / float64(s.Frames) }
 
 // ErrorRate is the phone error rate, NaN without phones. It can pass 1.
-func (s PhoneScore) ErrorRate() float64 { return float64(s.Wrong) / float64(s.Spoken) }
+func (s Score) ErrorRate() float64 { return float64(s.Wrong) / float64(s.Spoken) }
 
-func (s *PhoneScore) add(o PhoneScore) {
+func (s *Score) add(o Score) {
 	s.Frames += o.Frames
 	s.Right += o.Right
 	s.Spoken += o.Spoken
@@ -30,12 +30,12 @@ func (s *PhoneScore) add(o PhoneScore) {
 }
 
 // scorePhones scores the averaged network on the utterances set aside, per speaker.
-func (e *engine) scorePhones(c PhoneConfig, speech *phoneSpeech, lookAhead int) ([]PhoneScore, error) {
+func (e *engine) scorePhones(c Config, speech *phoneSpeech, lookAhead int) ([]Score, error) {
 	return e.scoreUtterances(c, len(speech.speakers), speech.score, lookAhead)
 }
 
-func (e *engine) scoreUtterances(c PhoneConfig, speakers int, us []labelled, lookAhead int) ([]PhoneScore, error) {
-	scores := make([]PhoneScore, speakers)
+func (e *engine) scoreUtterances(c Config, speakers int, us []labelled, lookAhead int) ([]Score, error) {
+	scores := make([]Score, speakers)
 	err := e.readPhones(c, us, lookAhead, func(i int, logProbability, _ []float32) {
 		u := us[i]
 		s := &scores[u.speaker]
@@ -57,11 +57,11 @@ func (e *engine) scoreUtterances(c PhoneConfig, speakers int, us []labelled, loo
 // scoreGroup is a line of the report: a speaker, a part of the labels folder, or all.
 type scoreGroup struct {
 	name  string
-	score PhoneScore
+	score Score
 }
 
 // groupScores are the scores per speaker, then per part where there is more than one, then of all.
-func groupScores(speakers []phoneSpeaker, scores []PhoneScore) []scoreGroup {
+func groupScores(speakers []phoneSpeaker, scores []Score) []scoreGroup {
 	var groups, parts []scoreGroup
 	all := scoreGroup{name: "all"}
 	for i, s := range speakers {

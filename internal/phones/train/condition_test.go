@@ -71,7 +71,7 @@ func TestRenderedRatio(t *testing.T) {
 	for i := range 8 {
 		us = append(us, buzz(t, c, 2, uint64(i)))
 	}
-	b := newPhoneBatcher(c, us)
+	b := newBatcher(c, us)
 	w := newPhoneWorker(c, c.CropFrames)
 	silent := us[0]
 	silent.sound = &phoneSound{samples: make([]int16, 32000), gain: 1, level: 0.1}
@@ -99,7 +99,7 @@ func TestRenderedRoom(t *testing.T) {
 	u := buzz(t, c, 2, 1)
 	clear(u.sound.samples[12000:]) // it ends, and the room goes on
 	m := c.GAN.NMels
-	b, w := newPhoneBatcher(c, []labelled{u}), newPhoneWorker(c, c.CropFrames)
+	b, w := newBatcher(c, []labelled{u}), newPhoneWorker(c, c.CropFrames)
 	x := make([]float32, c.CropFrames*m)
 	r := func() *rand.Rand { return rand.New(rand.NewPCG(1, 1)) }
 	o := phoneConditions()[3].outcome
@@ -154,7 +154,7 @@ func TestScoredInTraining(t *testing.T) {
 // The shares are what is drawn.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
-	c, err := DefaultPhoneConfig("medium")
+	c, err := DefaultConfig("medium")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/base"
+	"github.com/starvc/vc/internal/run"
 )
 
 // phoneVoicesName is a copy, in the run folder, of the model that says the recordings in other voices: going on needs the very
@@ -15,7 +17,7 @@ import (
 const phoneVoicesName = "voices.safetensors"
 
 // openVoices reads the model of --voices, nil without one.
-func (p *phonePupil) openVoices() (*gan.Model, error) {
+func (p *pupil) openVoices() (*gan.Model, error) {
 	path := p.req.Voices
 	if path == "" {
 		return nil, nil
@@ -23,7 +25,7 @@ func (p *phonePupil) openVoices() (*gan.Model, error) {
 	if p.r.Resume {
 		path = p.r.Path(phoneVoicesName)
 	}
-	m, err := openModel(path)
+	m, err := base.OpenVoices(path)
 	if err != nil {
 		return nil, fmt.Errorf("--voices: %w", err)
 	}
@@ -44,7 +46,7 @@ type otherVoice struct {
 // drawVoices draws VoicesPer voices for every utterance to train on: all different, none its own speaker's, and none of a
 // speaker who is held out, for the score would flatter a network that has heard an imitation of him. What is drawn depends on
 // the seed and the utterances alone.
-func drawVoices(c PhoneConfig, s *phoneSpeech, m *gan.Model) ([]otherVoice, error) {
+func drawVoices(c Config, s *phoneSpeech, m *gan.Model) ([]otherVoice, error) {
 	held := map[string]bool{}
 	for _, p := range s.speakers {
 		held[p.Name] = p.HeldOut
@@ -73,7 +75,7 @@ func drawVoices(c PhoneConfig, s *phoneSpeech, m *gan.Model) ([]otherVoice, erro
 
 // convertSpeech adds what the model of --voices makes of the utterances to train on, on all cores. A conversion keeps the frames,
 // so the labels stay.
-func (p *phonePupil) convertSpeech(ctx context.Context) error {
+func (p *pupil) convertSpeech(ctx context.Context) error {
 	c, s, m := p.req.Config, p.speech, p.voices
 	if m == nil {
 		return nil
@@ -84,7 +86,7 @@ func (p *phonePupil) convertSpeech(ctx context.Context) error {
 	}
 	model := vc.New(m)
 	s.converted = make([]labelled, len(draws))
-	err = onAllCoresTold(ctx, len(draws), "converting", p.r.Say, func(ctx context.Context, i int) (err error) {
+	err = run.OnAllCoresTold(ctx, len(draws), "converting", p.r.Say, func(ctx context.Context, i int) (err error) {
 		d, u := draws[i], s.train[draws[i].utterance]
 		voice := model.Strengthen(model.SpeakerVoice(d.speaker), d.strength)
 		if u.frames, err = model.ConvertFrames(ctx, u.frames, voice, vc.Options{}); err != nil {

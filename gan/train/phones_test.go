@@ -1,28 +1,83 @@
 package train
 
 import (
-	"github.com/starvc/vc/internal/run"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/gannet"
+	"github.com/starvc/vc/internal/phones"
+	"github.com/starvc/vc/internal/run"
 )
+
+// writePhones writes a phone network that fits c, and knows nothing.
+func writePhones(t *testing.T, c Config) string {
+	t.Helper()
+	vars := mlx.NewVars()
+	if err := gannet.Initialise(vars, phones.Params(c.GAN), 1); err != nil {
+		t.Fatal(err)
+	}
+	weights := map[string][]float32{}
+	for _, p := range phones.Params(c.GAN) {
+		data, _, err := vars.Get(mlx.GroupWeights, p.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		weights[p.Name] = data
+	}
+	path := filepath.Join(t.TempDir(), "phones.safetensors")
+	err := audio.WriteAtomic(path, func(w io.Writer) error {
+		return phones.Write(w, phones.Header{Encoder: c.GAN, Features: c.Features, Names: phones.Names()}, weights, false)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A phone network goes into a run, and into G's encoder, if it has the encoder's form and hears the same.
+func TestLoadPhones(t *testing.T) {
+	cfg, err := DefaultConfig("tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.GAN.Width, cfg.GAN.Hidden, cfg.GAN.EncoderBlocks, cfg.GAN.Bottleneck = 16, 32, 1, 8
+	path := writePhones(t, cfg)
+	vars := mlx.NewVars()
+	if err := loadPhones(vars, cfg, path, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"pho.stem.w", "gen.stem.w", "pho.neck.down.b", "gen.enc.0.up.w"} {
+		if !vars.Has(mlx.GroupWeights, name) {
+			t.Errorf("%s was not loaded", name)
+		}
+	}
+	wide := cfg
+	wide.GAN.Width = 32
+	if err := loadPhones(mlx.NewVars(), wide, path, true); err == nil || !strings.Contains(err.Error(), "16 wide") {
+		t.Errorf("another width: %v", err)
+	}
+	other := cfg
+	other.Features.MelMean++
+	if err := loadPhones(mlx.NewVars(), other, path, true); err == nil || !strings.Contains(err.Error(), "train it anew") {
+		t.Errorf("other features: %v", err)
+	}
+}
 
 // A new model's encoder takes over the dilations of the phone network whose weights it begins with.
 func TestDilationsTakenOver(t *testing.T) {
 	t.Parallel()
-	c, err := DefaultPhoneConfig("tiny")
+	c, err := DefaultConfig("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.GAN.EncoderDilations = []int{2, 5}
-	path := filepath.Join(t.TempDir(), "phones.safetensors")
-	if err := phoneEngine(t, c).savePhones(phoneRequest{Config: c}, path, 1, "test"); err != nil {
-		t.Fatal(err)
-	}
+	path := writePhones(t, c)
 	configured := func(o Options) (Config, error) {
 		o.Speakers, o.Phones, o.RunDir = "nowhere", path, filepath.Join(t.TempDir(), "run")
 		p := &pupil{o: o}

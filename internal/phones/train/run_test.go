@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/starvc/vc/internal/run"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -17,12 +16,14 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/phones"
+	"github.com/starvc/vc/internal/run"
 )
 
 // smallPhones is small enough for pure Go.
-func smallPhones(t testing.TB) PhoneConfig {
+func smallPhones(t testing.TB) Config {
 	t.Helper()
-	c, err := DefaultPhoneConfig("tiny")
+	c, err := DefaultConfig("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func smallPhones(t testing.TB) PhoneConfig {
 }
 
 // chart is labelled frames without sound: phone p is a hump of the spectrum at a place of its own, 3 to 12 frames long.
-func chart(c PhoneConfig, frames, phones int, seed uint64) labelled {
+func chart(c Config, frames, phones int, seed uint64) labelled {
 	r := rand.New(rand.NewPCG(seed, 1))
 	m := c.GAN.NMels
 	u := labelled{frames: features.Frames{NMels: m, LogMel: make([]float32, frames*m), F0: make([]float32, frames), LogEnergy: make([]float32, frames)}}
@@ -62,13 +63,13 @@ func chart(c PhoneConfig, frames, phones int, seed uint64) labelled {
 	return u
 }
 
-func phoneEngine(t testing.TB, c PhoneConfig) *engine {
+func phoneEngine(t testing.TB, c Config) *engine {
 	t.Helper()
 	vars := mlx.NewVars()
-	if err := preparePhones(vars, c); err != nil {
+	if err := prepare(vars, c); err != nil {
 		t.Fatal(err)
 	}
-	return newPhoneEngine(c, openGo(t), false, vars)
+	return newEngine(c, openGo(t), false, vars)
 }
 
 func TestPhonesAreLearned(t *testing.T) {
@@ -82,7 +83,7 @@ func TestPhonesAreLearned(t *testing.T) {
 	}
 	speech.score = []labelled{chart(c, 700, 4, 99)}
 	e := phoneEngine(t, c)
-	batcher := newPhoneBatcher(c, speech.train)
+	batcher := newBatcher(c, speech.train)
 	var first, last float32
 	for step := range c.Steps {
 		out, err := e.learnPhones(c, phoneInputs(c, batcher.at(step), step))
@@ -227,7 +228,7 @@ func TestTrainPhones(t *testing.T) {
 	recordings, labels := writePhoneSpeech(t, "ann", "bob", "eve", "mute")
 	out := t.TempDir()
 	var told strings.Builder
-	o := PhoneOptions{
+	o := Options{
 		Options: run.Options{
 			Speakers: recordings,
 			Preset:   "tiny",
@@ -245,7 +246,7 @@ func TestTrainPhones(t *testing.T) {
 		Labels:  labels,
 		HoldOut: []string{"eve"},
 	}
-	if err := TrainPhones(context.Background(), o); err != nil {
+	if err := Run(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"not used: mute", "step 30: on other speakers", "  eve  ", "  all  ", "phone network: ", "phones.safetensors, of step "} {
@@ -265,29 +266,9 @@ func TestTrainPhones(t *testing.T) {
 		t.Errorf("the pace of the tenth step: %v, of the ninth %v", logged, records[8].Metrics)
 	}
 
-	cfg, err := DefaultConfig("tiny")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.GAN.Width, cfg.GAN.Hidden, cfg.GAN.EncoderBlocks, cfg.GAN.Bottleneck = 16, 32, 1, 8
-	vars := mlx.NewVars()
-	if err := loadPhones(vars, cfg, o.Output, true); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"pho.stem.w", "gen.stem.w", "pho.neck.down.b", "gen.enc.0.up.w"} {
-		if !vars.Has(mlx.GroupWeights, name) {
-			t.Errorf("%s was not loaded", name)
-		}
-	}
-	wide := cfg
-	wide.GAN.Width = 32
-	if err := loadPhones(mlx.NewVars(), wide, o.Output, true); err == nil || !strings.Contains(err.Error(), "16 wide") {
-		t.Errorf("another width: %v", err)
-	}
-	other := cfg
-	other.Features.MelMean++
-	if err := loadPhones(mlx.NewVars(), other, o.Output, true); err == nil || !strings.Contains(err.Error(), "train it anew") {
-		t.Errorf("other features: %v", err)
+	n, err := phones.Load(o.Output)
+	if err != nil || !strings.HasPrefix(n.Describe(), "1 blocks of 16 channels, ") {
+		t.Errorf("%+v, %v", n, err)
 	}
 
 	t.Run("float16, stopped, no one held out, a run folder of its own", func(t *testing.T) {
@@ -297,13 +278,13 @@ func TestTrainPhones(t *testing.T) {
 		o.HoldOut, o.Half, o.RunDir, o.Output = nil, true, "", filepath.Join(out, "half.safetensors")
 		told := stopper{after: "first step done", stop: cancel}
 		o.Stderr = &told
-		if err := TrainPhones(ctx, o); !errors.Is(err, run.ErrStopped) {
+		if err := Run(ctx, o); !errors.Is(err, run.ErrStopped) {
 			t.Fatalf("error %v, want ErrStopped", err)
 		}
 		if !strings.Contains(told.String(), "SAME speakers") || !strings.Contains(told.String(), "stopped after step 1 of 60") {
 			t.Errorf("told:\n%s", told.String())
 		}
-		if err := loadPhones(mlx.NewVars(), cfg, o.Output, false); err != nil {
+		if _, err := phones.Load(o.Output); err != nil {
 			t.Error(err)
 		}
 		runs, err := filepath.Glob(filepath.Join("runs", "phones-*"))
@@ -312,29 +293,29 @@ func TestTrainPhones(t *testing.T) {
 		}
 	})
 	for name, c := range map[string]struct {
-		change func(*PhoneOptions)
+		change func(*Options)
 		fault  string
 	}{
-		"held out unknown": {func(o *PhoneOptions) { o.HoldOut = []string{"zoe"} }, `--hold-out: "zoe"`},
-		"all held out":     {func(o *PhoneOptions) { o.HoldOut = []string{"ann", "bob", "eve"} }, "no speaker is left"},
-		"run folder used":  {func(o *PhoneOptions) { o.RunDir = out }, "is not empty"},
-		"no labels":        {func(o *PhoneOptions) { o.Labels = out }, "SPEAKER.tsv"},
-		"setting unknown":  {func(o *PhoneOptions) { o.Set = []string{"wrap=1"} }, `unknown field "wrap"`},
-		"bands above 8 kHz": {func(o *PhoneOptions) {
+		"held out unknown": {func(o *Options) { o.HoldOut = []string{"zoe"} }, `--hold-out: "zoe"`},
+		"all held out":     {func(o *Options) { o.HoldOut = []string{"ann", "bob", "eve"} }, "no speaker is left"},
+		"run folder used":  {func(o *Options) { o.RunDir = out }, "is not empty"},
+		"no labels":        {func(o *Options) { o.Labels = out }, "SPEAKER.tsv"},
+		"setting unknown":  {func(o *Options) { o.Set = []string{"wrap=1"} }, `unknown field "wrap"`},
+		"bands above 8 kHz": {func(o *Options) {
 			o.Set = []string{"features.sampleRate=24000", "features.nFFT=1024", "features.winLength=600", "features.hop=240", "features.fMaxHz=12000"}
 		}, "fMaxHz is 12000, want at most 8000"},
-		"transform":        {func(o *PhoneOptions) { o.Set = []string{"features.nFFT=500"} }, "a power of two"},
-		"shares":           {func(o *PhoneOptions) { o.Set = []string{"babbleShare=1.5"} }, "babbleShare is 1.5"},
-		"compared unknown": {func(o *PhoneOptions) { o.Compare = filepath.Join(out, "nothing") }, "--compare: "},
-		"setting absurd":   {func(o *PhoneOptions) { o.Set = []string{"dropout=2"} }, "dropout is 2"},
-		"preset unknown":   {func(o *PhoneOptions) { o.Preset = "huge" }, "huge"},
-		"output a folder":  {func(o *PhoneOptions) { o.Output = out }, "is a folder"},
+		"transform":        {func(o *Options) { o.Set = []string{"features.nFFT=500"} }, "a power of two"},
+		"shares":           {func(o *Options) { o.Set = []string{"babbleShare=1.5"} }, "babbleShare is 1.5"},
+		"compared unknown": {func(o *Options) { o.Compare = filepath.Join(out, "nothing") }, "--compare: "},
+		"setting absurd":   {func(o *Options) { o.Set = []string{"dropout=2"} }, "dropout is 2"},
+		"preset unknown":   {func(o *Options) { o.Preset = "huge" }, "huge"},
+		"output a folder":  {func(o *Options) { o.Output = out }, "is a folder"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := o
 			o.RunDir, o.Output = "", filepath.Join(out, "refused.safetensors")
 			c.change(&o)
-			if err := TrainPhones(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.fault) {
+			if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.fault) {
 				t.Errorf("error %v, want one with %q", err, c.fault)
 			}
 		})

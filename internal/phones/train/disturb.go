@@ -20,7 +20,7 @@ type phoneWorker struct {
 
 // newPhoneWorker makes what renders crops of so many frames. Before a crop lies as much sound as the longest room and
 // the window of the first frame hear.
-func newPhoneWorker(c PhoneConfig, frames int) *phoneWorker {
+func newPhoneWorker(c Config, frames int) *phoneWorker {
 	f := c.Features
 	lead := acoustics.ResponseSamples(f.SampleRate) + f.WinLength/2
 	n := lead + (frames-1)*f.Hop + f.WinLength/2
@@ -50,7 +50,7 @@ type outcome struct {
 
 const usualLevelDB = -23
 
-func drawOutcome(r *rand.Rand, c PhoneConfig) outcome {
+func drawOutcome(r *rand.Rand, c Config) outcome {
 	o := outcome{levelDB: usualLevelDB + 2*r.NormFloat64(), clean: r.Float64() < c.CleanShare}
 	between := func(low, high float64) float64 { return low + r.Float64()*(high-low) }
 	if r.Float64() < c.LevelShare {
@@ -93,7 +93,7 @@ func drawOutcome(r *rand.Rand, c PhoneConfig) outcome {
 
 // render fills x, [frames, nMels], with the log-mel of the sound of u from a sample on, at a speed, in the place that
 // o says.
-func (w *phoneWorker) render(r *rand.Rand, b *phoneBatcher, u labelled, x []float32, from, speed float64, o outcome) {
+func (w *phoneWorker) render(r *rand.Rand, b *batcher, u labelled, x []float32, from, speed float64, o outcome) {
 	f := b.cfg.Features
 	n := w.lead + (len(x)/f.NMels-1)*f.Hop + f.WinLength/2
 	sound := w.sound[:n]
@@ -166,7 +166,7 @@ func (w *phoneWorker) gatherBabble(r *rand.Rand, us []labelled, own *phoneSound,
 
 // codec makes of x, normalised log-mel, what a lossy coder leaves of it: holes among the bands above 4 kHz, and values
 // in steps.
-func codec(r *rand.Rand, c PhoneConfig, x []float32) {
+func codec(r *rand.Rand, c Config, x []float32) {
 	m := c.GAN.NMels
 	floor := c.Features.NormalizeMel(0)
 	first := 0

@@ -9,8 +9,8 @@ import (
 	"github.com/starvc/vc/internal/run"
 )
 
-// phoneCurves are the charts of losses.png.
-var phoneCurves = []run.Curve{
+// curves are the charts of losses.png.
+var curves = []run.Curve{
 	{Title: "Loss (cross entropy per frame)", Names: []string{"loss"}},
 	{Title: "Teacher (squared error per number)", Names: []string{teacherMetric}},
 	{Title: "Frames right", Names: []string{"accuracy", "valid_frames_right"}},
@@ -23,7 +23,7 @@ var phoneCurves = []run.Curve{
 // they are about the words, which the network is for, while a frame is also wrong when a phone begins a frame later than the label
 // says, and that hardly changes once the network learns its speakers by heart. The least counts, without the margin that the scores
 // of voices get: it is no guess at what is wanted. The best one's own score flatters it a little, having chosen it.
-func (p *phonePupil) Score() (*run.Scored, error) {
+func (p *pupil) Score() (*run.Scored, error) {
 	if len(p.speech.score) == 0 {
 		return nil, nil
 	}
@@ -36,7 +36,7 @@ func (p *phonePupil) Score() (*run.Scored, error) {
 		}
 	}
 	metrics := map[string]float32{}
-	var clean PhoneScore
+	var clean Score
 	var told []string
 	sum, conditions := 0.0, 0
 	for i, k := range phoneConditions() {
@@ -73,7 +73,7 @@ func (p *phonePupil) Score() (*run.Scored, error) {
 	return &run.Scored{Metrics: metrics, Sum: mean, Line: line}, nil
 }
 
-func (p *phonePupil) scoredOn() string {
+func (p *pupil) scoredOn() string {
 	if p.speech.seen() {
 		return "speakers seen in training"
 	}
@@ -82,7 +82,7 @@ func (p *phonePupil) scoredOn() string {
 
 // Report scores the network that is handed over under each condition, with and without look-ahead, and the one that it is compared
 // with, tells it, and writes scores.txt.
-func (p *phonePupil) Report(context.Context) (*run.Report, error) {
+func (p *pupil) Report(context.Context) (*run.Report, error) {
 	var text strings.Builder
 	if err := p.scoreAll(&text, fmt.Sprintf("step %d", p.madeWith), p.made, p.req.Config); err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func (p *phonePupil) Report(context.Context) (*run.Report, error) {
 }
 
 // scoreAll writes the scores of a network on all that is held out, under each condition, with and without look-ahead.
-func (p *phonePupil) scoreAll(text *strings.Builder, name string, e *engine, c PhoneConfig) error {
+func (p *pupil) scoreAll(text *strings.Builder, name string, e *engine, c Config) error {
 	for _, k := range phoneConditions() {
 		us := under(p.req.Config, p.speech, p.speech.score, k)
 		if len(us) == 0 && k.metric != "" {

@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"fmt"
-	"github.com/starvc/vc/internal/run"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/run"
 )
 
 // labelled is an utterance with a phone for each frame.
@@ -54,7 +54,7 @@ func (s *phoneSpeech) seen() bool {
 }
 
 // readPhoneSpeech reads the recordings that have labels. Without a held-out speaker a fraction of the utterances is scored.
-func readPhoneSpeech(ctx context.Context, q phoneRequest, say *run.Reporter) (*phoneSpeech, error) {
+func readPhoneSpeech(ctx context.Context, q request, say *run.Reporter) (*phoneSpeech, error) {
 	cfg := q.Config
 	source, err := openTeacher(q.Teacher)
 	if err != nil {

@@ -13,7 +13,7 @@ func TestPhoneBatchIsAFunctionOfItsStep(t *testing.T) {
 	t.Parallel()
 	c := smallPhones(t)
 	us := []labelled{chart(c, 100, 5, 1), chart(c, 20, 5, 2)}
-	a, b := newPhoneBatcher(c, us), newPhoneBatcher(c, us)
+	a, b := newBatcher(c, us), newBatcher(c, us)
 	later := a.at(7)
 	a.at(1)
 	if !reflect.DeepEqual(later, b.at(7)) {
@@ -40,7 +40,7 @@ func TestPhoneCrops(t *testing.T) {
 	us[0].phones[50] = corpus.NoPhone
 	short := 0
 	for step := range 8 {
-		batch := newPhoneBatcher(c, us).at(step)
+		batch := newBatcher(c, us).at(step)
 		for i := range c.Batch {
 			x, target := batch.x[i*n*m:(i+1)*n*m], batch.target[i*n*corpus.PhoneCount:]
 			u, start := findCrop(us, x[:m])

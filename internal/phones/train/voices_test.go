@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/starvc/vc/internal/run"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/base"
+	"github.com/starvc/vc/internal/run"
 )
 
 // renamed is a random model of voices with these names.
@@ -28,7 +28,7 @@ func renamed(t *testing.T, g gan.Config, names ...string) *gan.Model {
 }
 
 // convertedCharts is speech of ann, bob and eve, who is held out, as the voices of m say it.
-func convertedCharts(t *testing.T, c PhoneConfig, m *gan.Model) *phoneSpeech {
+func convertedCharts(t *testing.T, c Config, m *gan.Model) *phoneSpeech {
 	t.Helper()
 	s := &phoneSpeech{speakers: []phoneSpeaker{{Name: "ann"}, {Name: "bob"}, {Name: "eve", HeldOut: true}}}
 	for i := range 4 {
@@ -37,7 +37,7 @@ func convertedCharts(t *testing.T, c PhoneConfig, m *gan.Model) *phoneSpeech {
 		s.train = append(s.train, u)
 	}
 	s.score = []labelled{chart(c, 50, 5, 9)}
-	p := &phonePupil{req: phoneRequest{Config: c}, r: &run.Run{Say: run.NewReporter(nil, false)}, voices: m, speech: s}
+	p := &pupil{req: request{Config: c}, r: &run.Run{Say: run.NewReporter(nil, false)}, voices: m, speech: s}
 	if err := p.convertSpeech(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -114,12 +114,12 @@ func TestConvertedFramesStay(t *testing.T) {
 		t.Skip("built without voices")
 	}
 	recordings, labels := hiddenSpeech(t)
-	c, err := DefaultPhoneConfig("tiny")
+	c, err := DefaultConfig("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.VoicesPer = 1
-	p := &phonePupil{req: phoneRequest{Common: run.Common{Speakers: recordings}, Config: c, Labels: labels, HoldOut: []string{"eve"}, Voices: builtIn}, r: &run.Run{Say: run.NewReporter(nil, true)}}
+	p := &pupil{req: request{Common: run.Common{Speakers: recordings}, Config: c, Labels: labels, HoldOut: []string{"eve"}, Voices: base.Name}, r: &run.Run{Say: run.NewReporter(nil, true)}}
 	if p.voices, err = p.openVoices(); err != nil {
 		t.Fatal(err)
 	}
@@ -158,18 +158,18 @@ func TestPhonesOfVoicesResume(t *testing.T) {
 	if err := renamed(t, gan.Tiny(), "eve", "kim", "lee").Save(model); err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []*PhoneOptions{&whole, &part} {
+	for _, o := range []*Options{&whole, &part} {
 		o.Voices, o.Set = model, append(o.Set, "voicesPer=2")
 	}
-	for _, o := range []PhoneOptions{whole, without} {
-		if err := TrainPhones(context.Background(), o); err != nil {
+	for _, o := range []Options{whole, without} {
+		if err := Run(context.Background(), o); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	told := stopper{after: "step 6: on other speakers", stop: cancel}
 	part.Stderr = &told
-	if err := TrainPhones(ctx, part); !errors.Is(err, run.ErrStopped) {
+	if err := Run(ctx, part); !errors.Is(err, run.ErrStopped) {
 		t.Fatalf("error %v, want ErrStopped", err)
 	}
 	if !strings.Contains(told.String(), "the same recordings in other voices, 2 each, of 2 voices") {
@@ -178,8 +178,8 @@ func TestPhonesOfVoicesResume(t *testing.T) {
 	if err := os.Remove(model); err != nil {
 		t.Fatal(err)
 	}
-	resume := PhoneOptions{Options: run.Options{RunDir: part.RunDir, Resume: true, Device: "go"}}
-	if err := TrainPhones(context.Background(), resume); err != nil {
+	resume := Options{Options: run.Options{RunDir: part.RunDir, Resume: true, Device: "go"}}
+	if err := Run(context.Background(), resume); err != nil {
 		t.Fatal(err)
 	}
 	const last = "snapshots/step-00000012.safetensors"
@@ -189,8 +189,8 @@ func TestPhonesOfVoicesResume(t *testing.T) {
 	if read(t, filepath.Join(whole.RunDir, last)) == read(t, filepath.Join(without.RunDir, last)) {
 		t.Error("--voices changes nothing")
 	}
-	resume.Voices = builtIn
-	if err := TrainPhones(context.Background(), resume); err == nil || !strings.Contains(err.Error(), "the run began with "+model) {
+	resume.Voices = base.Name
+	if err := Run(context.Background(), resume); err == nil || !strings.Contains(err.Error(), "the run began with "+model) {
 		t.Errorf("other voices: error %v", err)
 	}
 }
@@ -211,7 +211,7 @@ func TestVoicesRefused(t *testing.T) {
 	} {
 		o := phoneRun(t, recordings, labels)
 		o.Voices, o.Set = c.voices, append(o.Set, c.set)
-		if err := TrainPhones(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
 		if _, err := os.Stat(o.RunDir); err == nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/starvc/vc/internal/acoustics"
+	"github.com/starvc/vc/internal/run"
 )
 
 // phoneCondition is a way in which held-out speech is heard when it is scored.
@@ -31,14 +32,14 @@ func phoneConditions() []phoneCondition {
 // under are utterances as they are heard under a condition: a pure function of the seed, the names of the utterances,
 // and, for babble, of the recordings to train on, which it is made of. Those without a waveform are left out. Of the
 // first condition they are the utterances themselves.
-func under(c PhoneConfig, speech *phoneSpeech, us []labelled, k phoneCondition) []labelled {
+func under(c Config, speech *phoneSpeech, us []labelled, k phoneCondition) []labelled {
 	if k.metric == "" {
 		return us
 	}
 	us = slices.DeleteFunc(slices.Clone(us), func(u labelled) bool { return u.sound == nil })
-	b := newPhoneBatcher(c, speech.train)
+	b := newBatcher(c, speech.train)
 	byLength := make([]map[int]*phoneWorker, runtime.GOMAXPROCS(0)) // of each goroutine, by a power of two
-	onAllCores(len(us), func(worker, i int) {
+	run.OnAllCores(len(us), func(worker, i int) {
 		u := &us[i]
 		n := 256
 		for n < u.frames.Len() {
@@ -66,7 +67,7 @@ func under(c PhoneConfig, speech *phoneSpeech, us []labelled, k phoneCondition) 
 
 // scoredInTraining are at most ScoreMinutes of the utterances to score, the same for the whole run: as many of each
 // speaker, as far as there are.
-func scoredInTraining(c PhoneConfig, speech *phoneSpeech) []labelled {
+func scoredInTraining(c Config, speech *phoneSpeech) []labelled {
 	most := int(c.ScoreMinutes * 60 * float64(c.Features.SampleRate) / float64(c.Features.Hop))
 	own := make([][]labelled, len(speech.speakers))
 	total := 0

@@ -8,7 +8,7 @@ import (
 func TestScoreTable(t *testing.T) {
 	t.Parallel()
 	speakers := []phoneSpeaker{{Name: "ann", Part: "human"}, {Name: "seen", Part: "human"}, {Name: "bob", Part: "human"}, {Name: "robot", Part: "tts"}}
-	scores := []PhoneScore{{100, 80, 10, 2}, {}, {100, 60, 30, 4}, {50, 50, 10, 0}}
+	scores := []Score{{100, 80, 10, 2}, {}, {100, 60, 30, 4}, {50, 50, 10, 0}}
 	var b strings.Builder
 	if err := writeScores(&b, "speaker", groupScores(speakers, scores)); err != nil {
 		t.Fatal(err)

@@ -3,13 +3,13 @@ package train
 import (
 	"context"
 	"fmt"
-	"github.com/starvc/vc/internal/run"
 	"math"
 	"slices"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/run"
 )
 
 // phoneSound is a recording as it is kept to be disturbed: 115 MB per hour at 16 kHz.
@@ -51,8 +51,8 @@ func speechRMS(logEnergy []float32) float64 {
 }
 
 // readSounds reads the waveforms of utterances, at the level of their features, on all cores.
-func readSounds(ctx context.Context, c PhoneConfig, us []labelled, say *run.Reporter) error {
-	err := onAllCoresTold(ctx, len(us), "reading waveforms", say, func(ctx context.Context, i int) error {
+func readSounds(ctx context.Context, c Config, us []labelled, say *run.Reporter) error {
+	err := run.OnAllCoresTold(ctx, len(us), "reading waveforms", say, func(ctx context.Context, i int) error {
 		clip, err := audio.ReadFileContext(ctx, us[i].path)
 		if err != nil {
 			return err

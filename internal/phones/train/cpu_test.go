@@ -27,7 +27,7 @@ func testPhonesOnCPU(t *testing.T, dilations []int, taught bool) {
 	}
 	e := phoneEngine(t, c)
 	path := filepath.Join(t.TempDir(), "phones.safetensors")
-	if err := e.savePhones(phoneRequest{Config: c}, path, 7, "test"); err != nil {
+	if err := e.save(request{Config: c}, path, 7, "test"); err != nil {
 		t.Fatal(err)
 	}
 	n, err := phones.Load(path)

@@ -16,9 +16,9 @@ import (
 )
 
 // phoneRun is a run of twelve tiny steps.
-func phoneRun(t *testing.T, recordings, labels string) PhoneOptions {
+func phoneRun(t *testing.T, recordings, labels string) Options {
 	dir := t.TempDir()
-	return PhoneOptions{
+	return Options{
 		Options: run.Options{
 			Speakers: recordings,
 			Preset:   "tiny",
@@ -46,13 +46,13 @@ func hiddenSpeech(t *testing.T) (recordings, labels string) {
 func TestPhonesResume(t *testing.T) {
 	recordings, labels := hiddenSpeech(t)
 	whole, part := phoneRun(t, recordings, labels), phoneRun(t, recordings, labels)
-	if err := TrainPhones(context.Background(), whole); err != nil {
+	if err := Run(context.Background(), whole); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	told := stopper{after: "step 6: on other speakers", stop: cancel}
 	part.Stderr = &told
-	if err := TrainPhones(ctx, part); !errors.Is(err, run.ErrStopped) {
+	if err := Run(ctx, part); !errors.Is(err, run.ErrStopped) {
 		t.Fatalf("error %v, want ErrStopped", err)
 	}
 	folder := run.Folder{Dir: part.RunDir}
@@ -62,19 +62,19 @@ func TestPhonesResume(t *testing.T) {
 	if err := os.Remove(folder.Snapshots().Path(6)); err != nil { // as a power cut leaves it
 		t.Fatal(err)
 	}
-	if err := TrainPhones(context.Background(), PhoneOptions{Options: run.Options{RunDir: part.RunDir, Resume: true, Device: "go"}}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{RunDir: part.RunDir, Resume: true, Device: "go"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		o    PhoneOptions
+		o    Options
 		want string
 	}{
-		{PhoneOptions{Options: run.Options{Preset: "hq"}}, "--preset hq: the run began with tiny"},
-		{PhoneOptions{Options: run.Options{Seed: 99}}, "--seed 99: the run began with"},
-		{PhoneOptions{Options: run.Options{Steps: 11}}, "--steps 11: the run has made 12 already"},
+		{Options{Options: run.Options{Preset: "hq"}}, "--preset hq: the run began with tiny"},
+		{Options{Options: run.Options{Seed: 99}}, "--seed 99: the run began with"},
+		{Options{Options: run.Options{Steps: 11}}, "--steps 11: the run has made 12 already"},
 	} {
 		c.o.RunDir, c.o.Resume, c.o.Device = part.RunDir, true, "go"
-		if err := TrainPhones(context.Background(), c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := Run(context.Background(), c.o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want one with %q", err, c.want)
 		}
 	}
@@ -108,7 +108,7 @@ func phoneLines(t *testing.T, dir string) []run.Record {
 func TestBestPhones(t *testing.T) {
 	recordings, labels := hiddenSpeech(t)
 	o := phoneRun(t, recordings, labels)
-	if err := TrainPhones(context.Background(), o); err != nil {
+	if err := Run(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
 	want := run.Best{}
@@ -155,7 +155,7 @@ func TestBestPhones(t *testing.T) {
 		{true, 12, "of step 12 of 12, the last ("},
 	} {
 		var said bytes.Buffer
-		if err := TrainPhones(context.Background(), PhoneOptions{Options: run.Options{RunDir: o.RunDir, Resume: true, Last: c.last, Device: "go", Stderr: &said}}); err != nil {
+		if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Last: c.last, Device: "go", Stderr: &said}}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(said.String(), c.want) {
@@ -178,7 +178,7 @@ func TestPhonesEndure(t *testing.T) {
 	folder := run.Folder{Dir: o.RunDir}
 	b := &blocked{folder: folder, from: "step 3: on other", until: "warning: after step 4"}
 	o.Stderr = b
-	if err := TrainPhones(context.Background(), o); err != nil {
+	if err := Run(context.Background(), o); err != nil {
 		t.Fatalf("%v\n%s", err, b.String())
 	}
 	for _, want := range []string{"too small for a batch of 4", "going on after step 0 with a batch of 2", "tried again"} {
@@ -194,18 +194,18 @@ func TestPhonesEndure(t *testing.T) {
 	}
 
 	for name, c := range map[string]struct {
-		change func(*PhoneOptions)
+		change func(*Options)
 		want   string
 	}{
-		"no run":         {func(o *PhoneOptions) { o.RunDir = t.TempDir() }, "holds no run"},
-		"another layer":  {func(o *PhoneOptions) { o.Set = []string{"gan.width=16"} }, "has shape"},
-		"others held":    {func(o *PhoneOptions) { o.HoldOut = []string{"ann"} }, "the run began with eve held out"},
-		"of voices":      {func(o *PhoneOptions) { o.RunDir = otherRun(t, `{"config": {"loss": {}}, "phones": "base"}`) }, "is of `vc train`, not of `vc train phones`"},
-		"of the vocoder": {func(o *PhoneOptions) { o.RunDir = otherRun(t, `{"config": {"net": {}}}`) }, "is of `vc train vocoder`, not"},
+		"no run":         {func(o *Options) { o.RunDir = t.TempDir() }, "holds no run"},
+		"another layer":  {func(o *Options) { o.Set = []string{"gan.width=16"} }, "has shape"},
+		"others held":    {func(o *Options) { o.HoldOut = []string{"ann"} }, "the run began with eve held out"},
+		"of voices":      {func(o *Options) { o.RunDir = otherRun(t, `{"config": {"loss": {}}, "phones": "base"}`) }, "is of `vc train`, not of `vc train phones`"},
+		"of the vocoder": {func(o *Options) { o.RunDir = otherRun(t, `{"config": {"net": {}}}`) }, "is of `vc train vocoder`, not"},
 	} {
-		o := PhoneOptions{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go"}}
+		o := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go"}}
 		c.change(&o)
-		if err := TrainPhones(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -13,6 +12,8 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/gannet"
+	"github.com/starvc/vc/internal/phones"
 	"github.com/starvc/vc/internal/run"
 )
 
@@ -23,7 +24,7 @@ const teacherMetric = "teacher"
 
 // teacherParams are the weights from the hidden layer to the teacher's features. They are trained, and left out of the file of
 // the network.
-func (c PhoneConfig) teacherParams() []gan.Param {
+func (c Config) teacherParams() []gan.Param {
 	if c.TeacherDims == 0 {
 		return nil
 	}
@@ -33,26 +34,19 @@ func (c PhoneConfig) teacherParams() []gan.Param {
 // phonePrefix is where all weights of the phone network stand.
 const phonePrefix = "pho."
 
-// preparePhones creates every variable that is missing: weights, the optimizer's state and the moving average.
-func preparePhones(vars *mlx.Vars, c PhoneConfig) error {
-	if err := initialise(vars, append(PhoneParams(c.GAN, corpus.PhoneCount), c.teacherParams()...), c.Seed); err != nil {
+// prepare creates every variable that is missing: weights, the optimizer's state and the moving average.
+func prepare(vars *mlx.Vars, c Config) error {
+	if err := gannet.Initialise(vars, append(phones.Params(c.GAN), c.teacherParams()...), c.Seed); err != nil {
 		return err
 	}
-	if err := phoneOptimizer(c).Prepare(vars, phonePrefix); err != nil {
+	if err := optimizer(c).Prepare(vars, phonePrefix); err != nil {
 		return err
 	}
 	return mlx.PrepareEMA(vars, phonePrefix)
 }
 
-func phoneOptimizer(c PhoneConfig) mlx.AdamW {
+func optimizer(c Config) mlx.AdamW {
 	return mlx.AdamW{Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8, WeightDecay: c.WeightDecay, Clip: c.Clip}
-}
-
-// newPhoneEngine runs a phone network over prepared variables.
-func newPhoneEngine(c PhoneConfig, backend compute.Backend, native bool, vars *mlx.Vars) *engine {
-	e := newEngine(Config{GAN: c.GAN, Features: c.Features, Batch: c.Batch}, backend, native, vars, nil, true)
-	e.adam = phoneOptimizer(c)
-	return e
 }
 
 // phoneStep is one step: cross entropy per labelled frame (Szegedy et al. 2016 for the smoothed target).
@@ -62,9 +56,9 @@ func newPhoneEngine(c PhoneConfig, backend compute.Backend, native bool, vars *m
 func (e *engine) phoneStep(in []*Node, smoothing, teacherWeight float64) []*Node {
 	x, target, keep, taps, schedule := in[0], in[1], in[2], in[3], in[4]
 	net := e.over(x.Graph(), mlx.GroupWeights, false)
-	hidden := mlx.Float(net.encodeAs("pho", x, taps))
+	hidden := mlx.Float(gannet.Encode(net, e.cfg.GAN, "pho", x, taps))
 	hidden = Mul(hidden, BroadcastToShape(InsertAxes(keep, 1), hidden.Shape()))
-	logits := mlx.Float(net.net.Linear(hidden, "pho.head"))
+	logits := mlx.Float(net.Linear(hidden, "pho.head"))
 	logProbability := LogSoftmax(logits, -1)
 
 	labelled := ReduceSum(target, -1) // 1 or 0 per frame
@@ -81,7 +75,7 @@ func (e *engine) phoneStep(in []*Node, smoothing, teacherWeight float64) []*Node
 	var extra []*Node
 	if len(in) > 5 {
 		features, taught := in[5], in[6]
-		guess := mlx.Float(net.net.Linear(hidden, "pho.teacher"))
+		guess := mlx.Float(net.Linear(hidden, "pho.teacher"))
 		perFrame := ReduceMean(Square(Sub(guess, features)), -1)
 		apart := Div(ReduceAllSum(Mul(perFrame, taught)), MaxScalar(ReduceAllSum(taught), 1.0))
 		whole = Add(loss, MulScalar(apart, teacherWeight))
@@ -96,27 +90,18 @@ func (e *engine) phoneStep(in []*Node, smoothing, teacherWeight float64) []*Node
 // and the hidden layer, joined, [batch, frames, phones+bottleneck].
 func (e *engine) phoneRead(in []*Node) []*Node {
 	net := e.over(in[0].Graph(), mlx.GroupEMA, true)
-	hidden := mlx.Float(net.encodeAs("pho", in[0], in[1]))
-	logits := mlx.Float(net.net.Linear(hidden, "pho.head"))
+	hidden := mlx.Float(gannet.Encode(net, e.cfg.GAN, "pho", in[0], in[1]))
+	logits := mlx.Float(net.Linear(hidden, "pho.head"))
 	return []*Node{Concatenate([]*Node{LogSoftmax(logits, -1), hidden}, -1)}
 }
 
-// phoneTaps is the stem's mask for a look-ahead.
-func phoneTaps(c PhoneConfig, lookAhead int) *tensors.Tensor {
-	v := make([]float32, c.GAN.StemTaps())
-	for k := range c.GAN.StemPast + 1 + lookAhead {
-		v[k] = 1
-	}
-	return tensors.FromFlatDataAndDimensions(v, len(v))
-}
-
 // phoneInputs builds what a step takes, in the order of phoneStep.
-func phoneInputs(c PhoneConfig, batch *phoneBatch, step int) []*tensors.Tensor {
+func phoneInputs(c Config, batch *batch, step int) []*tensors.Tensor {
 	in := []*tensors.Tensor{
 		tensors.FromFlatDataAndDimensions(batch.x, c.Batch, c.CropFrames, c.GAN.NMels),
 		tensors.FromFlatDataAndDimensions(batch.target, c.Batch, c.CropFrames, corpus.PhoneCount),
 		tensors.FromFlatDataAndDimensions(batch.keep, c.Batch, c.GAN.Bottleneck),
-		phoneTaps(c, batch.lookAhead),
+		gannet.Taps(c.GAN, batch.lookAhead),
 		tensors.FromFlatDataAndDimensions([]float32{float32(c.rate(step)), float32(c.emaDecay(step))}, 2),
 	}
 	if c.TeacherDims > 0 {
@@ -126,28 +111,28 @@ func phoneInputs(c PhoneConfig, batch *phoneBatch, step int) []*tensors.Tensor {
 	return in
 }
 
-// phoneSteps draws the batches of steps and puts what they take on the device. The batcher is no longer the caller's.
-func (e *engine) phoneSteps(c PhoneConfig, b *phoneBatcher) (run.Inputs[[]*tensors.Tensor], error) {
+// inputs draws the batches of steps and puts what they take on the device. The batcher is no longer the caller's.
+func (e *engine) inputs(c Config, b *batcher) (run.Inputs[[]*tensors.Tensor], error) {
 	return run.Inputs[[]*tensors.Tensor]{
 		Draw: func(step int) ([]*tensors.Tensor, error) {
 			in := phoneInputs(c, b.at(step), step)
 			if err := e.steps.Upload(in); err != nil {
-				return nil, errors.Join(fmt.Errorf("step %d: %w", step, err), e.free(in))
+				return nil, errors.Join(fmt.Errorf("step %d: %w", step, err), e.steps.Free(in))
 			}
 			return in, nil
 		},
-		Free: e.free,
+		Free: func(in []*tensors.Tensor) error { return e.steps.Free(in) },
 	}, e.open()
 }
 
 // learnPhones makes one step, and frees its inputs.
-func (e *engine) learnPhones(c PhoneConfig, in []*tensors.Tensor) ([]results, error) {
+func (e *engine) learnPhones(c Config, in []*tensors.Tensor) ([]run.Results, error) {
 	out, err := e.run("phone", func(in []*Node) []*Node { return e.phoneStep(in, c.Smoothing, c.TeacherWeight) }, in...)
 	names := phoneMetrics
 	if c.TeacherDims > 0 {
 		names = append(slices.Clone(names), teacherMetric)
 	}
-	return []results{{Names: names, Tensor: out}}, err
+	return []run.Results{{Names: names, Tensor: out}}, err
 }
 
 // Whole utterances are read in windows of one length, since every new shape is compiled anew, and so that a window's frames
@@ -158,10 +143,10 @@ const (
 )
 
 // phonePast is how many frames back the phone network sees.
-func (c PhoneConfig) phonePast() int { return c.GAN.EncoderPast() }
+func (c Config) phonePast() int { return c.GAN.EncoderPast() }
 
 // readFrames is the length of a window: at least half of it is read for the first time.
-func (c PhoneConfig) readFrames() int {
+func (c Config) readFrames() int {
 	n := shortestRead
 	for n < 2*c.phonePast()+2*c.GAN.StemFuture {
 		n *= 2
@@ -171,7 +156,7 @@ func (c PhoneConfig) readFrames() int {
 
 // readPhones runs the averaged network over utterances and calls visit with each utterance's log-probabilities
 // [frames, phones] and hidden layer [frames, bottleneck].
-func (e *engine) readPhones(c PhoneConfig, us []labelled, lookAhead int, visit func(i int, logProbability, hidden []float32)) error {
+func (e *engine) readPhones(c Config, us []labelled, lookAhead int, visit func(i int, logProbability, hidden []float32)) error {
 	type window struct{ utterance, from, skip, frames int } // reads from "from", and keeps frames after skip
 	var windows []window
 	past, readFrames := c.phonePast(), c.readFrames()
@@ -196,7 +181,7 @@ func (e *engine) readPhones(c PhoneConfig, us []labelled, lookAhead int, visit f
 			u := us[w.utterance].frames
 			copy(x[i*readFrames*m:(i+1)*readFrames*m], u.LogMel[w.from*m:])
 		}
-		out, err := e.run("phone reading", e.phoneRead, tensors.FromFlatDataAndDimensions(x, readBatch, readFrames, m), phoneTaps(c, lookAhead))
+		out, err := e.run("phone reading", e.phoneRead, tensors.FromFlatDataAndDimensions(x, readBatch, readFrames, m), gannet.Taps(c.GAN, lookAhead))
 		if err != nil {
 			return err
 		}

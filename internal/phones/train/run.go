@@ -14,18 +14,18 @@ import (
 	"github.com/starvc/vc/internal/run"
 )
 
-// TrainPhones trains a phone network as `vc train phones` does, see run.Train: it scores the network on held-out speech as it
+// Run trains a phone network as `vc train phones` does, see run.Train: it scores the network on held-out speech as it
 // learns, and writes that of the best snapshot, by phone errors.
-func TrainPhones(ctx context.Context, o PhoneOptions) error {
-	p := &phonePupil{o: o}
+func Run(ctx context.Context, o Options) error {
+	p := &pupil{o: o}
 	return run.Train(ctx, o.Options, p.about(), p)
 }
 
-// phonePupil is the phone network in training.
-type phonePupil struct {
-	o      PhoneOptions
+// pupil is the phone network in training.
+type pupil struct {
+	o      Options
 	r      *run.Run
-	req    phoneRequest
+	req    request
 	voices *gan.Model // that says the recordings in other voices too, or nil
 	speech *phoneSpeech
 	other  *compared    // nil without one
@@ -36,15 +36,15 @@ type phonePupil struct {
 	madeWith int     // steps
 }
 
-func (p *phonePupil) about() run.About {
+func (p *pupil) about() run.About {
 	return run.About{
 		Command: "train phones", What: "phone network", File: "phones.safetensors", Folder: "phones-20060102-150405", Made: "scores.txt",
-		Curves: phoneCurves, Least: true, Request: &p.req, Config: &p.req.Config,
+		Curves: curves, Least: true, Request: &p.req, Config: &p.req.Config,
 	}
 }
 
 // Configure settles what is asked for, from the run folder of an old run or from the preset, and then from the flags.
-func (p *phonePupil) Configure(r *run.Run) error {
+func (p *pupil) Configure(r *run.Run) error {
 	p.r = r
 	o, q := p.o, &p.req
 	if r.Resume {
@@ -52,7 +52,7 @@ func (p *phonePupil) Configure(r *run.Run) error {
 			return err
 		}
 	} else {
-		cfg, err := DefaultPhoneConfig(cmp.Or(r.Preset, usualPreset))
+		cfg, err := DefaultConfig(cmp.Or(r.Preset, "medium"))
 		if err != nil {
 			return err
 		}
@@ -66,11 +66,11 @@ func (p *phonePupil) Configure(r *run.Run) error {
 	if err := r.Override(&q.Config); err != nil || !r.Resume {
 		return err
 	}
-	return run.CheckFixed(dilationsFixed(dilations, q.Config.GAN))
+	return run.CheckFixed(run.Fixed{Flag: "set gan.encoderDilations", Was: dilations, Now: fmt.Sprint(q.Config.GAN.EncoderDilations)})
 }
 
 // checkFixed refuses flags that would make another run of the one that is resumed.
-func (p *phonePupil) checkFixed() error {
+func (p *pupil) checkFixed() error {
 	o, q := p.o, p.req
 	switch {
 	case len(o.HoldOut) > 0 && !slices.Equal(o.HoldOut, q.HoldOut):
@@ -85,7 +85,7 @@ func (p *phonePupil) checkFixed() error {
 }
 
 // Prepare reads the recordings and their labels.
-func (p *phonePupil) Prepare(ctx context.Context) (err error) {
+func (p *pupil) Prepare(ctx context.Context) (err error) {
 	if p.voices, err = p.openVoices(); err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (p *phonePupil) Prepare(ctx context.Context) (err error) {
 }
 
 // introduce tells what the network learns from and is scored on.
-func (p *phonePupil) introduce() {
+func (p *pupil) introduce() {
 	s := p.speech
 	if s.seen() {
 		p.r.Say.Linef("%d speakers, %.1f minutes to train on; scored on %.1f minutes of the SAME speakers (hold some out for an honest score)",
@@ -118,7 +118,7 @@ func (p *phonePupil) introduce() {
 }
 
 // minutes is how long utterances are together.
-func (p *phonePupil) minutes(us []labelled) float64 {
+func (p *pupil) minutes(us []labelled) float64 {
 	f, frames := p.req.Config.Features, 0
 	for _, u := range us {
 		frames += u.frames.Len()
@@ -127,13 +127,13 @@ func (p *phonePupil) minutes(us []labelled) float64 {
 }
 
 // Fresh makes the variables that a run begins with.
-func (p *phonePupil) Fresh() (*mlx.Vars, error) {
+func (p *pupil) Fresh() (*mlx.Vars, error) {
 	vars := mlx.NewVars()
-	return vars, preparePhones(vars, p.req.Config)
+	return vars, prepare(vars, p.req.Config)
 }
 
 // Check refuses variables of another network.
-func (p *phonePupil) Check(vars *mlx.Vars) error {
+func (p *pupil) Check(vars *mlx.Vars) error {
 	want, err := p.Fresh()
 	if err != nil {
 		return err
@@ -142,8 +142,8 @@ func (p *phonePupil) Check(vars *mlx.Vars) error {
 }
 
 // Take makes the engine for variables, and has the recordings said in other voices unless no step is left to make.
-func (p *phonePupil) Take(ctx context.Context, vars *mlx.Vars) error {
-	p.engine = newPhoneEngine(p.req.Config, p.r.Backend, p.r.Device.NativeConv(), vars)
+func (p *pupil) Take(ctx context.Context, vars *mlx.Vars) error {
+	p.engine = newEngine(p.req.Config, p.r.Backend, p.r.Device.NativeConv(), vars)
 	p.engine.cards, p.engine.refuse = p.r.Device.Cards, p.r.Refuse
 	if p.r.First == p.req.Config.Steps || p.speech.converted != nil {
 		return nil
@@ -152,7 +152,7 @@ func (p *phonePupil) Take(ctx context.Context, vars *mlx.Vars) error {
 }
 
 // Keep leaves a copy of the model that says the recordings in other voices.
-func (p *phonePupil) Keep() error {
+func (p *pupil) Keep() error {
 	if p.r.Resume || p.voices == nil {
 		return nil
 	}
@@ -160,9 +160,9 @@ func (p *phonePupil) Keep() error {
 }
 
 // Plan is how the steps go.
-func (p *phonePupil) Plan() run.Plan {
+func (p *pupil) Plan() run.Plan {
 	c := p.req.Config
-	draws := newPhoneBatcher(c, p.speech.learnt())
+	draws := newBatcher(c, p.speech.learnt())
 	return run.Plan{
 		Phases: []run.Phase{{Name: "phones", End: c.Steps, Cost: 1, Shown: []run.Shown{
 			{Name: "loss", Metric: "loss"}, {Name: "frames right", Metric: "accuracy", Percent: true},
@@ -175,25 +175,25 @@ func (p *phonePupil) Plan() run.Plan {
 }
 
 // Inputs draws the batches and puts them on the device.
-func (p *phonePupil) Inputs() (run.Inputs[[]*tensors.Tensor], error) {
-	return p.engine.phoneSteps(p.req.Config, newPhoneBatcher(p.req.Config, p.speech.learnt()))
+func (p *pupil) Inputs() (run.Inputs[[]*tensors.Tensor], error) {
+	return p.engine.inputs(p.req.Config, newBatcher(p.req.Config, p.speech.learnt()))
 }
 
 // Step makes a step.
-func (p *phonePupil) Step(_ int, in []*tensors.Tensor) ([]run.Results, error) {
+func (p *pupil) Step(_ int, in []*tensors.Tensor) ([]run.Results, error) {
 	return p.engine.learnPhones(p.req.Config, in)
 }
 
 // Export brings the hidden layer of the averaged network to scale.
-func (p *phonePupil) Export(vars *mlx.Vars, steps int) error {
+func (p *pupil) Export(vars *mlx.Vars, steps int) error {
 	p.made, p.madeWith = p.engine, steps
 	if vars != p.engine.vars {
-		p.made = newPhoneEngine(p.req.Config, p.engine.backend, p.engine.native, vars)
+		p.made = newEngine(p.req.Config, p.engine.backend, p.engine.native, vars)
 	}
 	return p.made.scaleHidden(p.req.Config, p.speech.train)
 }
 
 // Write writes the network.
-func (p *phonePupil) Write(path string) error {
-	return p.made.savePhones(p.req, path, p.madeWith, p.r.Version)
+func (p *pupil) Write(path string) error {
+	return p.made.save(p.req, path, p.madeWith, p.r.Version)
 }

@@ -3,34 +3,33 @@ package train
 import (
 	"fmt"
 
-	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/phones"
 )
 
 // compared is a phone network that is scored beside the one that was trained.
 type compared struct {
 	name   string
-	config PhoneConfig // of its form
+	config Config // of its form
 	vars   *mlx.Vars
 }
 
 // openCompared reads the phone network of --compare.
-func (p *phonePupil) openCompared() error {
+func (p *pupil) openCompared() error {
 	if p.o.Compare == "" {
 		return nil
 	}
 	fail := func(err error) error { return fmt.Errorf("--compare: %w", err) }
-	f, err := openPhones(p.o.Compare)
+	f, err := base.OpenPhones(p.o.Compare)
 	if err != nil {
 		return fail(err)
 	}
-	own, input, err := phonesHeader(f)
+	h, err := phones.HeaderOf(f)
 	if err != nil {
 		return fail(fmt.Errorf("%s: %w", p.o.Compare, err))
 	}
-	if err := own.Validate(); err != nil {
-		return fail(fmt.Errorf("%s: %w", p.o.Compare, err))
-	}
+	own, input := h.Encoder, h.Features
 	c := p.req.Config
 	if input != c.Features {
 		return fail(fmt.Errorf("%s: it hears features %+v, this run has %+v: name a network of the run's",
@@ -38,7 +37,7 @@ func (p *phonePupil) openCompared() error {
 	}
 	c.GAN, c.TeacherDims = own, 0
 	other := &compared{name: p.o.Compare, config: c, vars: mlx.NewVars()}
-	for _, w := range PhoneParams(own, corpus.PhoneCount) {
+	for _, w := range phones.Params(own) {
 		data, err := f.Tensor(w.Name, w.Shape...)
 		if err != nil {
 			return fail(fmt.Errorf("%s: %w", p.o.Compare, err))
@@ -53,8 +52,8 @@ func (p *phonePupil) openCompared() error {
 
 // engine runs it where another engine runs.
 func (o *compared) engine(beside *engine) (*engine, error) {
-	if err := preparePhones(o.vars, o.config); err != nil {
+	if err := prepare(o.vars, o.config); err != nil {
 		return nil, err
 	}
-	return newPhoneEngine(o.config, beside.backend, beside.native, o.vars), nil
+	return newEngine(o.config, beside.backend, beside.native, o.vars), nil
 }

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"github.com/starvc/vc/internal/run"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -12,10 +11,11 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/run"
 )
 
 // buzz is a sound whose formant moves, with what is known of its frames, as training has it.
-func buzz(t testing.TB, c PhoneConfig, seconds float64, seed uint64) labelled {
+func buzz(t testing.TB, c Config, seconds float64, seed uint64) labelled {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 3))
 	rate := float64(c.Features.SampleRate)
@@ -37,7 +37,7 @@ func buzz(t testing.TB, c PhoneConfig, seconds float64, seed uint64) labelled {
 }
 
 // undisturbed leaves all as it is.
-func undisturbed(c PhoneConfig) PhoneConfig {
+func undisturbed(c Config) Config {
 	c.WarpRange, c.SpeedRange, c.TiltRange, c.GainDB, c.MaskShare, c.LevelShare, c.CleanShare, c.Dropout = 0, 0, 0, 0, 0, 0, 1, 0
 	return c
 }
@@ -47,7 +47,7 @@ func TestRenderedCleanIsExtracted(t *testing.T) {
 	c := undisturbed(smallPhones(t))
 	u := buzz(t, c, 2, 1)
 	m := c.GAN.NMels
-	b := newPhoneBatcher(c, []labelled{u})
+	b := newBatcher(c, []labelled{u})
 	w := newPhoneWorker(c, c.CropFrames)
 	x := make([]float32, c.CropFrames*m)
 	r := rand.New(rand.NewPCG(1, 1))
@@ -89,7 +89,7 @@ func TestRenderedSpeed(t *testing.T) {
 	w := newPhoneWorker(c, c.CropFrames)
 	x := make([]float32, c.CropFrames*m)
 	const start = 50
-	w.render(rand.New(rand.NewPCG(1, 1)), newPhoneBatcher(c, []labelled{u}), u, x, start*speed*float64(c.Features.Hop), speed,
+	w.render(rand.New(rand.NewPCG(1, 1)), newBatcher(c, []labelled{u}), u, x, start*speed*float64(c.Features.Hop), speed,
 		outcome{clean: true, levelDB: 20 * math.Log10(u.sound.level)})
 	for f := range c.CropFrames {
 		for k := range m / 3 {
@@ -101,7 +101,7 @@ func TestRenderedSpeed(t *testing.T) {
 }
 
 func BenchmarkPhoneBatch(b *testing.B) {
-	c, err := DefaultPhoneConfig("medium")
+	c, err := DefaultConfig("medium")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func BenchmarkPhoneBatch(b *testing.B) {
 	for i := range 12 {
 		us = append(us, buzz(b, c, 5, uint64(i)))
 	}
-	batcher := newPhoneBatcher(c, us)
+	batcher := newBatcher(c, us)
 	batcher.at(0)
 	for i := 0; b.Loop(); i++ {
 		batcher.at(i)
@@ -120,7 +120,7 @@ func TestDisturbedBatchIsAFunctionOfItsStep(t *testing.T) {
 	t.Parallel()
 	c := smallPhones(t)
 	us := []labelled{buzz(t, c, 1, 1), buzz(t, c, 0.2, 2), buzz(t, c, 1.5, 3)}
-	a, b := newPhoneBatcher(c, us), newPhoneBatcher(c, us)
+	a, b := newBatcher(c, us), newBatcher(c, us)
 	floor := c.Features.NormalizeMel(0)
 	for step := range 20 {
 		x := a.at(step)
@@ -140,7 +140,7 @@ func TestDisturbedBatchIsAFunctionOfItsStep(t *testing.T) {
 func TestQuietRecordingIsRenderedAtItsLevel(t *testing.T) {
 	t.Parallel()
 	c := undisturbed(smallPhones(t))
-	clip, err := audio.ReadFile("../../testdata/clips/kathleen_arctic_a0504.flac")
+	clip, err := audio.ReadFile("../../../testdata/clips/kathleen_arctic_a0504.flac")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestQuietRecordingIsRenderedAtItsLevel(t *testing.T) {
 	}
 	u := us[0]
 	x := make([]float32, c.CropFrames*c.GAN.NMels)
-	newPhoneWorker(c, c.CropFrames).render(rand.New(rand.NewPCG(1, 1)), newPhoneBatcher(c, us), u, x, 0, 1,
+	newPhoneWorker(c, c.CropFrames).render(rand.New(rand.NewPCG(1, 1)), newBatcher(c, us), u, x, 0, 1,
 		outcome{clean: true, levelDB: 20 * math.Log10(u.sound.level)})
 	var apart float64
 	for i, v := range x {

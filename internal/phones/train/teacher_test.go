@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"github.com/starvc/vc/internal/run"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/internal/safetensors"
 )
 
@@ -149,7 +149,7 @@ func TestTaughtCrops(t *testing.T) {
 	}
 	n, silent, told := c.CropFrames, 0, 0
 	for step := range 10 {
-		batch := newPhoneBatcher(c, []labelled{u}).at(step)
+		batch := newBatcher(c, []labelled{u}).at(step)
 		for i := range c.Batch {
 			for f := range n {
 				phone := slices.Index(batch.target[(i*n+f)*corpus.PhoneCount:][:corpus.PhoneCount], 1)
@@ -173,7 +173,7 @@ func TestTaughtCrops(t *testing.T) {
 	}
 }
 
-func taughtRun(t *testing.T) (o PhoneOptions, told *strings.Builder) {
+func taughtRun(t *testing.T) (o Options, told *strings.Builder) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	recordings, labels := writePhoneSpeech(t, "ann", "bob", "eve", "mute")
 	o = phoneRun(t, recordings, labels)
@@ -187,7 +187,7 @@ func TestTaughtRun(t *testing.T) {
 	o, told := taughtRun(t)
 	teach(t, o.Speakers, o.Teacher, "ann", nil)
 	teach(t, o.Speakers, o.Teacher, "mute", func(_ map[string]any, list []safetensors.Tensor) []safetensors.Tensor { return list[1:] })
-	if err := TrainPhones(context.Background(), o); err != nil {
+	if err := Run(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -225,8 +225,8 @@ func TestTaughtRun(t *testing.T) {
 
 	// It goes on with the teacher that it began with.
 	// Beside itself it scores the same.
-	compare := PhoneOptions{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go"}, Compare: o.Output}
-	if err := TrainPhones(context.Background(), compare); err != nil {
+	compare := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go"}, Compare: o.Output}
+	if err := Run(context.Background(), compare); err != nil {
 		t.Fatal(err)
 	}
 	step, own, _ := strings.Cut(read(t, filepath.Join(o.RunDir, "scores.txt")), ",")
@@ -235,20 +235,20 @@ func TestTaughtRun(t *testing.T) {
 		t.Errorf("%s scores\n%s\nand its file\n%s", step, own, other)
 	}
 	compare.Compare = filepath.Join(o.Teacher, "ann.safetensors")
-	if err := TrainPhones(context.Background(), compare); err == nil || !strings.Contains(err.Error(), "--compare: "+compare.Compare+": not a phone network") {
+	if err := Run(context.Background(), compare); err == nil || !strings.Contains(err.Error(), "--compare: "+compare.Compare+": not a phone network") {
 		t.Errorf("compared with a teacher: %v", err)
 	}
 
-	resume, recordings := PhoneOptions{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 14}}, o.Speakers
-	if err := TrainPhones(context.Background(), resume); err != nil {
+	resume, recordings := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 14}}, o.Speakers
+	if err := Run(context.Background(), resume); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		change func(o *PhoneOptions)
+		change func(o *Options)
 		want   string
 	}{
-		"dilations": {func(o *PhoneOptions) { o.Set = []string{"gan.encoderDilations=[2]"} }, "--set gan.encoderDilations [2]: the run began with []"},
-		"width": {func(o *PhoneOptions) {
+		"dilations": {func(o *Options) { o.Set = []string{"gan.encoderDilations=[2]"} }, "--set gan.encoderDilations [2]: the run began with []"},
+		"width": {func(o *Options) {
 			o.Teacher = t.TempDir()
 			teach(t, recordings, o.Teacher, "ann", func(about map[string]any, list []safetensors.Tensor) []safetensors.Tensor {
 				about["dims"] = 1
@@ -263,7 +263,7 @@ func TestTaughtRun(t *testing.T) {
 		again := resume
 		again.Steps = 16
 		c.change(&again)
-		if err := TrainPhones(context.Background(), again); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := Run(context.Background(), again); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
 	}
@@ -283,7 +283,7 @@ func TestUnlabelledHeldOut(t *testing.T) {
 			o.HoldOut, o.Steps = c.held, 1
 			teach(t, o.Speakers, o.Teacher, "ann", nil)
 			teach(t, o.Speakers, o.Teacher, "mute", nil)
-			if err := TrainPhones(context.Background(), o); err != nil {
+			if err := Run(context.Background(), o); err != nil {
 				t.Fatal(err)
 			}
 			for _, want := range c.want {
@@ -297,7 +297,7 @@ func TestUnlabelledHeldOut(t *testing.T) {
 		o, _ := taughtRun(t)
 		o.HoldOut, o.Speakers = nil, "mute="+filepath.Join(o.Speakers, "mute")
 		teach(t, filepath.Dir(strings.TrimPrefix(o.Speakers, "mute=")), o.Teacher, "mute", nil)
-		if err := TrainPhones(context.Background(), o); err == nil || !strings.Contains(err.Error(), "none of 1 speakers has labels") {
+		if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), "none of 1 speakers has labels") {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -305,23 +305,23 @@ func TestUnlabelledHeldOut(t *testing.T) {
 
 func TestTeacherRefused(t *testing.T) {
 	type tensorsOf = func(about map[string]any, list []safetensors.Tensor) []safetensors.Tensor
-	both := func(change tensorsOf) func(t *testing.T, o PhoneOptions) {
-		return func(t *testing.T, o PhoneOptions) {
+	both := func(change tensorsOf) func(t *testing.T, o Options) {
+		return func(t *testing.T, o Options) {
 			teach(t, o.Speakers, o.Teacher, "ann", nil)
 			teach(t, o.Speakers, o.Teacher, "bob", change)
 		}
 	}
 	for name, c := range map[string]struct {
-		write func(t *testing.T, o PhoneOptions)
+		write func(t *testing.T, o Options)
 		want  []string
 	}{
-		"no folder": {func(t *testing.T, o PhoneOptions) {
+		"no folder": {func(t *testing.T, o Options) {
 			if err := os.Remove(o.Teacher); err != nil {
 				t.Fatal(err)
 			}
 		}, []string{"--teacher: ", "SPEAKER.safetensors"}},
-		"empty":     {func(*testing.T, PhoneOptions) {}, []string{"no features of any speaker", "ann.safetensors", "anew"}},
-		"held only": {func(t *testing.T, o PhoneOptions) { teach(t, o.Speakers, o.Teacher, "eve", nil) }, []string{"no features of any speaker"}},
+		"empty":     {func(*testing.T, Options) {}, []string{"no features of any speaker", "ann.safetensors", "anew"}},
+		"held only": {func(t *testing.T, o Options) { teach(t, o.Speakers, o.Teacher, "eve", nil) }, []string{"no features of any speaker"}},
 		"no header": {both(func(about map[string]any, l []safetensors.Tensor) []safetensors.Tensor {
 			delete(about, "name")
 			return l
@@ -338,7 +338,7 @@ func TestTeacherRefused(t *testing.T) {
 			about["rate"] = 100
 			return l
 		}), []string{"bob.safetensors", "100 frames/s", "one teacher"}},
-		"no rate": {func(t *testing.T, o PhoneOptions) {
+		"no rate": {func(t *testing.T, o Options) {
 			teach(t, o.Speakers, o.Teacher, "ann", func(about map[string]any, l []safetensors.Tensor) []safetensors.Tensor {
 				about["rate"] = 0
 				return l
@@ -359,7 +359,7 @@ func TestTeacherRefused(t *testing.T) {
 			}
 			return l
 		}), []string{"bob.safetensors has none of bob's 4 recordings", `"xu0"`, `"u3"`}},
-		"cut": {func(t *testing.T, o PhoneOptions) {
+		"cut": {func(t *testing.T, o Options) {
 			teach(t, o.Speakers, o.Teacher, "ann", nil)
 			path := filepath.Join(o.Teacher, "ann.safetensors")
 			if err := os.WriteFile(path, []byte(read(t, path))[:2000], 0o644); err != nil {
@@ -370,7 +370,7 @@ func TestTeacherRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o, _ := taughtRun(t)
 			c.write(t, o)
-			err := TrainPhones(context.Background(), o)
+			err := Run(context.Background(), o)
 			for _, want := range c.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("error %v, want one with %q", err, want)
@@ -399,7 +399,7 @@ func TestTeacherIsLearned(t *testing.T) {
 		}
 		us = append(us, u)
 	}
-	e, batcher := phoneEngine(t, c), newPhoneBatcher(c, us)
+	e, batcher := phoneEngine(t, c), newBatcher(c, us)
 	var first, last float32
 	for step := range c.Steps {
 		out, err := e.learnPhones(c, phoneInputs(c, batcher.at(step), step))

@@ -10,8 +10,8 @@ import (
 	"github.com/starvc/vc/internal/run"
 )
 
-// PhoneOptions are the flags of `vc train phones`. Zero values leave the preset's settings alone.
-type PhoneOptions struct {
+// Options are the flags of `vc train phones`. Zero values leave the preset's settings alone.
+type Options struct {
 	run.Options          // Preset is tiny, small, medium, live or hq: P has the form of that G's encoder; medium if it is empty
 	Labels      string   // folder with SPEAKER.tsv, see corpus.FindPhoneLabels
 	Teacher     string   // folder with a teacher's features, SPEAKER.safetensors, see teacher; empty for none
@@ -20,18 +20,18 @@ type PhoneOptions struct {
 	Compare     string   // another phone network, or base, that is scored beside the run's at the end; empty for none
 }
 
-// phoneRequest is what config.json of a run folder holds.
-type phoneRequest struct {
+// request is what config.json of a run folder holds.
+type request struct {
 	run.Common
-	Config  PhoneConfig `json:"config"`
-	Labels  string      `json:"labels"`
-	HoldOut []string    `json:"holdOut,omitempty"`
-	Teacher string      `json:"teacher,omitempty"`
-	Voices  string      `json:"voices,omitempty"` // of which the run folder holds a copy
+	Config  Config   `json:"config"`
+	Labels  string   `json:"labels"`
+	HoldOut []string `json:"holdOut,omitempty"`
+	Teacher string   `json:"teacher,omitempty"`
+	Voices  string   `json:"voices,omitempty"` // of which the run folder holds a copy
 }
 
-// PhoneConfig is everything that decides the training of a phone network besides its recordings.
-type PhoneConfig struct {
+// Config is everything that decides the training of a phone network besides its recordings.
+type Config struct {
 	Preset   string          `json:"preset"`
 	GAN      gan.Config      `json:"gan"` // whose encoder P is like
 	Features features.Config `json:"features"`
@@ -88,13 +88,13 @@ type PhoneConfig struct {
 	LogEvery      int     `json:"logEvery"`
 }
 
-// DefaultPhoneConfig returns the settings of a preset.
-func DefaultPhoneConfig(preset string) (PhoneConfig, error) {
+// DefaultConfig returns the settings of a preset.
+func DefaultConfig(preset string) (Config, error) {
 	g, err := gan.Preset(preset)
 	if err != nil {
-		return PhoneConfig{}, err
+		return Config{}, err
 	}
-	c := PhoneConfig{
+	c := Config{
 		Preset: preset, GAN: g, Features: features.DefaultConfig(),
 		Steps: 8000, Batch: 32, CropFrames: 128, LearningRate: 1e-3, RampSteps: 200, WeightDecay: 1e-2, Clip: 2, EMA: 0.998,
 		Smoothing: 0.05, Dropout: 0.1,
@@ -123,7 +123,7 @@ const highestPhoneHz = 8000
 const minPhoneCrop = 16
 
 // Validate names the first field that cannot work.
-func (c PhoneConfig) Validate() error {
+func (c Config) Validate() error {
 	if err := c.GAN.Validate(); err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (c PhoneConfig) Validate() error {
 		return fmt.Errorf("phone config: features.fMaxHz is %g, want at most %d, so that one phone network serves voices of every rate: recordings are resampled to features.sampleRate",
 			hz, highestPhoneHz)
 	}
-	return checkRanges("phone config", []bound{
+	return run.Bounds{
 		{"steps", float64(c.Steps), 1, 1e8},
 		{"batch", float64(c.Batch), 1, 4096},
 		{"cropFrames", float64(c.CropFrames), minPhoneCrop, 1 << 14},
@@ -186,11 +186,11 @@ func (c PhoneConfig) Validate() error {
 		{"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},
 		{"keepSnapshots", float64(c.KeepSnapshots), 1, 1000},
 		{"logEvery", float64(c.LogEvery), 1, 1e8},
-	})
+	}.Check("phone config")
 }
 
 // rate is the learning rate at a step: up along a line, then down along half a cosine to a fiftieth.
-func (c PhoneConfig) rate(step int) float64 {
+func (c Config) rate(step int) float64 {
 	if step < c.RampSteps {
 		return c.LearningRate * float64(step+1) / float64(c.RampSteps)
 	}
@@ -199,12 +199,12 @@ func (c PhoneConfig) rate(step int) float64 {
 }
 
 // emaDecay rises from 0 so that the average is not held back by the first, random weights.
-func (c PhoneConfig) emaDecay(step int) float64 {
+func (c Config) emaDecay(step int) float64 {
 	return math.Min(c.EMA, float64(1+step)/float64(10+step))
 }
 
 // Settings are those that every training has.
-func (c PhoneConfig) Settings() run.Settings {
+func (c Config) Settings() run.Settings {
 	return run.Settings{
 		Preset: c.Preset, Seed: c.Seed, Steps: c.Steps, Batch: c.Batch, ScoreEvery: c.ScoreEvery, ScoreLast: true,
 		SnapshotEvery: c.SnapshotEvery, KeepSnapshots: c.KeepSnapshots, LogEvery: c.LogEvery,
@@ -212,6 +212,6 @@ func (c PhoneConfig) Settings() run.Settings {
 }
 
 // applySet overrides one setting, "warpRange=0.3"; nested names are joined by dots.
-func (c *PhoneConfig) applySet(assignment string) error {
+func (c *Config) applySet(assignment string) error {
 	return run.ApplySetting(c, assignment, "warpRange=0.3")
 }
