@@ -9,7 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/internal/corpus"
-	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/run"
 )
 
@@ -119,7 +119,7 @@ func TestFailedStepFreesItsInputs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.make(s); !mlx.OutOfMemory(err) {
+		if _, err := e.make(s); !device.OutOfMemory(err) {
 			t.Errorf("%s: error %v", graph, err)
 		}
 		freed(t, s.inputs)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/run"
 )
@@ -65,7 +66,7 @@ func TestHalvedBatch(t *testing.T) {
 	o := microOptions(t, dir)
 	o.Refuse = func(string, int) error { return exhausted }
 	err := Run(context.Background(), o)
-	if err == nil || !strings.Contains(err.Error(), "batch of 2") || !strings.Contains(err.Error(), "smaller preset") || !mlx.OutOfMemory(err) {
+	if err == nil || !strings.Contains(err.Error(), "batch of 2") || !strings.Contains(err.Error(), "smaller preset") || !device.OutOfMemory(err) {
 		t.Errorf("where no batch fits: %v", err)
 	}
 }

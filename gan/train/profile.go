@@ -13,6 +13,7 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/mlx/gannet"
 	"github.com/starvc/vc/internal/mlx/profile"
@@ -26,7 +27,7 @@ type ProfileOptions struct {
 	ConfigFile string        // JSON with settings that replace the preset's
 	Set        []string      // name=value, each replacing one setting
 	Batch      int           // 0 for the preset's
-	Device     string        // see mlx.FindDevice
+	Device     string        // see device.Find
 	Duration   time.Duration // of measuring, compiling not counted; five rounds at least
 	// Say is told what comes next; may be nil.
 	Say func(what string)
@@ -65,11 +66,11 @@ func profileConfig(ctx context.Context, o ProfileOptions, cfg Config) (*profile.
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
-	device, err := mlx.FindDevice(o.Device)
+	device, err := device.Find(o.Device)
 	if err != nil {
 		return nil, err
 	}
-	backend, err := device.Open()
+	backend, err := mlx.Open(device)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ type profiler struct {
 }
 
 // newProfiler makes the data and the weights of a profile; nothing is compiled yet.
-func newProfiler(cfg Config, device mlx.Device, backend compute.Backend) (*profiler, error) {
+func newProfiler(cfg Config, device device.Device, backend compute.Backend) (*profiler, error) {
 	set := madeUpSet(cfg)
 	vars := mlx.NewVars()
 	if err := prepare(vars, cfg, len(set.Speakers)); err != nil {
@@ -219,7 +220,7 @@ func (p *profiler) steps(batch *corpus.Batch) profile.Steps[readyStep] {
 }
 
 // watchCard makes whole steps for a while and nothing else, see WatchCard.
-func (p *profiler) watchCard(ctx context.Context, device mlx.Device, lead, watch time.Duration) error {
+func (p *profiler) watchCard(ctx context.Context, device device.Device, lead, watch time.Duration) error {
 	return p.steps(p.batcher.At(p.cfg.sourceStep())).Unceasing(func(row func() error) error {
 		return p.WatchCard(ctx, device, lead, watch, row)
 	})

@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/device"
 )
 
 // Load is work for a CPU, and how fast such work goes there.
@@ -44,13 +44,13 @@ type Cost struct {
 	Bytes   float64       // on the device at the height of a step
 	Host    float64       // bytes in the host besides, such as recordings; they count where that is the device
 	Batch   int
-	Unit    int    // what Batch is a multiple of, see mlx.Device.BatchUnit
+	Unit    int    // what Batch is a multiple of, see device.Device.BatchUnit
 	Smaller string // what helps where no batch fits, such as "--set cropFrames=32"
 }
 
 // Memory is the bytes that the run takes of the memory of device, the program and its recordings with them where that is the
 // host's.
-func (c Cost) Memory(device mlx.Device) float64 {
+func (c Cost) Memory(device device.Device) float64 {
 	switch device.Kind {
 	case "go":
 		return c.Bytes + c.Host + goBase
@@ -61,11 +61,11 @@ func (c Cost) Memory(device mlx.Device) float64 {
 }
 
 // Tell says what the run will take, and warns where there is too little memory for it.
-func (c Cost) Tell(device mlx.Device, say *Reporter) {
+func (c Cost) Tell(device device.Device, say *Reporter) {
 	c.tell(device, device.FreeMemory(), say)
 }
 
-func (c Cost) tell(device mlx.Device, free int64, say *Reporter) {
+func (c Cost) tell(device device.Device, free int64, say *Reporter) {
 	if device.Kind != "cuda" && c.Steps > 0 {
 		say.Linef("%d steps take about %v here if nothing else runs (%v to %v); the true time left is shown from the first steps on",
 			c.Steps, Roughly(c.Time), Roughly(c.Time*2/3), Roughly(c.Time*2))

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/device"
 )
 
 func TestPasses(t *testing.T) {
@@ -45,12 +45,12 @@ func TestTell(t *testing.T) {
 	pair.Unit = 2
 	done := all
 	done.Steps = 0
-	cuda, cpu, pure := mlx.Device{Kind: "cuda"}, mlx.Device{Kind: "xla-cpu"}, mlx.Device{Kind: "go"}
+	cuda, cpu, pure := device.Device{Kind: "cuda"}, device.Device{Kind: "xla-cpu"}, device.Device{Kind: "go"}
 	const takes = "vc: 500 steps take about 40 min here if nothing else runs (27 min to 80 min); the true time left is shown from the first steps on\n"
 	for _, c := range []struct {
 		name   string
 		run    Cost
-		device mlx.Device
+		device device.Device
 		free   int64
 		want   string
 	}{

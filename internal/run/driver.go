@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
 )
 
@@ -19,7 +20,7 @@ type Run struct {
 	Options
 	Folder
 	Say     *Reporter
-	Device  mlx.Device
+	Device  device.Device
 	Backend mlx.Backend
 	First   int // the first step to make
 	Best    Best
@@ -55,7 +56,7 @@ func (d *driver[T]) run(ctx context.Context) error {
 	if err := CheckWritable(d.output); err != nil {
 		return err
 	}
-	device, err := mlx.FindDevice(d.Options.Device)
+	device, err := device.Find(d.Options.Device)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (d *driver[T]) run(ctx context.Context) error {
 	if err := d.pupil.Prepare(ctx); err != nil {
 		return err
 	}
-	if d.Backend, err = d.Device.Open(); err != nil {
+	if d.Backend, err = mlx.Open(d.Device); err != nil {
 		return err
 	}
 	defer d.Backend.Finalize()

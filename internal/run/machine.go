@@ -7,24 +7,24 @@ import (
 	"strings"
 	"time"
 
-	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/device"
 )
 
 // Machine measures how well a training uses the machine that it runs on: steps per second, the time that steps wait for their
 // batches, how busy the cards are, and the memory. One goroutine uses it.
 type Machine struct {
-	use    *mlx.Use
+	use    *device.Use
 	made   int       // steps, when the lap began
 	began  time.Time // the lap; zero before Begin
 	waited time.Duration
-	last   mlx.CardUse // the last that had samples
+	last   device.CardUse // the last that had samples
 
 	busy, samples float64 // of all laps; busy is a sum over samples
 	time, waits   float64 // seconds, likewise
 }
 
 // WatchMachine begins to watch. The caller closes it.
-func WatchMachine(device mlx.Device) *Machine { return &Machine{use: mlx.WatchUse(device)} }
+func WatchMachine(d device.Device) *Machine { return &Machine{use: device.WatchUse(d)} }
 
 // Close ends the watch.
 func (m *Machine) Close() { m.use.Close() }

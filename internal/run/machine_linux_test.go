@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/device"
 )
 
 // fakeSMI puts a program called nvidia-smi in front of all others that tells this line again and again.
@@ -25,7 +25,7 @@ func fakeSMI(t *testing.T, line string) {
 
 func TestMachine(t *testing.T) {
 	fakeSMI(t, "60, 2000, 200.00")
-	m := WatchMachine(mlx.Device{Kind: "cuda"})
+	m := WatchMachine(device.Device{Kind: "cuda"})
 	defer m.Close()
 	first := map[string]float32{}
 	m.Lap(1, first)
@@ -85,7 +85,7 @@ func TestVerdicts(t *testing.T) {
 
 func TestMachineWithoutCard(t *testing.T) {
 	fakeSMI(t, "60, 2000, 200.00")
-	m := WatchMachine(mlx.Device{Kind: "xla-cpu"})
+	m := WatchMachine(device.Device{Kind: "xla-cpu"})
 	m.Begin(0)
 	metrics := map[string]float32{}
 	m.Lap(1, metrics)

@@ -22,7 +22,7 @@ type Options struct {
 	RunDir  string // empty for a new one under runs/
 	Resume  bool   // go on with the run in RunDir
 	Last    bool   // take the last weights for the file, not those of the best snapshot
-	Device  string // see mlx.FindDevice
+	Device  string // see device.Find
 	GPUs    int    // cards of one host that share each batch, from Device's on; 0 for one
 	Quiet   bool
 	Stderr  io.Writer // nil for nowhere

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/device"
 )
 
 // What goes wrong around a long run, and how it survives.
@@ -43,10 +43,10 @@ func SaveRemedy(err error) error {
 }
 
 // HalfBatch is half a batch, as the device can share it, to go on with after its memory was too small for the whole, which is
-// told. It is a multiple of unit, see mlx.Device.BatchUnit. It is the error that it was given where that is of another kind, or no
+// told. It is a multiple of unit, see device.Device.BatchUnit. It is the error that it was given where that is of another kind, or no
 // batch is small enough; smaller names a remedy beside a smaller preset, such as "--set cropFrames=32".
-func HalfBatch(device mlx.Device, batch, unit int, cause error, smaller string, say *Reporter) (int, error) {
-	if !mlx.OutOfMemory(cause) {
+func HalfBatch(d device.Device, batch, unit int, cause error, smaller string, say *Reporter) (int, error) {
+	if !device.OutOfMemory(cause) {
 		return 0, cause
 	}
 	half := batch / 2 / unit * unit
@@ -54,7 +54,7 @@ func HalfBatch(device mlx.Device, batch, unit int, cause error, smaller string, 
 		return 0, fmt.Errorf("%w: the memory is too small even for a batch of %d: take a smaller preset, or %s", cause, batch, smaller)
 	}
 	say.Finish()
-	say.Linef("warning: the memory of %s is too small for a batch of %d (%v)", device, batch, firstLine(cause))
+	say.Linef("warning: the memory of %s is too small for a batch of %d (%v)", d, batch, firstLine(cause))
 	return half, nil
 }
 

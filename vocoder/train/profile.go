@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/mlx/profile"
 	"github.com/starvc/vc/internal/run"
@@ -23,7 +24,7 @@ type ProfileOptions struct {
 	Preset   string        // tiny, base or large; empty for base
 	Set      []string      // name=value, each replacing one setting
 	Batch    int           // 0 for the preset's
-	Device   string        // see mlx.FindDevice
+	Device   string        // see device.Find
 	Duration time.Duration // of measuring, compiling not counted; five rounds at least
 	// Say is told what comes next; may be nil.
 	Say func(what string)
@@ -52,11 +53,11 @@ func profileConfig(ctx context.Context, o ProfileOptions, c Config) (*profile.Re
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
-	device, err := mlx.FindDevice(o.Device)
+	device, err := device.Find(o.Device)
 	if err != nil {
 		return nil, err
 	}
-	backend, err := device.Open()
+	backend, err := mlx.Open(device)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ type profiler struct {
 }
 
 // newProfiler makes the data and the weights of a profile and lists what is measured; nothing is compiled yet.
-func newProfiler(c Config, device mlx.Device, backend compute.Backend) (*profiler, error) {
+func newProfiler(c Config, device device.Device, backend compute.Backend) (*profiler, error) {
 	vars := mlx.NewVars()
 	if err := prepare(vars, c); err != nil {
 		return nil, err
@@ -260,7 +261,7 @@ func (p *profiler) steps() profile.Steps[[]*tensors.Tensor] {
 }
 
 // watchCard makes whole steps for a while and nothing else, see WatchCard.
-func (p *profiler) watchCard(ctx context.Context, device mlx.Device) error {
+func (p *profiler) watchCard(ctx context.Context, device device.Device) error {
 	return p.steps().Unceasing(func(row func() error) error {
 		return p.WatchCard(ctx, device, profile.CardLead, profile.CardWatch, row)
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/run"
 )
@@ -21,7 +22,7 @@ func TestStepsOverTwoDevices(t *testing.T) {
 	if os.Getenv("VC_SHARDING") == "" {
 		t.Skip("set VC_SHARDING=1 to compare one device with two")
 	}
-	d, err := mlx.FindDevice("cpu")
+	d, err := device.Find("cpu")
 	if err != nil || d.Kind != "xla-cpu" {
 		t.Skip("needs XLA's CPU plugin")
 	}
@@ -38,7 +39,7 @@ func TestStepsOverTwoDevices(t *testing.T) {
 		t.Logf("%s", out)
 		return
 	}
-	backend, err := d.Open()
+	backend, err := mlx.Open(d)
 	if err != nil {
 		t.Fatal(err)
 	}

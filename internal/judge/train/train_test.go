@@ -16,6 +16,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/judge"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/run"
@@ -32,11 +33,11 @@ func small() Config {
 
 func pureGo(t *testing.T, c Config, classes int) *engine {
 	t.Helper()
-	device, err := mlx.FindDevice("go")
+	device, err := device.Find("go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	backend, err := device.Open()
+	backend, err := mlx.Open(device)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/run"
 )
@@ -300,8 +301,8 @@ func (s Steps[T]) Unceasing(watch func(row func() error) error) (err error) {
 
 // WatchCard makes whole steps for a while and nothing else, and reports how busy the card is meanwhile: a line a second would not
 // tell them from the parts that are measured in turn with them. row makes RowSteps and waits for the last.
-func (p *Profiler) WatchCard(ctx context.Context, device mlx.Device, lead, watch time.Duration, row func() error) error {
-	use := mlx.WatchUse(device)
+func (p *Profiler) WatchCard(ctx context.Context, d device.Device, lead, watch time.Duration, row func() error) error {
+	use := device.WatchUse(d)
 	defer use.Close()
 	for _, d := range []time.Duration{lead, watch} {
 		use.Take()

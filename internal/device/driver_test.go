@@ -1,4 +1,4 @@
-package mlx
+package device
 
 import (
 	"errors"
@@ -142,7 +142,7 @@ func TestVersionsAndOpening(t *testing.T) {
 		"CUDA driver version is insufficient for CUDA runtime version":  "too old",
 		"something else": "something else",
 	} {
-		if err := explainOpen(errors.New(text)); !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), text) {
+		if err := ExplainOpen(errors.New(text)); !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), text) {
 			t.Errorf("%q is explained as %v", text, err)
 		}
 	}
@@ -169,11 +169,11 @@ void *GetPjrtApi(void) { return &api; }`))
 	if out, err := exec.Command(cc, "-shared", "-fPIC", "-o", path, source).CombinedOutput(); err != nil {
 		t.Skipf("%v: %s", err, out)
 	}
-	d, err := FindDevice("xla:" + path)
+	d, err := Find("xla:" + path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Open(); err == nil || !strings.Contains(err.Error(), "PJRT 0.42") || !strings.Contains(err.Error(), "vc setup cpu") {
+	if err := d.Prepare(); err == nil || !strings.Contains(err.Error(), "PJRT 0.42") || !strings.Contains(err.Error(), "vc setup cpu") {
 		t.Errorf("error %v, want one with the version and the remedy", err)
 	}
 	if p := inspectPlugin(path); p.Version != (PJRTVersion{0, 42}) || p.Fault == nil {

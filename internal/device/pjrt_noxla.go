@@ -1,6 +1,6 @@
 //go:build !(cgo && linux && (amd64 || arm64) && !noxla)
 
-package mlx
+package device
 
 const hasXLA = false
 

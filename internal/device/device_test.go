@@ -1,4 +1,4 @@
-package mlx
+package device
 
 import (
 	"bytes"
@@ -169,7 +169,7 @@ func TestFindDevice(t *testing.T) {
 		{"cuda:-1", "number of a card"},
 		{"cuda:1.5", "number of a card"},
 	} {
-		d, err := FindDevice(c.name)
+		d, err := Find(c.name)
 		switch {
 		case c.want == "" && (err != nil || d.Kind != "go" || d.NativeConv() || d.Path != ""):
 			t.Errorf("%q: %+v, %v, want the pure Go backend", c.name, d, err)
@@ -177,25 +177,17 @@ func TestFindDevice(t *testing.T) {
 			t.Errorf("%q: error %v, want one with %q", c.name, err, c.want)
 		}
 	}
-	// The default parallelism of the Go backend can wait for itself for ever.
-	if d, err := FindDevice("go"); err != nil {
-		t.Error(err)
-	} else if backend, err := d.Open(); err != nil {
-		t.Error(err)
-	} else if !strings.Contains(backend.Description(), "parallelism=-1") {
-		t.Errorf("the Go backend is opened as %q", backend.Description())
-	}
 	if !thisHost().hasDriver() {
-		_, err := FindDevice("cuda")
+		_, err := Find("cuda")
 		if err == nil || !strings.Contains(err.Error(), "--device cpu") && err != errNoXLA {
 			t.Errorf("cuda without a card: error %v, want one with a way out", err)
 		}
 	}
 	if hasXLA {
-		if _, err := FindDevice("xla:" + filepath.Join(t.TempDir(), "none.so")); err == nil || !strings.Contains(err.Error(), "none.so") {
+		if _, err := Find("xla:" + filepath.Join(t.TempDir(), "none.so")); err == nil || !strings.Contains(err.Error(), "none.so") {
 			t.Errorf("a plugin that is not there: error %v, want one that names it", err)
 		}
-	} else if _, err := FindDevice("xla:none.so"); err != errNoXLA {
+	} else if _, err := Find("xla:none.so"); err != errNoXLA {
 		t.Errorf("without XLA: error %v", err)
 	}
 }
@@ -214,24 +206,24 @@ func TestFindDevicePassesBrokenPlugins(t *testing.T) {
 	writeFile(t, filepath.Join(folder, "a_cpu_broken.so"), good[:len(good)-9])
 	writeFile(t, filepath.Join(folder, "readme.txt"), []byte("cpu"))
 	writeFile(t, filepath.Join(folder, "pjrt_cuda.so"), good)
-	if d, err := FindDevice("cpu"); err != nil || d.Kind != "go" {
+	if d, err := Find("cpu"); err != nil || d.Kind != "go" {
 		t.Errorf("with a broken plugin alone: %+v, %v, want pure Go", d, err)
 	}
 	// Elsewhere, by the environment, in a folder whose name has a space.
 	second := filepath.Join(t.TempDir(), "my plugins")
 	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", second)
 	path := writeFile(t, filepath.Join(second, "pjrt_c_api_cpu_plugin.so"), good)
-	if d, err := FindDevice("cpu"); err != nil || d.Kind != "xla-cpu" || d.Path != path || d.Config != "xla:"+path {
+	if d, err := Find("cpu"); err != nil || d.Kind != "xla-cpu" || d.Path != path || d.Config != "xla:"+path {
 		t.Errorf("with a sound plugin: %+v, %v, want %s", d, err, path)
 	}
-	if d, err := FindDevice("xla:" + path); err != nil || d.Kind != "xla-cpu" || !d.NativeConv() {
+	if d, err := Find("xla:" + path); err != nil || d.Kind != "xla-cpu" || !d.NativeConv() {
 		t.Errorf("named: %+v, %v", d, err)
 	}
 	t.Chdir(second)
-	if d, err := FindDevice("xla:./pjrt_c_api_cpu_plugin.so"); err != nil || d.Path != path {
+	if d, err := Find("xla:./pjrt_c_api_cpu_plugin.so"); err != nil || d.Path != path {
 		t.Errorf("named from its folder: %+v, %v, want %s", d, err, path)
 	}
-	if d, err := FindDevice("xla:" + filepath.Join(folder, "pjrt_cuda.so")); err != nil || d.Kind != "cuda" || !d.NativeConv() {
+	if d, err := Find("xla:" + filepath.Join(folder, "pjrt_cuda.so")); err != nil || d.Kind != "cuda" || !d.NativeConv() {
 		t.Errorf("named, for CUDA: %+v, %v", d, err)
 	}
 }
@@ -285,13 +277,12 @@ func TestOpenUnloadablePlugin(t *testing.T) {
 	}
 	own, _ := machines(t)
 	path := writeFile(t, filepath.Join(t.TempDir(), "pjrt_c_api_cpu_plugin.so"), tinyLibrary(own, "GetPjrtApi", true))
-	d, err := FindDevice("xla:" + path)
+	d, err := Find("xla:" + path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err := d.Open(); err == nil {
-		b.Finalize()
-		t.Error("a library without code was opened")
+	if err := d.Prepare(); err == nil {
+		t.Error("a library without code was loaded")
 	} else if !strings.Contains(err.Error(), path) {
 		t.Errorf("error %v, want one that names the plugin", err)
 	}

@@ -1,4 +1,4 @@
-package mlx
+package device
 
 import (
 	"fmt"
@@ -37,8 +37,8 @@ func (v PJRTVersion) note() string {
 	return ""
 }
 
-// explainOpen adds the remedy to what the binding says when a plugin refuses it.
-func explainOpen(err error) error {
+// ExplainOpen adds the remedy to what the binding says when a plugin refuses it.
+func ExplainOpen(err error) error {
 	text := err.Error()
 	switch {
 	case strings.Contains(text, "Unexpected") && strings.Contains(text, "size"):

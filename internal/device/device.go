@@ -1,16 +1,12 @@
-package mlx
+package device
 
 import (
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"strings"
-
-	"github.com/gomlx/compute"
-	_ "github.com/gomlx/compute/gobackend" // the pure Go backend, always there
 )
 
 // Device is a place where training can run.
@@ -50,9 +46,9 @@ func (d Device) String() string {
 // small, on two cores: 1.35 times as fast as with convolutions made of a matrix product).
 func (d Device) NativeConv() bool { return d.Kind != "go" }
 
-// FindDevice chooses where to train. name is "auto" (a CUDA card if there is one, else the CPU), "cpu" (XLA's CPU plugin
+// Find chooses where to train. name is "auto" (a CUDA card if there is one, else the CPU), "cpu" (XLA's CPU plugin
 // where one is installed, else pure Go), "go" (pure Go), "cuda", "cuda:N" (card N), or "xla:FILE".
-func FindDevice(name string) (Device, error) {
+func Find(name string) (Device, error) {
 	h := thisHost()
 	kind, argument, _ := strings.Cut(name, ":")
 	switch kind {
@@ -62,7 +58,7 @@ func FindDevice(name string) (Device, error) {
 				return d, nil
 			}
 		}
-		return FindDevice("cpu")
+		return Find("cpu")
 	case "cpu":
 		if hasXLA {
 			for _, path := range findPlugins(false) {
@@ -71,7 +67,7 @@ func FindDevice(name string) (Device, error) {
 				}
 			}
 		}
-		return FindDevice("go")
+		return Find("go")
 	case "go":
 		return Device{Kind: "go", Config: "go"}, nil
 	case "cuda":
@@ -139,11 +135,9 @@ func (h host) findCUDA(card int) (Device, error) {
 	return Device{}, firstErr
 }
 
-// Backend is an open device, for packages that hand it on and know nothing else of the engine.
-type Backend = compute.Backend
-
-// Open opens the device. The environment that XLA reads is set here, so that a user sets nothing.
-func (d Device) Open() (compute.Backend, error) {
+// Prepare makes ready to open the device with GoMLX: it sets the environment that XLA reads, so that a user sets nothing, and
+// refuses a plugin of another version.
+func (d Device) Prepare() error {
 	setenv := func(name, value string) {
 		if os.Getenv(name) == "" {
 			os.Setenv(name, value)
@@ -160,32 +154,20 @@ func (d Device) Open() (compute.Backend, error) {
 			}
 		}
 	}
-	if d.Path != "" {
-		version, err := readPJRTVersion(d.Path)
-		if err != nil {
-			return nil, fmt.Errorf("open %s: %w", d, err)
-		}
-		if err := version.check(d.Path); err != nil {
-			return nil, err
-		}
-		if d.Kind == "xla-cpu" {
-			keepMemory()
-		}
+	if d.Path == "" {
+		return nil
 	}
-	backend, err := compute.NewWithConfig(d.Config)
+	version, err := readPJRTVersion(d.Path)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", d, explainOpen(err))
+		return fmt.Errorf("open %s: %w", d, err)
 	}
-	if err := d.openCards(backend.NumDevices()); err != nil {
-		backend.Finalize()
-		return nil, err
+	if err := version.check(d.Path); err != nil {
+		return err
 	}
-	if d.Kind == "go" {
-		if err := unboundWorkers(backend); err != nil {
-			return nil, fmt.Errorf("open %s: %w", d, err)
-		}
+	if d.Kind == "xla-cpu" {
+		keepMemory()
 	}
-	return backend, nil
+	return nil
 }
 
 // withCUDAFolder adds the folder of CUDA's compiler to XLA's flags, which a user may have set for something else.
@@ -200,30 +182,14 @@ func withCUDAFolder(flags, folder string) string {
 	return strings.TrimSpace(flags + " " + flag + folder)
 }
 
-// openCards tells whether as many cards were opened as are wanted.
-func (d Device) openCards(opened int) error {
+// CheckOpened tells whether as many cards were opened as are wanted.
+func (d Device) CheckOpened(opened int) error {
 	if opened >= d.Cards {
 		return nil
 	}
 	one := d
 	one.Cards = 1
 	return fmt.Errorf("--gpus %d: %s has %d: give --gpus %[3]d, or another --device: see `vc devices`", d.Cards, one, opened)
-}
-
-// unboundWorkers lets the pure Go backend start as many goroutines as it likes: under its default bound operations fill the
-// pool and then wait in it for ever. The setting has a configuration string too, "go:parallelism=-1", but that prints a line
-// to standard output, which belongs to sound; the backend's type is not exported, hence the reflection.
-func unboundWorkers(backend compute.Backend) error {
-	v := reflect.Indirect(reflect.ValueOf(backend))
-	if v.Kind() == reflect.Struct {
-		if f := v.FieldByName("Workers"); f.IsValid() {
-			if workers, ok := f.Interface().(interface{ SetMaxParallelism(int) }); ok {
-				workers.SetMaxParallelism(-1)
-				return nil
-			}
-		}
-	}
-	return errors.New("the pure Go backend has no workers to set: this version of GoMLX is not the one that was tested")
 }
 
 func exists(path string) bool {

@@ -1,4 +1,4 @@
-package mlx
+package device
 
 import (
 	"strings"
@@ -37,20 +37,10 @@ func TestWithCards(t *testing.T) {
 			t.Errorf("%s: %+v, %v, want a config that ends in %s", c.name, d, err, c.config)
 		}
 	}
-	if err := (Device{Kind: "xla-cpu", Path: "/c.so", Cards: 2}).openCards(1); err == nil || !strings.Contains(err.Error(), "give --gpus 1") {
+	if err := (Device{Kind: "xla-cpu", Path: "/c.so", Cards: 2}).CheckOpened(1); err == nil || !strings.Contains(err.Error(), "give --gpus 1") {
 		t.Errorf("error %v, want one that tells how many there are", err)
 	}
 	if got := (Device{Kind: "cuda", Path: "/p.so", Cards: 2}).String(); got != "2 cards: CUDA through XLA (/p.so)" {
 		t.Errorf("two cards are called %q", got)
-	}
-}
-
-func TestShareWantsDevices(t *testing.T) {
-	s := NewSteps(openGo(t), NewVars())
-	if err := s.Share(1); err != nil {
-		t.Error(err)
-	}
-	if err := s.Share(2); err == nil {
-		t.Error("pure Go shared a batch between two devices")
 	}
 }

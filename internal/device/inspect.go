@@ -1,4 +1,4 @@
-package mlx
+package device
 
 import (
 	"fmt"
@@ -27,7 +27,7 @@ type Inspection struct {
 	Auto     Device   // what "auto" stands for
 }
 
-// Inspect looks for everything that FindDevice looks for, and reads every plugin's version, for which it is loaded.
+// Inspect looks for everything that Find looks for, and reads every plugin's version, for which it is loaded.
 func Inspect() Inspection { return thisHost().inspect() }
 
 func (h host) inspect() Inspection {
@@ -43,7 +43,7 @@ func (h host) inspect() Inspection {
 		}
 		i.CUDA = append(i.CUDA, p)
 	}
-	if d, err := FindDevice("auto"); err == nil {
+	if d, err := Find("auto"); err == nil {
 		i.Auto = d
 	}
 	return i

@@ -1,6 +1,6 @@
 //go:build cgo && linux && (amd64 || arm64) && !noxla
 
-package mlx
+package device
 
 /*
 #cgo LDFLAGS: -ldl
@@ -45,8 +45,6 @@ import "C"
 import (
 	"fmt"
 	"unsafe"
-
-	_ "github.com/gomlx/go-xla/compute/xla" // loads plugins at run time; nothing is linked
 )
 
 const hasXLA = true
