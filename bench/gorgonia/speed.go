@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -86,11 +87,11 @@ func gorgoniaConvolution(s size) (func() error, error) {
 }
 
 func mlxConvolution(device string, s size) (func() error, error) {
-	d, err := mlx.FindDevice(device)
+	d, err := device.Find(device)
 	if err != nil {
 		return nil, err
 	}
-	backend, err := d.Open()
+	backend, err := mlx.Open(d)
 	if err != nil {
 		return nil, err
 	}

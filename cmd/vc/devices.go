@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/device"
 	"github.com/urfave/cli/v2"
 )
 
@@ -32,12 +32,12 @@ func devicesCommand(e env) *cli.Command {
 			if c.NArg() > 0 {
 				return usagef("devices", "devices: %q is too much, it takes flags only", c.Args().First())
 			}
-			return writeDevices(e, mlx.Inspect(), c.Bool("verbose"))
+			return writeDevices(e, device.Inspect(), c.Bool("verbose"))
 		},
 	}
 }
 
-func writeDevices(e env, found mlx.Inspection, verbose bool) error {
+func writeDevices(e env, found device.Inspection, verbose bool) error {
 	var b strings.Builder
 	for _, l := range found.Lines() {
 		state := "ready"

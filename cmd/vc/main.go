@@ -39,7 +39,7 @@ func start(openBase func() (io.Reader, error)) (code int) {
 		openBase:         openBase,
 	}
 	ctx, stop := untilSignal(e)
-	code = run(ctx, e, os.Args)
+	code = execute(ctx, e, os.Args)
 	stop()
 	return code
 }
@@ -85,8 +85,8 @@ type env struct {
 	openBase func() (io.Reader, error) // the model that comes with the program; nil where there is none
 }
 
-// run executes a command line and returns the exit code. It has told standard error about a failure.
-func run(ctx context.Context, e env, argv []string) int {
+// execute executes a command line and returns the exit code. It has told standard error about a failure.
+func execute(ctx context.Context, e env, argv []string) int {
 	app := newApp(e)
 	argv, err := reorder(app, argv)
 	if err == nil {

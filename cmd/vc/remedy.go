@@ -7,8 +7,7 @@ import (
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/gan"
-	judgetrain "github.com/starvc/vc/internal/judge/train"
-	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/synth"
 	"github.com/starvc/vc/internal/wheel"
 )
@@ -49,8 +48,8 @@ func remedy(err error) string {
 		net    *synth.NetError
 		index  *wheel.IndexError
 		folder *wheel.FolderError
-		card   *mlx.NoCardError
-		cards  *mlx.CardsError
+		card   *device.NoCardError
+		cards  *device.CardsError
 	)
 	switch {
 	case errors.As(err, &net):
@@ -69,8 +68,6 @@ func remedy(err error) string {
 			return fmt.Sprintf(": give --gpus %d, or another --device: see `vc devices`", cards.Cards)
 		}
 		return ": leave --gpus out, or see `vc devices` for what cards need"
-	case errors.Is(err, judgetrain.ErrTooLittle):
-		return "; give more recordings, or hold out other speakers with --hold-out"
 	case errors.Is(err, vc.ErrNotVoice):
 		return `: make one with "vc style -o my.voice"`
 	case errors.Is(err, vc.ErrOtherModel):

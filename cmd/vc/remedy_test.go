@@ -8,7 +8,7 @@ import (
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/wheel"
 )
 
@@ -37,10 +37,10 @@ func TestExplain(t *testing.T) {
 		{vc.ErrNotSource, "--save-profile"},
 		{fmt.Errorf("setup: %w", &wheel.IndexError{Err: errors.New("index x answers 500")}), "500: name another index with --index"},
 		{&wheel.FolderError{Err: errors.New("x")}, "--to"},
-		{&mlx.NoCardError{Err: errors.New("no driver is loaded: install it")}, "install it, or train with --device cpu"},
-		{&mlx.CardsError{Err: errors.New("2 cards"), Cards: 2, Batch: 10}, "2 cards: give --batch 10"},
-		{&mlx.CardsError{Err: errors.New("3 cards"), Cards: 2}, "3 cards: give --gpus 2, or another --device"},
-		{&mlx.CardsError{Err: errors.New("2 cards")}, "leave --gpus out"},
+		{&device.NoCardError{Err: errors.New("no driver is loaded: install it")}, "install it, or train with --device cpu"},
+		{&device.CardsError{Err: errors.New("2 cards"), Cards: 2, Batch: 10}, "2 cards: give --batch 10"},
+		{&device.CardsError{Err: errors.New("3 cards"), Cards: 2}, "3 cards: give --gpus 2, or another --device"},
+		{&device.CardsError{Err: errors.New("2 cards")}, "leave --gpus out"},
 	} {
 		once := explain(c.err)
 		if !strings.Contains(once.Error(), c.want) || !errors.Is(once, c.err) {

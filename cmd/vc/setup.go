@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/wheel"
 	"github.com/urfave/cli/v2"
 )
@@ -63,7 +63,7 @@ func setupCommand(e env) *cli.Command {
 }
 
 type setupOptions struct {
-	bundle          mlx.Bundle
+	bundle          device.Bundle
 	from, to, index string
 	cache           string
 	quiet           bool
@@ -73,7 +73,7 @@ func setupOptionsOf(e env, c *cli.Context) (setupOptions, error) {
 	if c.NArg() != 1 {
 		return setupOptions{}, usagef("setup", "setup: want cuda or cpu, for instance: vc setup cpu")
 	}
-	bundle, err := mlx.FindBundle(c.Args().First())
+	bundle, err := device.FindBundle(c.Args().First())
 	if err != nil {
 		return setupOptions{}, usagef("setup", "%w", err)
 	}
@@ -88,7 +88,7 @@ func setupOptionsOf(e env, c *cli.Context) (setupOptions, error) {
 		o.index = wheel.DefaultIndex
 	}
 	if o.to == "" {
-		o.to = mlx.PluginFolder()
+		o.to = device.PluginFolder()
 	}
 	if o.to == "" {
 		return o, usagef("setup", "setup: you have no home folder: name a folder with --to")
@@ -101,7 +101,7 @@ func setupOptionsOf(e env, c *cli.Context) (setupOptions, error) {
 	return o, nil
 }
 
-func listWheels(e env, b mlx.Bundle) error {
+func listWheels(e env, b device.Bundle) error {
 	for _, p := range b.Pins {
 		if _, err := fmt.Fprintf(e.stdout, "%s  %s  %d bytes\n", p.SHA256, p.File, p.Bytes); err != nil {
 			return err
@@ -153,7 +153,7 @@ func runSetup(ctx context.Context, e env, o setupOptions) error {
 		return fmt.Errorf("setup: %w", err)
 	}
 	say("installed: %s", folder)
-	if o.to != mlx.PluginFolder() {
+	if o.to != device.PluginFolder() {
 		to, err := filepath.Abs(o.to)
 		if err != nil {
 			to = o.to

@@ -48,26 +48,14 @@ func trainCommand(e env) *cli.Command {
 		UsageText:   "vc train --speakers DIR -o MODEL [flags]",
 		Description: trainDescription,
 		Subcommands: []*cli.Command{trainPhonesCommand(e), trainJudgeCommand(e), trainVocoderCommand(e)},
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "speakers", Usage: "`DIR` with a folder per speaker, or NAME=DIR,NAME=DIR"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `MODEL` (default: model.safetensors in the run folder)"},
-			&cli.StringFlag{Name: "preset", Usage: "`SIZE` of the networks: tiny (a try), small, medium (on a CPU), live, hq (on a graphics card); default medium, which is what the program's own voices have"},
-			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
-			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
-			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
-			&cli.IntFlag{Name: "snapshot-every", DefaultText: "chosen by the preset", Usage: "save every `N` steps"},
+		Flags: append(runFlags(runUsage{
+			what: "model", output: "model.safetensors in the run folder", set: "loss.cycle=2",
+			presets: "`SIZE` of the networks: tiny (a try), small, medium (on a CPU), live, hq (on a graphics card); default medium, which is what the program's own voices have",
+		}),
 			&cli.StringFlag{Name: "init", Usage: "add the voices in --speakers to `MODEL`, whose own voices stay, or to base, the one in the program; takes few steps. With a higher --rate all of MODEL goes over to that rate instead"},
-			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
-			&cli.IntFlag{Name: "gpus", Value: 1, Usage: "share each batch between `N` cards of this host, from the one in --device on"},
-			&cli.Uint64Flag{Name: "seed", DefaultText: "chosen by the preset", Usage: "`SEED` of all randomness; the same seed gives the same run on a CPU"},
 			&cli.IntFlag{Name: "rate", Usage: "sound of `N` samples a second: 16000 or 24000, which needs recordings of that rate or more", DefaultText: "16000"},
-			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
-			&cli.StringFlag{Name: "config", Usage: "JSON `FILE` with settings that replace the preset's"},
-			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` replaces one setting; may be given again"},
 			&cli.StringFlag{Name: "phones", Usage: "`FILE` of the phone network that keeps the words, or none (default: the one in the program, where it fits the preset)"},
-			&cli.BoolFlag{Name: "last", DisableDefaultText: true, Usage: "make the model of the last step, not of the best snapshot by held-out speech"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
-		},
+		),
 		Action: func(c *cli.Context) error {
 			o, err := trainOptions(e, c)
 			if err != nil {
@@ -83,13 +71,6 @@ func trainOptions(e env, c *cli.Context) (train.Options, error) {
 	fail := func(format string, a ...any) (train.Options, error) {
 		return train.Options{}, usagef("train", "train: "+format, a...)
 	}
-	o := train.Options{
-		Speakers: c.String("speakers"), Preset: c.String("preset"), Steps: c.Int("steps"), RunDir: c.String("run"),
-		Resume: c.Bool("resume"), SnapshotEvery: c.Int("snapshot-every"), Output: c.String("output"),
-		Init: c.String("init"), Device: c.String("device"), GPUs: c.Int("gpus"), ConfigFile: c.String("config"), Phones: c.String("phones"),
-		Set: c.StringSlice("set"), Seed: c.Uint64("seed"), Batch: c.Int("batch"), Rate: c.Int("rate"), Quiet: c.Bool("quiet"),
-		Last: c.Bool("last"), Stderr: e.stderr, Version: e.version,
-	}
 	if c.NArg() > 0 {
 		word := c.Args().First()
 		if near := nearest(word, []string{"phones", "judge", "vocoder"}); near != "" {
@@ -97,21 +78,16 @@ func trainOptions(e env, c *cli.Context) (train.Options, error) {
 		}
 		return fail("%q is not a flag; folders are named with --speakers", word)
 	}
-	switch {
-	case o.Resume && o.RunDir == "":
-		return fail("--resume needs --run with the folder of the run to go on with")
-	case !o.Resume && o.Speakers == "":
-		return fail("--speakers is missing: a folder that holds one folder of recordings per speaker")
-	case o.Resume && o.Init != "":
+	common, err := runOptions(e, c)
+	if err != nil {
+		return fail("%w", err)
+	}
+	o := train.Options{Options: common, Init: c.String("init"), Phones: c.String("phones"), Rate: c.Int("rate")}
+	if o.Resume && o.Init != "" {
 		return fail("--init starts a new run and --resume goes on with an old one: give one of them")
 	}
-	for _, n := range []struct {
-		flag  string
-		value int
-	}{{"steps", o.Steps}, {"snapshot-every", o.SnapshotEvery}, {"batch", o.Batch}, {"rate", o.Rate}, {"gpus", o.GPUs}} {
-		if c.IsSet(n.flag) && n.value < 1 {
-			return fail("--%s is %d, want at least 1", n.flag, n.value)
-		}
+	if c.IsSet("rate") && o.Rate < 1 {
+		return fail("--rate is %d, want at least 1", o.Rate)
 	}
 	if o.Preset != "" {
 		if _, err := gan.Preset(o.Preset); err != nil {

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/gan/train"
+	"github.com/starvc/vc/internal/phones/train"
 	"github.com/urfave/cli/v2"
 )
 
@@ -56,26 +56,16 @@ func trainPhonesCommand(e env) *cli.Command {
 		Usage:       "train the phone network, which keeps the words in \"vc train --phones\"",
 		UsageText:   "vc train phones --speakers DIR --labels DIR -o FILE [flags]",
 		Description: trainPhonesDescription,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "speakers", Usage: "`DIR` with a folder per speaker, or NAME=DIR,NAME=DIR"},
+		Flags: append(runFlags(runUsage{
+			what: "phone network", output: "phones.safetensors", set: "warpRange=0.3", seed: "1", half: true,
+			presets: "`SIZE` of the model that it is for: tiny, small, medium, live or hq; default medium",
+		}),
 			&cli.StringFlag{Name: "labels", Usage: "`DIR` with the phone times, SPEAKER.tsv"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the network to `FILE` (default: phones.safetensors)"},
-			&cli.StringFlag{Name: "preset", Usage: "`SIZE` of the model that it is for: tiny, small, medium, live or hq; default medium"},
-			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
-			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
 			&cli.StringFlag{Name: "hold-out", Usage: "`NAMES` of speakers to score and not to train on, joined by commas (default: none)"},
 			&cli.StringFlag{Name: "teacher", Usage: "`DIR` with features of a larger network, SPEAKER.safetensors, to learn beside the phones (default: none)"},
 			&cli.StringFlag{Name: "voices", Usage: "`MODEL` whose voices say every recording too, or base, the one in the program (default: none)"},
-			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
-			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
 			&cli.StringFlag{Name: "compare", Usage: "score the phone network in `FILE`, or base, the one in the program, beside the trained one (default: none)"},
-			&cli.BoolFlag{Name: "last", DisableDefaultText: true, Usage: "take the network of the last step, not of the best snapshot by held-out speech"},
-			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
-			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of all randomness"},
-			&cli.BoolFlag{Name: "float16", DisableDefaultText: true, Usage: "write 16-bit weights, half the size"},
-			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` replaces one setting, such as warpRange=0.3; may be given again"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
-		},
+		),
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return usagef("train phones", "train phones: %w", err)
 		},
@@ -84,42 +74,32 @@ func trainPhonesCommand(e env) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return withOutput(o.Output, func() error { return train.TrainPhones(c.Context, o) })
+			return withOutput(o.Output, func() error { return train.Run(c.Context, o) })
 		},
 	}
 }
 
-func trainPhonesOptions(e env, c *cli.Context) (train.PhoneOptions, error) {
-	fail := func(format string, a ...any) (train.PhoneOptions, error) {
-		return train.PhoneOptions{}, usagef("train phones", "train phones: "+format, a...)
+func trainPhonesOptions(e env, c *cli.Context) (train.Options, error) {
+	fail := func(format string, a ...any) (train.Options, error) {
+		return train.Options{}, usagef("train phones", "train phones: "+format, a...)
 	}
-	o := train.PhoneOptions{
-		Speakers: c.String("speakers"), Labels: c.String("labels"), Teacher: c.String("teacher"), Voices: c.String("voices"), Preset: c.String("preset"), Set: c.StringSlice("set"),
-		Steps: c.Int("steps"), Batch: c.Int("batch"), Seed: c.Uint64("seed"), Output: c.String("output"), Half: c.Bool("float16"),
-		RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"), Compare: c.String("compare"), Device: c.String("device"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
+	if c.NArg() > 0 {
+		return fail("%q is not a flag; folders are named with --speakers and --labels", c.Args().First())
+	}
+	common, err := runOptions(e, c)
+	if err != nil {
+		return fail("%w", err)
+	}
+	o := train.Options{
+		Options: common, Labels: c.String("labels"), Teacher: c.String("teacher"), Voices: c.String("voices"), Compare: c.String("compare"),
 	}
 	for name := range strings.SplitSeq(c.String("hold-out"), ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			o.HoldOut = append(o.HoldOut, name)
 		}
 	}
-	switch {
-	case c.NArg() > 0:
-		return fail("%q is not a flag; folders are named with --speakers and --labels", c.Args().First())
-	case o.Resume && o.RunDir == "":
-		return fail("--resume: which run? name its folder with --run")
-	case o.Speakers == "" && !o.Resume:
-		return fail("--speakers is missing: a folder that holds one folder of recordings per speaker")
-	case o.Labels == "" && !o.Resume:
+	if o.Labels == "" && !o.Resume {
 		return fail("--labels is missing: a folder with a table of phone times per speaker")
-	}
-	for _, n := range []struct {
-		flag  string
-		value int
-	}{{"steps", o.Steps}, {"batch", o.Batch}} {
-		if c.IsSet(n.flag) && n.value < 1 {
-			return fail("--%s is %d, want at least 1", n.flag, n.value)
-		}
 	}
 	if o.Preset != "" {
 		if _, err := gan.Preset(o.Preset); err != nil {

@@ -43,25 +43,14 @@ func trainVocoderCommand(e env) *cli.Command {
 		Usage:       "train the vocoder, which makes sound of mel frames",
 		UsageText:   "vc train vocoder --speakers DIR -o FILE [flags]",
 		Description: trainVocoderDescription,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "speakers", Usage: "`DIR` with a folder per speaker, or NAME=DIR,NAME=DIR"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the vocoder to `FILE` (default: vocoder.safetensors in the run folder)"},
-			&cli.StringFlag{Name: "preset", Usage: "`SIZE` of the network: tiny (tests), base or large; default base"},
-			&cli.IntFlag{Name: "steps", DefaultText: "chosen by the preset", Usage: "train for `N` steps"},
-			&cli.IntFlag{Name: "batch", DefaultText: "chosen by the preset", Usage: "`N` clips per step"},
+		Flags: append(runFlags(runUsage{
+			what: "vocoder", output: "vocoder.safetensors in the run folder", set: "loss.mel=3", seed: "1", half: true,
+			presets: "`SIZE` of the network: tiny (tests), base or large; default base",
+		}),
 			&cli.StringFlag{Name: "init", Usage: "start from the vocoder in `FILE`, or base for the one that comes with the program"},
 			&cli.IntFlag{Name: "rate", Usage: "sound of `N` samples a second: 16000 or 24000, which needs recordings of that rate or more; --init may have 16000", DefaultText: "16000, or that of --init"},
 			&cli.StringFlag{Name: "mels-from", Usage: "learn half of the time from the mels that the voice `MODEL`, a file or base, rebuilds of each recording"},
-			&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
-			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on with the run in --run"},
-			&cli.BoolFlag{Name: "last", DisableDefaultText: true, Usage: "make the vocoder of the last step, not of the best snapshot by held-out speech"},
-			&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to train on: auto, cpu, go (pure Go), cuda or cuda:N"},
-			&cli.IntFlag{Name: "gpus", Value: 1, Usage: "share each batch between `N` cards of this host, from the one in --device on"},
-			&cli.Uint64Flag{Name: "seed", DefaultText: "1", Usage: "`SEED` of all randomness"},
-			&cli.BoolFlag{Name: "float16", DisableDefaultText: true, Usage: "write 16-bit weights, half the size"},
-			&cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` replaces one setting, such as loss.mel=3; may be given again"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
-		},
+		),
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return usagef("train vocoder", "train vocoder: %w", err)
 		},
@@ -79,27 +68,17 @@ func trainVocoderOptions(e env, c *cli.Context) (train.Options, error) {
 	fail := func(format string, a ...any) (train.Options, error) {
 		return train.Options{}, usagef("train vocoder", "train vocoder: "+format, a...)
 	}
-	o := train.Options{
-		Speakers: c.String("speakers"), Preset: c.String("preset"), Set: c.StringSlice("set"), Steps: c.Int("steps"), Batch: c.Int("batch"), Rate: c.Int("rate"),
-		Seed: c.Uint64("seed"), Init: c.String("init"), MelsFrom: c.String("mels-from"), Output: c.String("output"), Half: c.Bool("float16"),
-		RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"), Device: c.String("device"), GPUs: c.Int("gpus"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
-	}
-	switch {
-	case c.NArg() > 0:
+	if c.NArg() > 0 {
 		return fail("%q is not a flag; the folder is named with --speakers", c.Args().First())
-	case o.Speakers == "" && !o.Resume:
-		return fail("--speakers is missing: a folder that holds one folder of recordings per speaker")
-	case o.Resume && o.RunDir == "":
-		return fail("--resume: which run? name its folder with --run")
 	}
-	for _, n := range []struct {
-		flag  string
-		value int
-	}{{"steps", o.Steps}, {"batch", o.Batch}, {"rate", o.Rate}, {"gpus", o.GPUs}} {
-		if c.IsSet(n.flag) && n.value < 1 {
-			return fail("--%s is %d, want at least 1", n.flag, n.value)
-		}
+	common, err := runOptions(e, c)
+	if err != nil {
+		return fail("%w", err)
 	}
+	if c.IsSet("rate") && c.Int("rate") < 1 {
+		return fail("--rate is %d, want at least 1", c.Int("rate"))
+	}
+	o := train.Options{Options: common, Init: c.String("init"), Rate: c.Int("rate"), MelsFrom: c.String("mels-from")}
 	if o.Preset != "" {
 		if _, err := vocoder.NetPreset(o.Preset, features.DefaultConfig()); err != nil {
 			return fail("%w", err)

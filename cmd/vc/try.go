@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/gan/train"
+	"github.com/starvc/vc/internal/run"
 	"github.com/urfave/cli/v2"
 )
 
@@ -71,11 +72,10 @@ func runTry(ctx context.Context, e env, o tryOptions) error {
 	}
 	voices := filepath.Join(data, "voices")
 	e.tell("1. training preset tiny for %d steps on the voices in %s (about a minute for %d steps)", o.steps, voices, trySteps)
-	run := freeFolder(filepath.Join(o.dir, "run"))
-	err = train.Run(ctx, train.Options{
-		Speakers: voices, Preset: "tiny", Steps: o.steps, RunDir: run, Output: model, Device: o.device,
-		Stderr: e.stderr, Version: e.version,
-	})
+	folder := freeFolder(filepath.Join(o.dir, "run"))
+	err = train.Run(ctx, train.Options{Options: run.Options{
+		Speakers: voices, Preset: "tiny", Steps: o.steps, RunDir: folder, Output: model, Device: o.device, Stderr: e.stderr, Version: e.version,
+	}})
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func runTry(ctx context.Context, e env, o tryOptions) error {
 		"    training  %s (losses, pictures, examples)\n"+
 		"A minute of training gives a rough voice. For a good one:\n"+
 		"    vc train --speakers DIR -o my.safetensors     (DIR holds one folder of recordings per speaker)",
-		clip, out, picture, model, run)
+		clip, out, picture, model, folder)
 	return nil
 }
 

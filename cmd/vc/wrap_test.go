@@ -63,7 +63,7 @@ func TestHelpFitsTheTerminal(t *testing.T) {
 			e := testEnv()
 			var out bytes.Buffer
 			e.stdout = &out
-			if code := run(t.Context(), e, append([]string{"vc", "help"}, words...)); code != exitOK {
+			if code := execute(t.Context(), e, append([]string{"vc", "help"}, words...)); code != exitOK {
 				t.Fatalf("%v: exit code %d", words, code)
 			}
 			text := wrap(out.String(), columns)

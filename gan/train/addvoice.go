@@ -121,19 +121,9 @@ func keepBase(vars *mlx.Vars, m *gan.Model) error {
 
 const baseName = "base.safetensors" // in the run folder: a copy of the model that voices are added to
 
-func (r *runner) copyBase() error {
-	if !r.req.Config.AddVoice.On {
-		return nil
-	}
-	return r.base.Save(r.folder.path(baseName), gan.Full)
-}
-
-// withBaseVocoder gives a model the vocoder of the one that voices were added to, if that has one.
-func (r *runner) withBaseVocoder(m *gan.Model) (*gan.Model, error) {
-	if !r.req.Config.AddVoice.On {
-		return m, nil
-	}
-	base, err := gan.Load(r.folder.path(baseName))
+// withVocoderOf gives a model the vocoder of the one that voices were added to, if that has one.
+func withVocoderOf(m *gan.Model, path string) (*gan.Model, error) {
+	base, err := gan.Load(path)
 	if err != nil {
 		return nil, fmt.Errorf("the model that the run began with: %w", err)
 	}

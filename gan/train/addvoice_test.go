@@ -14,6 +14,7 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/internal/untrained"
 )
 
@@ -31,11 +32,18 @@ func baseModel(t *testing.T) (path, dir string) {
 
 func addOptions(t *testing.T, base, dir string, set ...string) Options {
 	return Options{
-		Speakers: dir, Device: "go", RunDir: filepath.Join(t.TempDir(), "run"), Init: base, Version: "test", Preset: "tiny",
-		Set: append([]string{
-			"steps=9", "batch=4", "cropFrames=12", "styleFrames=10", "warmUpShare=0.5", "rampSteps=1", "validEvery=4",
-			"snapshotEvery=3", "logEvery=2",
-		}, set...),
+		Options: run.Options{
+			Speakers: dir,
+			Device:   "go",
+			RunDir:   filepath.Join(t.TempDir(), "run"),
+			Version:  "test",
+			Preset:   "tiny",
+			Set: append([]string{
+				"steps=9", "batch=4", "cropFrames=12", "styleFrames=10", "warmUpShare=0.5", "rampSteps=1", "validEvery=4",
+				"snapshotEvery=3", "logEvery=2",
+			}, set...),
+		},
+		Init: base,
 	}
 }
 
@@ -184,7 +192,7 @@ func TestAddVoiceResumesExactly(t *testing.T) {
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, ErrStopped) || stops > 9 {
+		if !errors.Is(err, run.ErrStopped) || stops > 9 {
 			t.Fatal(err)
 		}
 		if stops == 0 { // all that it needs of the model is in the run folder
@@ -192,7 +200,7 @@ func TestAddVoiceResumesExactly(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		o = Options{RunDir: o.RunDir, Resume: true, Device: "go", Version: "test"}
+		o = Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Version: "test"}}
 	}
 	if stops < 2 {
 		t.Errorf("stopped %d times only", stops)
@@ -203,7 +211,7 @@ func TestAddVoiceResumesExactly(t *testing.T) {
 	if read(t, filepath.Join(o.RunDir, "model.safetensors")) != read(t, filepath.Join(whole.RunDir, "model.safetensors")) {
 		t.Error("the model differs from that of the run without a stop")
 	}
-	err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Set: []string{"addVoice.on=false"}})
+	err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Set: []string{"addVoice.on=false"}}})
 	if err == nil {
 		t.Error("a run that adds voices went on as another kind")
 	}

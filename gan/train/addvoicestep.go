@@ -10,6 +10,7 @@ import (
 
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/gannet"
 )
 
 // Metrics of the steps that add voices.
@@ -57,11 +58,11 @@ func (e *engine) learnVoice(in []*Node, judged bool) []*Node {
 
 	far := e.replayed(x, moved, oldHot, stored, kept, z1, taps)
 	style, own, common := e.ownStyles(net, fixed, same, y)
-	heard := heardOf(e.cfg.GAN, x)
+	heard := gannet.Heard(e.cfg.GAN, x)
 	disturbed := Add(Einsum("btm,bmn->btn", heard, warp), BroadcastToShape(InsertAxes(tilt, 1), heard.Shape()))
 
 	// One pass for all three: x in the old voice, x out of the old voice, and x out of itself.
-	content := net.encode(Concatenate([]*Node{heard, heardOf(e.cfg.GAN, far.mel), disturbed}, 0), taps)
+	content := net.encode(Concatenate([]*Node{heard, gannet.Heard(e.cfg.GAN, far.mel), disturbed}, 0), taps)
 	if e.cfg.EncoderShare == 0 {
 		content = StopGradient(content)
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/internal/corpus"
-	"github.com/starvc/vc/internal/runlog"
 )
 
 // readyStep is a step that can be made: its graphs, in order, and their inputs.
@@ -25,27 +24,20 @@ type readyGraph struct {
 	inputs  []*tensors.Tensor
 }
 
-// load makes the steps in [from, to) ready, each while earlier ones are made; draw gives their batches, one after the other. The
-// caller closes the result.
-func (e *engine) load(draw func() (*corpus.Batch, error), from, to int) (*runlog.Ahead[readyStep], error) {
+// begin makes ready for ready.
+func (e *engine) begin() error {
 	if err := e.open(); err != nil {
-		return nil, err
+		return err
 	}
 	if e.cfg.AddVoice.On { // while no step holds the variables
 		if _, err := e.oldStyles(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return runlog.StartAhead(from, to, func(int) (readyStep, error) {
-		batch, err := draw()
-		if err != nil {
-			return readyStep{}, err
-		}
-		return e.ready(batch)
-	}, func(s readyStep) error { return e.free(s.inputs) }), nil
+	return nil
 }
 
-// ready builds what the step of a batch takes, and puts it on the device. It may be called beside make once the engine is open.
+// ready builds what the step of a batch takes, and puts it on the device. It may be called beside make, after begin.
 func (e *engine) ready(batch *corpus.Batch) (readyStep, error) {
 	s, err := e.prepareStep(batch)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/internal/corpus"
-	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/device"
+	"github.com/starvc/vc/internal/run"
 )
 
 // While a step is made, the next one's inputs are built and put on the device. What comes of it is what comes of steps that are
@@ -45,10 +46,16 @@ func TestStepsReadyAhead(t *testing.T) {
 			}
 		}
 	}
-	steps, err := ahead.load(draw, 0, cfg.Steps)
-	if err != nil {
+	if err := ahead.begin(); err != nil {
 		t.Fatal(err)
 	}
+	steps := run.StartAhead(0, cfg.Steps, func(int) (readyStep, error) {
+		batch, err := draw()
+		if err != nil {
+			return readyStep{}, err
+		}
+		return ahead.ready(batch)
+	}, func(s readyStep) error { return ahead.free(s.inputs) })
 	for step := range cfg.Steps {
 		next, err := steps.Next()
 		if err != nil {
@@ -112,7 +119,7 @@ func TestFailedStepFreesItsInputs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.make(s); !mlx.OutOfMemory(err) {
+		if _, err := e.make(s); !device.OutOfMemory(err) {
 			t.Errorf("%s: error %v", graph, err)
 		}
 		freed(t, s.inputs)

@@ -2,7 +2,7 @@ package train
 
 import (
 	"github.com/starvc/vc/internal/corpus"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // wildMel is far from every normalised log-mel of sound: digital silence is about -2 and full scale about 4.
@@ -23,7 +23,7 @@ func wild(batch *corpus.Batch) string {
 	if len(wild) == 0 {
 		return ""
 	}
-	return "; values out of all bounds come from one of " + runlog.FileNames(wild)
+	return "; values out of all bounds come from one of " + run.FileNames(wild)
 }
 
 func out(values []float32) bool { return outOf(values, wildMel) }

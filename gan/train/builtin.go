@@ -6,69 +6,44 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/base"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/phones"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/internal/safetensors"
 )
 
-// What comes with the program can be named in place of a file.
-const (
-	builtIn   = "base" // --init base, --phones base; a file of that name is ./base
-	noneAtAll = "none" // --phones none
-)
-
-// openModel reads a model to start from.
-func openModel(path string) (*gan.Model, error) {
-	if path != builtIn {
-		return gan.Load(path)
-	}
-	r, err := base.Open(base.Voices)
-	if err != nil {
-		return nil, err
-	}
-	return gan.Read(r)
-}
-
-// openPhones reads a phone network.
-func openPhones(path string) (*safetensors.File, error) {
-	if path != builtIn {
-		return safetensors.ReadFile(path)
-	}
-	r, err := base.Open(base.Phones)
-	if err != nil {
-		return nil, err
-	}
-	return safetensors.Read(r)
-}
+// noneAtAll is --phones none.
+const noneAtAll = "none"
 
 // usualPhones is the phone network that a run takes if none is named: the program's own where it has the form of G's encoder.
 func usualPhones(c Config) string {
 	if !base.Has(base.Phones) {
 		return ""
 	}
-	f, err := openPhones(builtIn)
+	f, err := base.OpenPhones(base.Name)
 	if err != nil || fitsPhones(f, withEncoderOf(c, f)) != nil {
 		return ""
 	}
-	return builtIn
+	return base.Name
 }
 
 // fitsPhones tells why a phone network cannot be compared with G's encoder, nil if it can.
 func fitsPhones(f *safetensors.File, c Config) error {
-	own, input, err := phonesHeader(f)
+	h, err := phones.HeaderOf(f)
 	if err != nil {
 		return err
 	}
+	own, input := h.Encoder, h.Features
 	if !features.SameSpeech(input, c.Features) || own.HeardMels() != c.GAN.HeardMels() {
 		return fmt.Errorf("it was trained on features %+v, whose bands up to 8 kHz are others than those of this run, %+v: train it anew with `vc train phones`", input, c.Features)
 	}
-	for _, p := range encoderOfPhones(c.GAN) {
+	for _, p := range phones.EncoderParams(c.GAN) {
 		if _, err := f.Tensor(p.Name, p.Shape...); err != nil {
 			return fmt.Errorf("%w (a phone network must have the width and blocks of the encoder: it was made for %d wide, %d blocks, bottleneck %d)",
 				err, own.Width, own.EncoderBlocks, own.Bottleneck)
 		}
 	}
-	for i := range c.GAN.EncoderBlocks { // as many as P has, or a tensor had been missing, or its own list is wrong
-		if own.Validate() != nil || own.EncoderBlocks != c.GAN.EncoderBlocks || own.EncoderDilation(i) != c.GAN.EncoderDilation(i) {
+	for i := range c.GAN.EncoderBlocks { // as many as P has, or a tensor had been missing
+		if own.EncoderBlocks != c.GAN.EncoderBlocks || own.EncoderDilation(i) != c.GAN.EncoderDilation(i) {
 			return fmt.Errorf("its encoder has %d blocks and dilations %v, this run's %d and %v: leave gan.encoderDilations to the phone network, or name one of this form",
 				own.EncoderBlocks, own.EncoderDilations, c.GAN.EncoderBlocks, c.GAN.EncoderDilations)
 		}
@@ -77,14 +52,15 @@ func fitsPhones(f *safetensors.File, c Config) error {
 }
 
 // dilationsFixed says that a run keeps its encoder's dilations: no weight's shape would tell of others.
-func dilationsFixed(was string, now gan.Config) runlog.Fixed {
-	return runlog.Fixed{Flag: "set gan.encoderDilations", Was: was, Now: fmt.Sprint(now.EncoderDilations)}
+func dilationsFixed(was string, now gan.Config) run.Fixed {
+	return run.Fixed{Flag: "set gan.encoderDilations", Was: was, Now: fmt.Sprint(now.EncoderDilations)}
 }
 
 // withEncoderOf is c with the dilations of a phone network's encoder, which a new G takes over with its weights, unless c says
 // something of its own or has another number of blocks.
 func withEncoderOf(c Config, f *safetensors.File) Config {
-	own, _, err := phonesHeader(f)
+	h, err := phones.HeaderOf(f)
+	own := h.Encoder
 	if err == nil && len(c.GAN.EncoderDilations) == 0 && own.EncoderBlocks == c.GAN.EncoderBlocks && len(own.EncoderDilations) == own.EncoderBlocks {
 		c.GAN.EncoderDilations = own.EncoderDilations
 	}

@@ -1,15 +1,12 @@
 package train
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"strings"
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // LossWeights multiply the terms of the objective.
@@ -173,7 +170,7 @@ func (c Config) Validate() error {
 	if c.GAN.NMels != c.Features.NMels {
 		return fmt.Errorf("config: gan.nMels is %d and features.nMels %d, want the same", c.GAN.NMels, c.Features.NMels)
 	}
-	err := checkRanges("config", []bound{
+	err := run.Bounds{
 		{"steps", float64(c.Steps), 1, 1e8},
 		{"warmUpShare", c.WarmUpShare, 0, 1},
 		{"sourceShare", c.SourceShare, 0, 1},
@@ -205,7 +202,7 @@ func (c Config) Validate() error {
 		{"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},
 		{"keepSnapshots", float64(c.KeepSnapshots), 1, 1000},
 		{"logEvery", float64(c.LogEvery), 1, 1e8},
-	})
+	}.Check("config")
 	if err != nil {
 		return err
 	}
@@ -215,47 +212,20 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// bound is a setting with the least and the greatest value that it may have.
-type bound struct {
-	name             string
-	value, low, high float64
-}
-
-// checkRanges names the first setting that is out of its bounds, or no number.
-func checkRanges(what string, bounds []bound) error {
-	for _, b := range bounds {
-		if math.IsNaN(b.value) || b.value < b.low || b.value > b.high {
-			return fmt.Errorf("%s: %s is %v, want %v to %v", what, b.name, b.value, b.low, b.high)
-		}
+// Settings are those that every training has.
+func (c Config) Settings() run.Settings {
+	return run.Settings{
+		Preset: c.Preset, Seed: c.Seed, Steps: c.Steps, Batch: c.Batch, ScoreEvery: c.ValidEvery, ScoreFirst: true,
+		SnapshotEvery: c.SnapshotEvery, KeepSnapshots: c.KeepSnapshots, LogEvery: c.LogEvery, BestFrom: c.bestFrom(),
 	}
-	return nil
 }
 
 // ApplyFile overrides settings from a JSON file that holds any part of the configuration.
-func (c *Config) ApplyFile(path string) error {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("config file: %w", err)
-	}
-	return c.apply(b, "config file "+path)
-}
+func (c *Config) ApplyFile(path string) error { return run.ApplyFile(c, path) }
 
 // ApplySet overrides one setting, "loss.cycle=2".
 func (c *Config) ApplySet(assignment string) error {
-	value, err := runlog.Setting(assignment, "loss.cycle=2")
-	if err != nil {
-		return err
-	}
-	return c.apply(value, "--set "+assignment)
-}
-
-func (c *Config) apply(b []byte, where string) error {
-	d := json.NewDecoder(strings.NewReader(string(b)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
-		return fmt.Errorf("%s: %w (a run's config.json lists every name)", where, runlog.PlainSettingError(err))
-	}
-	return nil
+	return run.ApplySetting(c, assignment, "loss.cycle=2")
 }
 
 // rate is the learning rate at a step: a linear ramp at the start of each phase, then constant, then down to a tenth over

@@ -1,16 +1,15 @@
 package train
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/estimate"
+	"github.com/starvc/vc/internal/run"
 )
 
 // What a step costs, counted from the configuration: multiplications for its time, numbers kept for its memory.
 
-type forward = estimate.Forward
+type forward = run.Forward
 
 // generatorCost is G on so many frames.
 func generatorCost(c gan.Config, frames int) forward {
@@ -145,8 +144,8 @@ func (p pass) cost(c gan.Config, speakers int, native bool) forward {
 }
 
 // with is the pass with the cost of one item's way forward.
-func (p pass) with(f forward) estimate.Pass {
-	return estimate.Pass{Forward: f, Items: p.items, Weights: p.weights, Input: p.input}
+func (p pass) with(f forward) run.Pass {
+	return run.Pass{Forward: f, Items: p.items, Weights: p.weights, Input: p.input}
 }
 
 // cost is what the two kinds of step do: floating-point operations, and bytes in use at the height of it.
@@ -215,17 +214,7 @@ const (
 // expected is how long the steps from first on take on this computer's CPU, compiling included.
 func (c Config) expected(k cost, first int, kind string) time.Duration {
 	w := c.WarmUpSteps()
-	return estimate.Time(kind, compileTime, estimate.Load{
+	return run.Time(kind, compileTime, run.Load{
 		Operations: float64(max(0, w-first))*k.warmUp + float64(c.Steps-max(first, w))*k.star, XLA: xlaPerCore, Go: goPerCore,
 	})
-}
-
-// foretell says what the run will take, and warns where there is too little memory for it.
-func (r *runner) foretell() {
-	c := r.req.Config
-	k := c.stepCost(len(r.set.Speakers), r.engine.phones, r.engine.native)
-	estimate.Run{
-		Steps: c.Steps - r.first, Time: c.expected(k, r.first, r.device.Kind), Bytes: k.bytes, Batch: c.Batch, Unit: r.device.BatchUnit(true),
-		Smaller: fmt.Sprintf("--set cropFrames=%d", c.CropFrames/2),
-	}.Tell(r.device, r.say)
 }

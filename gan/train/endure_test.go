@@ -12,8 +12,9 @@ import (
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // A device without memory left, as XLA says it: the batch is halved and the run goes on, from its newest snapshot or from
@@ -32,7 +33,7 @@ func TestHalvedBatch(t *testing.T) {
 		o.Set, o.Last = append(o.Set, "batch=8"), true
 		var said bytes.Buffer
 		o.Stderr = &said
-		o.refuse = func(graph string, batch int) error {
+		o.Refuse = func(graph string, batch int) error {
 			if strings.HasPrefix(graph, c.graph) && batch > 4 {
 				return exhausted
 			}
@@ -44,7 +45,7 @@ func TestHalvedBatch(t *testing.T) {
 		if !strings.Contains(said.String(), c.said) || !strings.Contains(said.String(), "too small for a batch of 8") {
 			t.Errorf("%s: said\n%s", c.graph, said.String())
 		}
-		records, err := readMetrics(filepath.Join(o.RunDir, "metrics.jsonl"))
+		records, err := run.ReadMetrics(filepath.Join(o.RunDir, "metrics.jsonl"))
 		steps := 0
 		for _, m := range records {
 			if _, ok := m.Metrics["ok"]; ok {
@@ -54,7 +55,8 @@ func TestHalvedBatch(t *testing.T) {
 		if err != nil || steps != 9 {
 			t.Errorf("%s: %d lines of steps, %v", c.graph, steps, err)
 		}
-		if q, err := (runFolder{o.RunDir}).readRequest(); err != nil || q.Config.Batch != 4 {
+		var q request
+		if err := run.ReadRequest(o.RunDir, "train", &q); err != nil || q.Config.Batch != 4 {
 			t.Errorf("%s: config.json has a batch of %d, %v: going on would fail again", c.graph, q.Config.Batch, err)
 		}
 		if m, err := gan.Load(filepath.Join(o.RunDir, "model.safetensors")); err != nil || m.Trained.Steps != 9 {
@@ -62,9 +64,9 @@ func TestHalvedBatch(t *testing.T) {
 		}
 	}
 	o := microOptions(t, dir)
-	o.refuse = func(string, int) error { return exhausted }
+	o.Refuse = func(string, int) error { return exhausted }
 	err := Run(context.Background(), o)
-	if err == nil || !strings.Contains(err.Error(), "batch of 2") || !strings.Contains(err.Error(), "smaller preset") || !mlx.OutOfMemory(err) {
+	if err == nil || !strings.Contains(err.Error(), "batch of 2") || !strings.Contains(err.Error(), "smaller preset") || !device.OutOfMemory(err) {
 		t.Errorf("where no batch fits: %v", err)
 	}
 }
@@ -72,7 +74,7 @@ func TestHalvedBatch(t *testing.T) {
 // blocked is standard error that puts something in the way of snapshots once a word is said, and takes it away at another.
 type blocked struct {
 	strings.Builder
-	run         runFolder
+	folder      run.Folder
 	from, until string
 	away        string
 }
@@ -80,9 +82,9 @@ type blocked struct {
 func (b *blocked) Write(p []byte) (int, error) {
 	text := string(p)
 	if b.from != "" && strings.Contains(text, b.from) {
-		b.from, b.away = "", b.run.path("away")
-		os.Rename(b.run.path("snapshots"), b.away)
-		os.WriteFile(b.run.path("snapshots"), nil, 0o600) // a file: no folder to write into, for root either
+		b.from, b.away = "", b.folder.Path("away")
+		os.Rename(b.folder.Path("snapshots"), b.away)
+		os.WriteFile(b.folder.Path("snapshots"), nil, 0o600) // a file: no folder to write into, for root either
 	}
 	if b.away != "" && b.until != "" && strings.Contains(text, b.until) {
 		b.restore()
@@ -91,8 +93,8 @@ func (b *blocked) Write(p []byte) (int, error) {
 }
 
 func (b *blocked) restore() {
-	os.Remove(b.run.path("snapshots"))
-	os.Rename(b.away, b.run.path("snapshots"))
+	os.Remove(b.folder.Path("snapshots"))
+	os.Rename(b.away, b.folder.Path("snapshots"))
 	b.away = ""
 }
 
@@ -100,32 +102,32 @@ func (b *blocked) restore() {
 func TestSnapshotsThatCannotBeWritten(t *testing.T) {
 	dir := speech(t, "ann", "bob")
 	o := microOptions(t, dir)
-	run := runFolder{o.RunDir}
-	b := &blocked{run: run, from: "step 4: held-out", until: "could not be written"}
+	folder := run.Folder{Dir: o.RunDir}
+	b := &blocked{folder: folder, from: "step 4: held-out", until: "could not be written"}
 	b.until = "warning: after step 6"
 	o.Stderr = b
 	if err := Run(context.Background(), o); err != nil {
 		t.Fatalf("%v\n%s", err, b.String())
 	}
-	if got := run.snapshots(); !slices.Equal(got, []int{9, 3}) || !strings.Contains(b.String(), "tried again") {
+	if got := folder.Snapshots().Steps(); !slices.Equal(got, []int{9, 3}) || !strings.Contains(b.String(), "tried again") {
 		t.Errorf("snapshots %v, said\n%s", got, b.String())
 	}
 
 	o = microOptions(t, dir)
-	run = runFolder{o.RunDir}
-	b = &blocked{run: run, from: "step 8: held-out"}
+	folder = run.Folder{Dir: o.RunDir}
+	b = &blocked{folder: folder, from: "step 8: held-out"}
 	o.Stderr = b
 	err := Run(context.Background(), o)
 	if err == nil || !strings.Contains(err.Error(), "earlier snapshots are whole") {
 		t.Errorf("the last snapshot fails: %v", err)
 	}
 	b.restore()
-	for _, step := range run.snapshots() {
-		if _, _, err := mlx.ReadSnapshot(run.snapshotPath(step)); err != nil {
+	for _, step := range folder.Snapshots().Steps() {
+		if _, _, err := mlx.ReadSnapshot(folder.Snapshots().Path(step)); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}}); err != nil {
 		t.Errorf("going on after the disk is mended: %v", err)
 	}
 }
@@ -137,12 +139,12 @@ func TestBestSnapshot(t *testing.T) {
 	if err := Run(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
-	run := runFolder{o.RunDir}
-	records, err := readMetrics(run.path("metrics.jsonl"))
+	folder := run.Folder{Dir: o.RunDir}
+	records, err := run.ReadMetrics(folder.Path("metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := runlog.Best{}
+	want := run.Best{}
 	for _, m := range records {
 		if _, ok := m.Metrics["valid_colour"]; !ok || m.Step+1 < 6 {
 			continue
@@ -150,18 +152,18 @@ func TestBestSnapshot(t *testing.T) {
 		score := float64(m.Metrics["valid_colour"]) + float64(m.Metrics["valid_spread"]) + float64(m.Metrics["valid_cycle"])
 		want, _ = want.Elect(m.Step+1, score)
 	}
-	vars, b, err := run.kept().LoadBest()
+	vars, b, err := folder.Snapshots().LoadBest()
 	if err != nil || b.Step != want.Step || vars == nil {
 		t.Fatalf("best snapshot %+v, %v, want %+v", b, err, want)
 	}
-	if vars, _, err = mlx.ReadSnapshot(run.snapshotPath(6)); err != nil {
+	if vars, _, err = mlx.ReadSnapshot(folder.Snapshots().Path(6)); err != nil {
 		t.Fatal(err)
 	}
 	want.Step = 6 // as if it had got worse afterwards
-	if err := run.kept().SaveBest(vars, want); err != nil {
+	if err := folder.Snapshots().SaveBest(vars, want); err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}}); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(o.RunDir, "model.safetensors")
@@ -173,18 +175,18 @@ func TestBestSnapshot(t *testing.T) {
 	if err != nil || !slices.Equal(data, m.Tensor("gen.out.w")) {
 		t.Error("the model's weights are not the best snapshot's")
 	}
-	if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Last: true}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Last: true}}); err != nil {
 		t.Fatal(err)
 	}
 	if m, err = gan.Load(path); err != nil || m.Trained.Steps != 9 {
 		t.Errorf("with Last the model is of step %d, %v", m.Trained.Steps, err)
 	}
 	// A best snapshot that is broken costs nothing but itself.
-	if err := os.Truncate(run.kept().BestPath(), 100); err != nil {
+	if err := os.Truncate(folder.Snapshots().BestPath(), 100); err != nil {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
-	if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Stderr: &said}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Stderr: &said}}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(said.String(), "no longer counts as the best") {

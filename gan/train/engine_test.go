@@ -9,6 +9,7 @@ import (
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
 )
 
@@ -41,13 +42,13 @@ func randomBatch(cfg Config, speakers, step int) *corpus.Batch {
 	return batch
 }
 
-func testEngine(t testing.TB, cfg Config, device string, native bool, speakers int) *engine {
+func testEngine(t testing.TB, cfg Config, where string, native bool, speakers int) *engine {
 	t.Helper()
-	d, err := mlx.FindDevice(device)
+	d, err := device.Find(where)
 	if err != nil {
 		t.Fatal(err)
 	}
-	backend, err := d.Open()
+	backend, err := mlx.Open(d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,11 +91,11 @@ func microConfig(t testing.TB) Config {
 
 func openGo(t testing.TB) compute.Backend {
 	t.Helper()
-	d, err := mlx.FindDevice("go")
+	d, err := device.Find("go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := d.Open()
+	b, err := mlx.Open(d)
 	if err != nil {
 		t.Fatal(err)
 	}

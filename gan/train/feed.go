@@ -10,6 +10,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/mlx/gannet"
 )
 
 // schedule holds the scalars that change from step to step. They enter the graph as one input: a changed constant would
@@ -144,13 +145,7 @@ func (f feed) controls(to []int32) *tensors.Tensor {
 }
 
 // taps is the stem's mask for the batch's look-ahead.
-func (f feed) taps() *tensors.Tensor {
-	v := make([]float32, f.cfg.GAN.StemTaps())
-	for k := range f.cfg.GAN.StemPast + 1 + f.batch.LookAhead {
-		v[k] = 1
-	}
-	return tensors.FromFlatDataAndDimensions(v, len(v))
-}
+func (f feed) taps() *tensors.Tensor { return gannet.Taps(f.cfg.GAN, f.batch.LookAhead) }
 
 // disturbance is what the warm-up does to the source before the encoder sees it.
 func (f feed) disturbance() (warp, tilt *tensors.Tensor) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/gannet"
 )
 
 func TestInitialise(t *testing.T) {
@@ -18,7 +19,7 @@ func TestInitialise(t *testing.T) {
 	cfg.GAN.Width, cfg.GAN.Hidden = 32, 64 // enough numbers to measure a deviation
 	params := cfg.GAN.GeneratorParams()
 	vars := mlx.NewVars()
-	if err := initialise(vars, params, 1); err != nil {
+	if err := gannet.Initialise(vars, params, 1); err != nil {
 		t.Fatal(err)
 	}
 	weight := func(v *mlx.Vars, name string) []float32 {
@@ -66,13 +67,13 @@ func TestInitialise(t *testing.T) {
 	// A weight's first value depends on the seed and its name, not on what else there is.
 	alone, other := mlx.NewVars(), mlx.NewVars()
 	last := params[len(params)-2:]
-	if err := initialise(alone, last, 1); err != nil {
+	if err := gannet.Initialise(alone, last, 1); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(weight(alone, "gen.out.w"), weight(vars, "gen.out.w")) {
 		t.Error("gen.out.w depends on the other weights")
 	}
-	if err := initialise(other, last, 2); err != nil {
+	if err := gannet.Initialise(other, last, 2); err != nil {
 		t.Fatal(err)
 	}
 	if slices.Equal(weight(other, "gen.out.w"), weight(vars, "gen.out.w")) {
@@ -82,7 +83,7 @@ func TestInitialise(t *testing.T) {
 		t.Error("two weights of one shape start alike")
 	}
 	// What is there stays.
-	if err := initialise(other, params, 1); err != nil {
+	if err := gannet.Initialise(other, params, 1); err != nil {
 		t.Fatal(err)
 	}
 	if slices.Equal(weight(other, "gen.out.w"), weight(vars, "gen.out.w")) {

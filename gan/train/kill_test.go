@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/run"
 )
 
 // childEnv holds the speakers and the run folder for the process that is killed.
@@ -42,9 +43,9 @@ func TestKilledRunLeavesWholeSnapshots(t *testing.T) {
 	}
 	speakers := speech(t, "ann", "bob") // sets the child's cache too
 	for round := range 3 {
-		run := runFolder{filepath.Join(t.TempDir(), "run")}
+		folder := run.Folder{Dir: filepath.Join(t.TempDir(), "run")}
 		child := exec.Command(exe, "-test.run=^TestKilledChild$")
-		child.Env = append(os.Environ(), childEnv+"="+speakers+string(os.PathListSeparator)+run.dir)
+		child.Env = append(os.Environ(), childEnv+"="+speakers+string(os.PathListSeparator)+folder.Dir)
 		child.Stdout, child.Stderr = io.Discard, io.Discard
 		if err := child.Start(); err != nil {
 			t.Fatal(err)
@@ -54,7 +55,7 @@ func TestKilledRunLeavesWholeSnapshots(t *testing.T) {
 			child.Wait()
 		}
 		deadline := time.Now().Add(60 * time.Second)
-		for len(run.snapshots()) == 0 {
+		for len(folder.Snapshots().Steps()) == 0 {
 			if time.Now().After(deadline) {
 				kill()
 				t.Fatal("no snapshot within a minute")
@@ -64,25 +65,25 @@ func TestKilledRunLeavesWholeSnapshots(t *testing.T) {
 		time.Sleep(time.Duration(rand.Int64N(int64(300 * time.Millisecond))))
 		kill()
 
-		for _, step := range run.snapshots() { // not only the newest
-			if _, _, err := mlx.ReadSnapshot(run.snapshotPath(step)); err != nil {
+		for _, step := range folder.Snapshots().Steps() { // not only the newest
+			if _, _, err := mlx.ReadSnapshot(folder.Snapshots().Path(step)); err != nil {
 				t.Errorf("round %d: %v", round, err)
 			}
 		}
-		vars, step, err := run.load(func(format string, a ...any) { t.Errorf(format, a...) })
+		vars, step, err := folder.Snapshots().Load(func(format string, a ...any) { t.Errorf(format, a...) })
 		if err != nil || vars == nil || step == 0 {
 			t.Fatalf("round %d: snapshot of step %d, %v", round, step, err)
 		}
 		// Every step before the snapshot has its line, and the run goes on from there.
-		records, err := readMetrics(run.path("metrics.jsonl"))
+		records, err := run.ReadMetrics(folder.Path("metrics.jsonl"))
 		if err != nil || len(records) < step {
 			t.Errorf("round %d: %d lines of metrics (%v) and a snapshot after step %d", round, len(records), err, step)
 		}
-		again := Options{RunDir: run.dir, Resume: true, Device: "go", Quiet: true, Steps: step + 1}
+		again := Options{Options: run.Options{RunDir: folder.Dir, Resume: true, Device: "go", Quiet: true, Steps: step + 1}}
 		if err := Run(context.Background(), again); err != nil {
 			t.Errorf("round %d: going on after step %d: %v", round, step, err)
 		}
-		records, err = readMetrics(run.path("metrics.jsonl"))
+		records, err = run.ReadMetrics(folder.Path("metrics.jsonl"))
 		if err != nil || len(records) != step+1 || records[step].Step != step {
 			t.Errorf("round %d: %d lines of metrics after %d steps (%v)", round, len(records), step+1, err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/gannet"
 )
 
 // networks builds the graphs of all networks of one configuration over the weights of net. Names and shapes of weights
@@ -23,24 +24,7 @@ type networks struct {
 // encode is G up to the bottleneck: x [batch, frames, nMels] normalised log-mel, of which it hears the lowest HeardMels bands, tapMask [taps] of the stem (nil for all),
 // to content [batch, frames, bottleneck].
 func (n networks) encode(x, tapMask *Node) *Node {
-	return n.encodeAs("gen", x, tapMask)
-}
-
-// heardOf is what the encoder hears of x [batch, frames, bands], the lowest HeardMels bands.
-func heardOf(c gan.Config, x *Node) *Node {
-	if n := c.HeardMels(); n < x.Shape().Dimensions[2] {
-		return SliceAxis(x, 2, AxisRange(0, n))
-	}
-	return x
-}
-
-func (n networks) encodeAs(prefix string, x, tapMask *Node) *Node {
-	h := n.net.TimeConv(heardOf(n.cfg, x), prefix+".stem", n.cfg.StemPast, n.cfg.StemFuture, tapMask)
-	for i := range n.cfg.EncoderBlocks {
-		name := fmt.Sprintf("%s.enc.%d", prefix, i)
-		h = n.block(h, name, n.cfg.EncoderDilation(i), func(y *Node) *Node { return n.net.LayerNorm(y, name+".norm") })
-	}
-	return n.net.Linear(n.net.LayerNorm(h, prefix+".neck.norm"), prefix+".neck.down")
+	return gannet.Encode(n.net, n.cfg, "gen", x, tapMask)
 }
 
 // decode is G behind the bottleneck: content, controls [batch, frames, 3] (log-F0, voiced, log-energy) and style
@@ -53,7 +37,7 @@ func (n networks) decode(content, controls, style *Node) *Node {
 	}
 	for i := range n.cfg.DecoderBlocks {
 		name := fmt.Sprintf("gen.dec.%d", i)
-		h = n.block(h, name, 1, func(y *Node) *Node { return n.net.AdaLN(y, style, name+".ada") })
+		h = gannet.Block(n.net, h, name, 1, func(y *Node) *Node { return n.net.AdaLN(y, style, name+".ada") })
 	}
 	return mlx.Float(n.net.Linear(n.net.LayerNorm(h, "gen.out.norm"), "gen.out"))
 }
@@ -80,13 +64,6 @@ func (n networks) decodeImage(h, style *Node) *Node {
 // generate is G.
 func (n networks) generate(x, controls, style, tapMask *Node) *Node {
 	return n.decode(n.encode(x, tapMask), controls, style)
-}
-
-// block is a residual block: causal depthwise convolution, norm, and two linear layers around a GELU (Liu et al. 2022).
-func (n networks) block(h *Node, name string, dilation int, norm func(*Node) *Node) *Node {
-	y := norm(n.net.DilatedDepthwise(h, name+".dw", dilation))
-	y = n.net.Linear(mlx.GELU(n.net.Linear(y, name+".up")), name+".down")
-	return Add(h, y)
 }
 
 // mapLatent is F: z [batch, latentDim] and oneHot [batch, speakers] to a style.

@@ -13,9 +13,12 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/gannet"
 	"github.com/starvc/vc/internal/mlx/profile"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/phones"
+	"github.com/starvc/vc/internal/run"
 )
 
 // ProfileOptions are the flags of `vc bench train`.
@@ -24,7 +27,7 @@ type ProfileOptions struct {
 	ConfigFile string        // JSON with settings that replace the preset's
 	Set        []string      // name=value, each replacing one setting
 	Batch      int           // 0 for the preset's
-	Device     string        // see mlx.FindDevice
+	Device     string        // see device.Find
 	Duration   time.Duration // of measuring, compiling not counted; five rounds at least
 	// Say is told what comes next; may be nil.
 	Say func(what string)
@@ -50,11 +53,9 @@ func (o ProfileOptions) config() (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	r := runner{o: Options{ConfigFile: o.ConfigFile, Set: o.Set, Batch: o.Batch}, req: request{Config: cfg}}
-	if err := r.override(); err != nil {
+	if err := (run.Options{ConfigFile: o.ConfigFile, Set: o.Set, Batch: o.Batch}).Override(&cfg); err != nil {
 		return Config{}, err
 	}
-	cfg = r.req.Config
 	if cfg.AddVoice.On || cfg.StyleLabels {
 		return Config{}, errors.New("a profile is of the step of the star, which addVoice.on and styleLabels change: leave them out")
 	}
@@ -65,11 +66,11 @@ func profileConfig(ctx context.Context, o ProfileOptions, cfg Config) (*profile.
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
-	device, err := mlx.FindDevice(o.Device)
+	device, err := device.Find(o.Device)
 	if err != nil {
 		return nil, err
 	}
-	backend, err := device.Open()
+	backend, err := mlx.Open(device)
 	if err != nil {
 		return nil, err
 	}
@@ -103,13 +104,13 @@ type profiler struct {
 }
 
 // newProfiler makes the data and the weights of a profile; nothing is compiled yet.
-func newProfiler(cfg Config, device mlx.Device, backend compute.Backend) (*profiler, error) {
+func newProfiler(cfg Config, device device.Device, backend compute.Backend) (*profiler, error) {
 	set := madeUpSet(cfg)
 	vars := mlx.NewVars()
 	if err := prepare(vars, cfg, len(set.Speakers)); err != nil {
 		return nil, err
 	}
-	if err := initialise(vars, encoderOfPhones(cfg.GAN), cfg.Seed); err != nil { // a phone network that knows nothing
+	if err := gannet.Initialise(vars, phones.EncoderParams(cfg.GAN), cfg.Seed); err != nil { // a phone network that knows nothing
 		return nil, err
 	}
 	p := &profiler{cfg: cfg, backend: backend, engine: newEngine(cfg, backend, device.NativeConv(), vars, set.Speakers, true)}
@@ -208,15 +209,18 @@ func (p *profiler) add() error {
 // steps makes steps of one batch.
 func (p *profiler) steps(batch *corpus.Batch) profile.Steps[readyStep] {
 	return profile.Steps[readyStep]{
-		Load: func(n int) (*runlog.Ahead[readyStep], error) {
-			return p.engine.load(func() (*corpus.Batch, error) { return batch, nil }, 0, n)
+		Load: func(n int) (*run.Ahead[readyStep], error) {
+			if err := p.engine.begin(); err != nil {
+				return nil, err
+			}
+			return run.StartAhead(0, n, func(int) (readyStep, error) { return p.engine.ready(batch) }, func(s readyStep) error { return p.engine.free(s.inputs) }), nil
 		},
 		Make: p.engine.make,
 	}
 }
 
 // watchCard makes whole steps for a while and nothing else, see WatchCard.
-func (p *profiler) watchCard(ctx context.Context, device mlx.Device, lead, watch time.Duration) error {
+func (p *profiler) watchCard(ctx context.Context, device device.Device, lead, watch time.Duration) error {
 	return p.steps(p.batcher.At(p.cfg.sourceStep())).Unceasing(func(row func() error) error {
 		return p.WatchCard(ctx, device, lead, watch, row)
 	})

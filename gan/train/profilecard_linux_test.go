@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/device"
 )
 
 // With an nvidia-smi that is made up, a profile tells how busy the card is.
@@ -20,15 +20,15 @@ func TestProfileWatchesTheCard(t *testing.T) {
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("CUDA_VISIBLE_DEVICES", "")
-	device, err := mlx.FindDevice("go")
+	found, err := device.Find("go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := newProfiler(microConfig(t), device, openGo(t))
+	p, err := newProfiler(microConfig(t), found, openGo(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.watchCard(context.Background(), mlx.Device{Kind: "cuda"}, 100*time.Millisecond, 1500*time.Millisecond); err != nil {
+	if err := p.watchCard(context.Background(), device.Device{Kind: "cuda"}, 100*time.Millisecond, 1500*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	if use := p.Report.CardUse; use < 0.449 || use > 0.451 {
@@ -41,7 +41,7 @@ func TestProfileWatchesTheCard(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := p.watchCard(ctx, mlx.Device{Kind: "cuda"}, time.Minute, time.Minute); err == nil {
+	if err := p.watchCard(ctx, device.Device{Kind: "cuda"}, time.Minute, time.Minute); err == nil {
 		t.Error("it goes on when it is cancelled")
 	}
 }

@@ -8,9 +8,10 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/estimate"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/gannet"
 	"github.com/starvc/vc/internal/mlx/profile"
+	"github.com/starvc/vc/internal/run"
 )
 
 // part is a pass as a profile measures it.
@@ -29,7 +30,7 @@ func (e *engine) part(p pass) profile.Part {
 		Through: func(in []*Node, frozen bool) *Node {
 			return p.through(e.over(in[0].Graph(), mlx.GroupWeights, frozen), in)
 		},
-		Counts: []estimate.Pass{p.with(p.cost(e.cfg.GAN, len(e.speakers), e.native))},
+		Counts: []run.Pass{p.with(p.cost(e.cfg.GAN, len(e.speakers), e.native))},
 	}
 	if p.weights && p.network == "G" { // to F or E
 		x.To = append(x.To, 2)
@@ -88,7 +89,7 @@ func (p pass) through(net networks, in []*Node) *Node {
 	case "C":
 		return net.classifySource(in[0])
 	case "P":
-		return mlx.Float(net.encodeAs("pho", in[0], nil))
+		return mlx.Float(gannet.Encode(net.net, net.cfg, "pho", in[0], nil))
 	}
 	return augment(in[0], in[1], in[2], in[3])
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/starvc/vc/gan"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // What cannot work is refused before hours of work, in words that name the way out, and nothing is lost.
@@ -94,7 +94,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 		{"output cannot be written", func(o *Options) { o.Output = filepath.Join(o.RunDir, "config.json", "m") }, "-o"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			again := Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 5}
+			again := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 5}}
 			c.change(&again)
 			config := read(t, filepath.Join(o.RunDir, "config.json"))
 			if err := Run(context.Background(), again); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -110,7 +110,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 			}
 		})
 	}
-	if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 4}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 4}}); err != nil {
 		t.Errorf("the run cannot go on after refusals: %v", err)
 	}
 }
@@ -125,8 +125,14 @@ func TestInitAddsASpeaker(t *testing.T) {
 	addSpeech(t, dir, "eve")
 	first := filepath.Join(o.RunDir, "model.safetensors")
 	next := Options{
-		Speakers: dir, Preset: "tiny", Device: "go", RunDir: filepath.Join(t.TempDir(), "run"), Init: first,
-		Set: []string{"steps=2", "batch=4", "cropFrames=12", "styleFrames=10", "warmUpShare=0", "rampSteps=0", "learningRate=0", "validEvery=0"},
+		Options: run.Options{
+			Speakers: dir,
+			Preset:   "tiny",
+			Device:   "go",
+			RunDir:   filepath.Join(t.TempDir(), "run"),
+			Set:      []string{"steps=2", "batch=4", "cropFrames=12", "styleFrames=10", "warmUpShare=0", "rampSteps=0", "learningRate=0", "validEvery=0"},
+		},
+		Init: first,
 	}
 	var said bytes.Buffer
 	next.Stderr = &said
@@ -179,17 +185,17 @@ func TestRunStopsWhenNothingIsFinite(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "10 steps in a row") || !strings.Contains(err.Error(), "learningRate=0.5") {
 		t.Fatalf("error %v, want one that counts 10 steps and offers a lower rate", err)
 	}
-	if errors.Is(err, ErrStopped) {
+	if errors.Is(err, run.ErrStopped) {
 		t.Error("it is called stopped")
 	}
-	if n := strings.Count(said.String(), "was skipped"); n != runlog.MaxSkipped {
-		t.Errorf("%d warnings of skipped steps, want %d", n, runlog.MaxSkipped)
+	if n := strings.Count(said.String(), "was skipped"); n != run.MaxSkipped {
+		t.Errorf("%d warnings of skipped steps, want %d", n, run.MaxSkipped)
 	}
-	records, err := readMetrics(filepath.Join(o.RunDir, "metrics.jsonl"))
-	if err != nil || len(records) != 2+runlog.MaxSkipped {
-		t.Errorf("%d lines of metrics, %v, want %d", len(records), err, 2+runlog.MaxSkipped)
+	records, err := run.ReadMetrics(filepath.Join(o.RunDir, "metrics.jsonl"))
+	if err != nil || len(records) != 2+run.MaxSkipped {
+		t.Errorf("%d lines of metrics, %v, want %d", len(records), err, 2+run.MaxSkipped)
 	}
-	vars, step, err := runFolder{o.RunDir}.load(func(format string, a ...any) { t.Errorf(format, a...) })
+	vars, step, err := run.Folder{Dir: o.RunDir}.Snapshots().Load(func(format string, a ...any) { t.Errorf(format, a...) })
 	if err != nil || vars == nil || step < 2 {
 		t.Fatalf("snapshot of step %d, %v", step, err)
 	}
@@ -247,18 +253,18 @@ func TestResumeWithBrokenSnapshotsAlone(t *testing.T) {
 	if err := Run(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
-	run := runFolder{o.RunDir}
-	for _, step := range run.snapshots() {
-		if err := os.Truncate(run.snapshotPath(step), 1000); err != nil {
+	folder := run.Folder{Dir: o.RunDir}
+	for _, step := range folder.Snapshots().Steps() {
+		if err := os.Truncate(folder.Snapshots().Path(step), 1000); err != nil {
 			t.Fatal(err)
 		}
 	}
-	before := read(t, run.path("metrics.jsonl"))
-	err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true})
+	before := read(t, folder.Path("metrics.jsonl"))
+	err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}})
 	if err == nil || !strings.Contains(err.Error(), "none of its 3 snapshots") || !strings.Contains(err.Error(), "--init") {
 		t.Errorf("error %v, want one that counts the snapshots and names a way out", err)
 	}
-	if read(t, run.path("metrics.jsonl")) != before {
+	if read(t, folder.Path("metrics.jsonl")) != before {
 		t.Error("the metrics were written over")
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,16 +11,13 @@ import (
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/plot"
-	"github.com/starvc/vc/internal/runlog"
-	"github.com/starvc/vc/internal/runreport"
-	"github.com/starvc/vc/internal/sanity"
+	"github.com/starvc/vc/internal/run"
 )
 
 // curves are the charts of losses.png.
-var curves = []runreport.Curve{
+var curves = []run.Curve{
 	{Title: "Rebuilding (L1, normalised log-mel)", Names: []string{"identity", "cycle", "valid_identity", "valid_cycle"}},
 	{Title: "Adversarial", Names: []string{"adv_d", "adv_g"}},
 	{Title: "Style (L1)", Names: []string{"style", "mapped", "common", "valid_style"}},
@@ -35,48 +31,40 @@ var curves = []runreport.Curve{
 // sampleCount is how many conversions a report shows.
 const sampleCount = 4
 
-// report converts a few recordings, held-out ones where there are, into samples/step-N, each a WAV and pictures of source,
-// conversion and a recording of the target, and writes report.html over all. It returns what is wrong with each sample
-// that is not like speech.
-func (r *runner) report(ctx context.Context, m *gan.Model, step int) (faults []string, samples int, err error) {
-	dir := r.folder.path("samples", fmt.Sprintf("step-%08d", step))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, 0, fmt.Errorf("samples: %w", err)
-	}
-	model := vc.New(m)
-	board := runlog.OpenBoard(r.folder.dir, step+1, r.say)
-	defer board.Close()
-	var made []runreport.Sample
-	sources := runreport.Turns(sampleCount, len(r.set.Speakers), speakerOf, r.set.Valid, r.set.Train)
-	for i, source := range sources {
-		r.say.Count("converting samples", i, sampleCount)
+// Report converts a few recordings, held-out ones where there are, each beside its source and a recording of the target.
+func (p *pupil) Report(ctx context.Context) (*run.Report, error) {
+	m, model := p.made, vc.New(p.made)
+	report := &run.Report{Scores: run.Scores{
+		About: "L1 distances in normalised log-mel units, so less is better; the row in bold is the best snapshot, of which the model is made.",
+		Columns: []run.Score{
+			{Head: "rebuilt", Metric: "valid_identity"}, {Head: "cycle", Metric: "valid_cycle"}, {Head: "style", Metric: "valid_style"},
+			{Head: "colour", Metric: "valid_colour"}, {Head: "spread", Metric: "valid_spread"},
+		},
+	}}
+	for i, source := range run.Turns(sampleCount, len(p.set.Speakers), speakerOf, p.set.Valid, p.set.Train) {
+		p.r.Say.Count("converting samples", i, sampleCount)
 		target := (source.Speaker + 1) % len(m.Speakers)
 		from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
 		name := strings.TrimSuffix(filepath.Base(source.Path), filepath.Ext(source.Path))
-		s, err := r.sample(ctx, model, source, target)
+		s, err := p.sample(ctx, model, source, target)
 		if err != nil {
-			return nil, 0, fmt.Errorf("sample %s to %s: %w", filepath.Base(source.Path), to, err)
+			return nil, fmt.Errorf("sample %s to %s: %w", filepath.Base(source.Path), to, err)
 		}
-		s.Title = name + ": " + from + " to " + to
-		if len(s.Sounds) > 0 {
-			if err := s.Write(filepath.Join(dir, name+"-"+from+"-to-"+to)); err != nil {
-				return nil, 0, err
-			}
-		}
-		s.Show(board, step, "converted", from+" to "+to+"/"+name)
-		if s.Fault != "" {
-			faults = append(faults, fmt.Sprintf("%s to %s is %s", name, to, s.Fault))
-		}
-		made = append(made, s)
+		s.Title, s.File = name+": "+from+" to "+to, name+"-"+from+"-to-"+to
+		s.Kind, s.Name, s.Brief = "converted", from+" to "+to+"/"+name, name+" to "+to
+		report.Samples = append(report.Samples, s)
 	}
-	r.say.Finish()
-	return faults, len(made), r.page(m, made, step).Write(r.folder.dir)
+	p.r.Say.Finish()
+	for _, s := range m.Speakers {
+		report.Voices = append(report.Voices, run.Voice{Name: s.Name, Seconds: s.Seconds})
+	}
+	return report, nil
 }
 
 func speakerOf(u corpus.Utterance) int { return u.Speaker }
 
 // sample is one conversion of a report.
-func (r *runner) sample(ctx context.Context, model *vc.Model, source corpus.Utterance, target int) (s runreport.Sample, err error) {
+func (p *pupil) sample(ctx context.Context, model *vc.Model, source corpus.Utterance, target int) (s run.Sample, err error) {
 	m := model.Networks()
 	from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
 	clip, err := audio.ReadFile(source.Path)
@@ -97,7 +85,7 @@ func (r *runner) sample(ctx context.Context, model *vc.Model, source corpus.Utte
 	if err != nil {
 		return s, err
 	}
-	s.Fault = sanity.Fault(m.Features, result.Source, output)
+	s.Fault = run.Fault(m.Features, result.Source, output)
 	panels := []plot.Mel{
 		plot.FromFrames("source: "+from, m.Features, result.Source),
 		plot.FromFrames("converted to "+to, m.Features, output),
@@ -105,7 +93,7 @@ func (r *runner) sample(ctx context.Context, model *vc.Model, source corpus.Utte
 	if err := errors.Join(s.Add("converted to "+to, result.Clip), s.Add("source: "+from, clip)); err != nil {
 		return s, err
 	}
-	if own, ok := runreport.Nth(r.set.Train, speakerOf, target, 0); ok {
+	if own, ok := run.Nth(p.set.Train, speakerOf, target, 0); ok {
 		panels = append(panels, plot.FromFrames("a recording of "+to, m.Features, own.Frames))
 		recording, err := audio.ReadFile(own.Path)
 		if err != nil {
@@ -116,26 +104,4 @@ func (r *runner) sample(ctx context.Context, model *vc.Model, source corpus.Utte
 		}
 	}
 	return s, s.Draw(panels, "source, conversion and target")
-}
-
-// page is what report.html shows of the run.
-func (r *runner) page(m *gan.Model, samples []runreport.Sample, step int) runreport.Page {
-	c := r.req.Config
-	lint, _ := os.ReadFile(r.folder.path("lint.txt"))
-	p := runreport.Page{
-		Title: r.folder.name(), Program: r.o.Version, Device: r.device.String(), Preset: c.Preset, Steps: step, Of: c.Steps, Batch: c.Batch,
-		Samples: samples, Lint: string(lint),
-		Scores: runreport.Scores{
-			About: "L1 distances in normalised log-mel units, so less is better; the row in bold is the best snapshot, of which the model is made.",
-			Columns: []runreport.Score{
-				{Head: "rebuilt", Metric: "valid_identity"}, {Head: "cycle", Metric: "valid_cycle"}, {Head: "style", Metric: "valid_style"},
-				{Head: "colour", Metric: "valid_colour"}, {Head: "spread", Metric: "valid_spread"},
-			},
-			Best: r.best.Step,
-		},
-	}
-	for _, s := range m.Speakers {
-		p.Voices = append(p.Voices, runreport.Voice{Name: s.Name, Seconds: s.Seconds})
-	}
-	return p
 }

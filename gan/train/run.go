@@ -3,270 +3,178 @@ package train
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"time"
+	"slices"
 
-	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
-	"github.com/starvc/vc/internal/sanity"
+	"github.com/starvc/vc/internal/run"
 )
 
-// Run trains a model as `vc train` does: it reads and checks the recordings, trains, validates, and writes a run folder and
-// the model. It returns ErrStopped when ctx was cancelled and the run was saved.
+// Options are the flags of `vc train`. Zero values leave the preset's settings alone.
+type Options struct {
+	run.Options        // Preset is tiny, small, medium, live or hq; medium if it is empty
+	Rate        int    // samples per second of the model: 16000 or 24000
+	Init        string // model to add the voices to
+	Phones      string // phone network for the content loss; base or, if it fits, empty for the program's own; none for none
+}
+
+// Run trains a model as `vc train` does, see run.Train.
 func Run(ctx context.Context, o Options) error {
-	r := &runner{o: o, say: newReporter(o.Stderr, o.Quiet)}
-	return r.run(ctx)
+	p := &pupil{o: o}
+	return run.Train(ctx, o.Options, p.about(), p)
 }
 
-// runner is one call of Run.
-type runner struct {
-	o      Options
-	say    *reporter
-	folder runFolder
-	req    request
-	set    *corpus.Set
-	lint   *corpus.Report
-	device mlx.Device
-	engine *engine
-	first  int        // the first step to make
-	base   *gan.Model // that a new run begins with
+// request is what config.json holds.
+type request struct {
+	run.Common
+	Config Config `json:"config"`
+	Init   string `json:"init,omitempty"`
+	Phones string `json:"phones,omitempty"`
+	Data   string `json:"data,omitempty"` // fingerprint of the prepared recordings
 
-	best      runlog.Best // of the snapshots
-	lastScore float64     // of the last validation
-	unsaved   runlog.Unsaved
+	Voices []gan.SpeakerInfo `json:"voices,omitempty"` // of the model that voices are added to
+
+	Widened bool `json:"widened,omitempty"` // the model of Init goes over to a higher rate, and all of it is trained on
 }
 
-func (r *runner) run(ctx context.Context) error {
-	if err := r.configure(); err != nil {
-		return err
-	}
-	output := r.req.Output
-	if output == "" {
-		output = r.folder.path("model.safetensors")
-	}
-	if err := runlog.CheckWritable(output); err != nil {
-		return err
-	}
-	device, err := mlx.FindDevice(r.o.Device)
-	if err != nil {
-		return err
-	}
-	if device, err = device.WithCards(r.o.GPUs, r.req.Config.Batch); err != nil {
-		return err
-	}
-	if err := r.prepareSpeech(ctx); err != nil {
-		return err
-	}
-	r.device = device
-	backend, err := device.Open()
-	if err != nil {
-		return err
-	}
-	defer backend.Finalize()
-	r.say.Linef("training on %s", device)
-	if device.Kind == "go" {
-		r.say.Linef("pure Go is the slowest way to train: `vc setup cpu` makes a CPU about ten times faster")
-	}
-
-	vars, err := r.weights()
-	if err != nil {
-		return err
-	}
-	if err := r.begin(); err != nil {
-		return err
-	}
-	r.engine = newEngine(r.req.Config, backend, device.NativeConv(), vars, r.set.Speakers, vars.Has(mlx.GroupWeights, "pho.stem.w"))
-	r.engine.encoderFromP = r.engine.phones && (r.req.Init == "" || r.req.Widened)
-	r.engine.cards, r.engine.refuse = device.Cards, r.o.refuse
-	r.best = r.folder.kept().RecallBest(r.first, r.warn)
-	r.foretell()
-
-	done, err := r.loop(ctx)
-	for err != nil {
-		if err := r.smaller(err); err != nil {
-			return err
-		}
-		done, err = r.loop(ctx)
-	}
-	model, err := r.exportBest(done)
-	if err != nil {
-		return err
-	}
-	if model, err = r.withBaseVocoder(model); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
-		return fmt.Errorf("output: %w", err)
-	}
-	if done < r.req.Config.Steps {
-		if err := model.Save(output, gan.Full); err != nil {
-			return err
-		}
-		r.say.Linef("stopped after step %d and saved: go on with `vc train --run %s --resume`", done, r.folder.dir)
-		r.say.Linef("the model so far is %s", output)
-		return ErrStopped
-	}
-	faults, samples, err := r.report(context.WithoutCancel(ctx), model, done)
-	if err != nil {
-		return errors.Join(err, model.Save(output, gan.Full)) // hours of training are not lost for want of a picture
-	}
-	suspect := r.verdict(faults, samples)
-	if suspect != nil {
-		output = sanity.SuspectName(output)
-	}
-	if err := model.Save(output, gan.Full); err != nil {
-		return err
-	}
-	r.say.Linef("model: %s", output)
-	r.say.Linef("run folder: %s (report.html, losses.png, samples/, metrics.jsonl; tensorboard --logdir shows it too)", r.folder.dir)
-	return suspect
+// pupil is the voice model in training.
+type pupil struct {
+	o       Options
+	r       *run.Run
+	req     request
+	base    *gan.Model // that a new run begins with
+	set     *corpus.Set
+	lint    *corpus.Report
+	batcher *corpus.Batcher
+	engine  *engine
+	made    *gan.Model
 }
 
-// configure settles what is asked for, from the run folder of an old run or from preset, file and flags, in this order.
-func (r *runner) configure() error {
-	o := r.o
-	if o.Resume {
-		r.folder = runFolder{o.RunDir}
-		q, err := r.folder.readRequest()
-		if err != nil {
-			return err
-		}
-		if err := q.checkFixed(o); err != nil {
-			return err
-		}
-		r.req = q
-		if o.Speakers != "" {
-			r.req.Speakers = o.Speakers
-		}
-		if o.Output != "" {
-			r.req.Output = o.Output
-		}
-	} else {
-		preset, widened := o.Preset, false
-		var m *gan.Model
-		if o.Init != "" {
-			var err error
-			if m, err = openModel(o.Init); err != nil {
-				return fmt.Errorf("--init: %w", err)
-			}
-			if _, err := gan.Preset(m.Trained.Preset); preset == "" && err == nil {
-				preset = m.Trained.Preset
-			}
-		}
-		cfg, err := DefaultConfig(cmp.Or(preset, usualPreset))
-		if err != nil {
-			return err
-		}
-		if m != nil {
-			cfg.GAN, cfg.Features, cfg.Preset = m.Config, m.Features, m.Trained.Preset
-		}
-		if o.Rate > 0 {
-			f, err := features.ConfigForRate(o.Rate)
-			if err != nil {
-				return fmt.Errorf("--rate: %w", err)
-			}
-			if m != nil && f != m.Features {
-				if m, err = widenModel(m, f); err != nil {
-					return fmt.Errorf("--rate: %w", err)
-				}
-				widened = true
-			}
-			cfg = cfg.withFeatures(f)
-		}
-		if m != nil && !widened {
-			cfg = cfg.forAddedVoices()
-			r.req.Voices, r.base = m.Speakers, m
-		}
-		r.req = request{
-			Config: cfg, Speakers: o.Speakers, Output: o.Output, Init: o.Init, Phones: o.Phones, Voices: r.req.Voices, Widened: widened,
-		}
+func (p *pupil) about() run.About {
+	return run.About{
+		Command: "train", What: "model", File: "model.safetensors", Folder: "2006-01-02-150405", Made: "samples/", Curves: curves,
+		Even: true, Request: &p.req, Config: &p.req.Config,
 	}
-	began, dilations := r.req.Config, fmt.Sprint(r.req.Config.GAN.EncoderDilations) // which settings are written into
-	if err := r.override(); err != nil {
+}
+
+// Configure settles what is asked for, from the run folder of an old run or from preset, file and flags, in this order.
+func (p *pupil) Configure(r *run.Run) error {
+	p.r = r
+	q := &p.req
+	settle := p.begin
+	if r.Resume {
+		settle = p.checkFixed
+	}
+	if err := settle(); err != nil {
 		return err
 	}
-	if o.Resume {
-		if err := runlog.CheckFixed(
-			runlog.Fixed{Flag: "set seed", Was: runlog.Number(began.Seed), Now: runlog.Number(r.req.Config.Seed)},
-			dilationsFixed(dilations, r.req.Config.GAN),
-		); err != nil {
-			return err
-		}
+	dilations := fmt.Sprint(q.Config.GAN.EncoderDilations) // which settings are written into
+	if err := r.Override(&q.Config); err != nil {
+		return err
 	}
-	switch {
-	case o.Resume:
-	case o.Phones == noneAtAll:
-		r.req.Phones = ""
-	case o.Phones == "" && (o.Init == "" || r.req.Widened):
-		if r.req.Phones = usualPhones(r.req.Config); r.req.Phones != "" {
-			r.say.Linef("the words are kept by the phone network that comes with the program (--phones none leaves it out)")
-		}
-	}
-	if !o.Resume && r.req.Phones != "" {
-		f, err := openPhones(r.req.Phones) // before the recordings are read
-		if err != nil {
-			return fmt.Errorf("--phones: %w", err)
-		}
-		if o.Init == "" {
-			r.req.Config = withEncoderOf(r.req.Config, f)
-		}
-	}
-	if r.req.Config.AddVoice.On && len(r.req.Voices) == 0 {
+	if q.Config.AddVoice.On && len(q.Voices) == 0 {
 		return fmt.Errorf("addVoice.on adds voices to a model: name the model with --init")
 	}
-	if o.Resume {
-		return nil
+	if r.Resume {
+		return run.CheckFixed(dilationsFixed(dilations, q.Config.GAN))
 	}
-	if o.RunDir == "" {
-		o.RunDir = filepath.Join("runs", time.Now().Format("2006-01-02-150405"))
+	if err := p.choosePhones(); err != nil {
+		return err
 	}
-	r.folder = runFolder{o.RunDir}
-	return r.folder.vacant()
+	return run.Whole(&q.Init, &q.Phones)
 }
 
-func (r *runner) override() error {
-	o, c := r.o, &r.req.Config
-	if o.ConfigFile != "" {
-		if err := c.ApplyFile(o.ConfigFile); err != nil {
-			return err
+// begin settles what a new run begins with.
+func (p *pupil) begin() error {
+	o, preset := p.o, p.r.Preset
+	if o.Init != "" {
+		var err error
+		if p.base, err = base.OpenVoices(o.Init); err != nil {
+			return fmt.Errorf("--init: %w", err)
+		}
+		if _, err := gan.Preset(p.base.Trained.Preset); preset == "" && err == nil {
+			preset = p.base.Trained.Preset
 		}
 	}
-	for _, f := range []struct {
-		value int
-		to    *int
-	}{{o.Steps, &c.Steps}, {o.Batch, &c.Batch}, {o.SnapshotEvery, &c.SnapshotEvery}} {
-		if f.value > 0 {
-			*f.to = f.value
-		}
-	}
-	if o.Seed > 0 && !o.Resume {
-		c.Seed = o.Seed
-	}
-	for _, s := range o.Set {
-		if err := c.ApplySet(s); err != nil {
-			return err
-		}
-	}
-	return c.Validate()
-}
-
-func (r *runner) warn(format string, a ...any) { r.say.Linef("warning: "+format, a...) }
-
-// prepareSpeech reads, checks and caches the recordings.
-func (r *runner) prepareSpeech(ctx context.Context) error {
-	speakers, err := corpus.Scan(r.req.Speakers)
+	cfg, err := DefaultConfig(cmp.Or(preset, usualPreset))
 	if err != nil {
 		return err
 	}
-	add := r.req.Config.AddVoice.On
+	if m := p.base; m != nil {
+		cfg.GAN, cfg.Features, cfg.Preset = m.Config, m.Features, m.Trained.Preset
+	}
+	if o.Rate > 0 {
+		f, err := features.ConfigForRate(o.Rate)
+		if err != nil {
+			return fmt.Errorf("--rate: %w", err)
+		}
+		if p.base != nil && f != cfg.Features {
+			if p.base, err = widenModel(p.base, f); err != nil {
+				return fmt.Errorf("--rate: %w", err)
+			}
+			p.req.Widened = true
+		}
+		cfg = cfg.withFeatures(f)
+	}
+	if p.base != nil && !p.req.Widened {
+		cfg = cfg.forAddedVoices()
+		p.req.Voices = p.base.Speakers
+	}
+	p.req.Config, p.req.Init, p.req.Phones = cfg, o.Init, o.Phones
+	return nil
+}
+
+// checkFixed refuses flags that would make another run of the one that is resumed.
+func (p *pupil) checkFixed() error {
+	q, phones := p.req, p.o.Phones
+	if phones != noneAtAll {
+		if err := run.Whole(&phones); err != nil {
+			return err
+		}
+	}
+	return run.CheckFixed(
+		run.Fixed{Flag: "rate", Was: run.Number(q.Config.Features.SampleRate), Now: run.Number(p.o.Rate)},
+		run.Fixed{Flag: "phones", Was: cmp.Or(q.Phones, noneAtAll), Now: phones},
+	)
+}
+
+// choosePhones settles the phone network of a new run, before the recordings are read.
+func (p *pupil) choosePhones() error {
+	o, q := p.o, &p.req
+	switch {
+	case o.Phones == noneAtAll:
+		q.Phones = ""
+	case o.Phones == "" && (o.Init == "" || q.Widened):
+		if q.Phones = usualPhones(q.Config); q.Phones != "" {
+			p.r.Say.Linef("the words are kept by the phone network that comes with the program (--phones none leaves it out)")
+		}
+	}
+	if q.Phones == "" {
+		return nil
+	}
+	f, err := base.OpenPhones(q.Phones)
+	if err != nil {
+		return fmt.Errorf("--phones: %w", err)
+	}
+	if o.Init == "" {
+		q.Config = withEncoderOf(q.Config, f)
+	}
+	return nil
+}
+
+// Prepare reads, checks and caches the recordings.
+func (p *pupil) Prepare(ctx context.Context) error {
+	speakers, err := corpus.Scan(p.req.Speakers)
+	if err != nil {
+		return err
+	}
+	add := p.req.Config.AddVoice.On
 	if len(speakers) < 2 && !add {
 		return fmt.Errorf("only one speaker found (%s): a voice changer needs two or more, each in a folder of its own; to add one voice to a trained model, name the model with --init", speakers[0].Name)
 	}
@@ -276,17 +184,17 @@ func (r *runner) prepareSpeech(ctx context.Context) error {
 	} else {
 		cache = ""
 	}
-	held := r.req.Config.ValidFraction
+	held := p.req.Config.ValidFraction
 	if held == 0 {
 		held = -1 // to corpus, 0 stands for its default
 	}
-	set, report, err := corpus.Prepare(ctx, speakers, r.req.Config.Features, corpus.PrepareOptions{
+	set, report, err := corpus.Prepare(ctx, speakers, p.req.Config.Features, corpus.PrepareOptions{
 		CacheDir: cache, ValidFraction: held,
-		Progress: func(done, total int) { r.say.Count("reading recordings", done, total) },
+		Progress: func(done, total int) { p.r.Say.Count("reading recordings", done, total) },
 	})
-	r.say.Finish()
-	if report != nil && !r.o.Quiet {
-		if _, werr := report.WriteTo(r.say); werr != nil && err == nil {
+	p.r.Say.Finish()
+	if report != nil && !p.r.Quiet {
+		if _, werr := report.WriteTo(p.r.Say); werr != nil && err == nil {
 			err = werr
 		}
 	}
@@ -294,90 +202,29 @@ func (r *runner) prepareSpeech(ctx context.Context) error {
 		return err
 	}
 	if add {
-		set = withOldVoices(set, r.req.Voices)
+		set = withOldVoices(set, p.req.Voices)
 	}
-	r.set, r.lint = set, report
-	if add || r.req.Config.PairShare == 0 {
+	p.set, p.lint = set, report
+	if add || p.req.Config.PairShare == 0 {
 		return nil
 	}
-	groups, err := corpus.ReadAligned(r.req.Speakers)
+	groups, err := corpus.ReadAligned(p.req.Speakers)
 	if err != nil {
 		return err
 	}
 	if len(groups) > 0 {
-		used := r.set.Align(groups)
-		r.say.Linef("%s: %d of %d groups of recordings that say the same at the same times are here, %d pairs", corpus.AlignedFile, used, len(groups), r.set.Pairs())
+		used := p.set.Align(groups)
+		p.r.Say.Linef("%s: %d of %d groups of recordings that say the same at the same times are here, %d pairs", corpus.AlignedFile, used, len(groups), p.set.Pairs())
 	}
 	return nil
 }
 
-// begin makes the run folder, or brings an old one's config.json up to date, once all else is found good: what is refused
-// must leave a run as it was, and a new one's name free.
-func (r *runner) begin() error {
-	if r.o.Resume {
-		if r.req.Data != "" && r.req.Data != r.set.Fingerprint() {
-			r.say.Linef("warning: the recordings are not those that the run began with; it goes on with what is there now")
-		}
-	} else {
-		if err := r.folder.create(); err != nil {
-			return err
-		}
-		if err := r.copyBase(); err != nil {
-			return err
-		}
-	}
-	r.req.Data = r.set.Fingerprint()
-	if err := r.writeRequest(); err != nil {
-		return err
-	}
-	return audio.WriteAtomic(r.folder.path("lint.txt"), func(w io.Writer) error {
-		_, err := r.lint.WriteTo(w)
-		return err
-	})
-}
-
-func (r *runner) writeRequest() error {
-	whole, err := r.req.withWholePaths()
-	if err != nil {
-		return err
-	}
-	return r.folder.writeRequest(whole)
-}
-
-// weights are those of the newest snapshot, or a new run's.
-func (r *runner) weights() (*mlx.Vars, error) {
-	cfg := r.req.Config
-	if r.o.Resume {
-		vars, step, err := r.folder.load(r.warn)
-		if err != nil {
-			return nil, err
-		}
-		if vars == nil {
-			r.say.Linef("no snapshot yet: starting from the beginning")
-		} else {
-			if err := runlog.CheckSteps(step, cfg.Steps); err != nil {
-				return nil, err
-			}
-			if err := matches(vars, cfg, len(r.set.Speakers)); err != nil {
-				return nil, err
-			}
-			if err := matchesBase(vars, cfg, len(r.req.Voices)); err != nil {
-				return nil, err
-			}
-			r.first = step
-			r.say.Linef("going on after step %d", step)
-			return vars, nil
-		}
-	}
-	return r.freshWeights()
-}
-
-// freshWeights are those that a run begins with: random, from --init, or with an encoder from --phones.
-func (r *runner) freshWeights() (*mlx.Vars, error) {
-	cfg := r.req.Config
+// Fresh makes the variables that a run begins with: random, from --init, or with an encoder from --phones.
+func (p *pupil) Fresh() (*mlx.Vars, error) {
+	cfg := p.req.Config
 	vars := mlx.NewVars()
-	if r.req.Init != "" {
-		m, err := openModel(r.req.Init)
+	if p.req.Init != "" {
+		m, err := base.OpenVoices(p.req.Init)
 		if err != nil {
 			return nil, fmt.Errorf("--init: %w", err)
 		}
@@ -386,7 +233,7 @@ func (r *runner) freshWeights() (*mlx.Vars, error) {
 				return nil, fmt.Errorf("--init: %w", err)
 			}
 		}
-		fresh, err := startFrom(vars, cfg, m, r.set.Speakers)
+		fresh, err := startFrom(vars, cfg, m, p.set.Speakers)
 		if err != nil {
 			return nil, err
 		}
@@ -395,17 +242,25 @@ func (r *runner) freshWeights() (*mlx.Vars, error) {
 				return nil, err
 			}
 		}
-		r.say.Linef("starting from %s; new voices: %v", r.req.Init, fresh)
+		p.r.Say.Linef("starting from %s; new voices: %v", p.req.Init, fresh)
 		if cfg.AddVoice.On {
-			r.say.Linef("without recordings, so held to what the model makes of them; kept: %v", voicesWithout(r.set))
+			p.r.Say.Linef("without recordings, so held to what the model makes of them; kept: %v", voicesWithout(p.set))
 		}
 	}
-	if r.req.Phones != "" {
-		if err := loadPhones(vars, cfg, r.req.Phones, r.req.Init == ""); err != nil {
+	if p.req.Phones != "" {
+		if err := loadPhones(vars, cfg, p.req.Phones, p.req.Init == ""); err != nil {
 			return nil, err
 		}
 	}
-	return vars, prepare(vars, cfg, len(r.set.Speakers))
+	return vars, prepare(vars, cfg, len(p.set.Speakers))
+}
+
+// Check refuses variables of other networks, of other speakers, or without the model that voices are added to.
+func (p *pupil) Check(vars *mlx.Vars) error {
+	if err := matches(vars, p.req.Config, len(p.set.Speakers)); err != nil {
+		return err
+	}
+	return matchesBase(vars, p.req.Config, len(p.req.Voices))
 }
 
 // matches checks that a snapshot holds every variable that the configuration needs, in the right shape.
@@ -414,28 +269,160 @@ func matches(vars *mlx.Vars, cfg Config, speakers int) error {
 	if err := prepare(want, cfg, speakers); err != nil {
 		return err
 	}
-	return holds(vars, want)
+	return run.Holds(vars, want)
 }
 
-// holds checks that a snapshot has the variables that are wanted, in the right shapes.
-func holds(vars, want *mlx.Vars) error {
-	for _, group := range []string{mlx.GroupWeights, mlx.GroupEMA, mlx.GroupMoment2, mlx.GroupCount} {
-		for _, name := range want.Names(group, "") {
-			if !vars.Has(group, name) {
-				return fmt.Errorf("snapshot: %s/%s is missing: the configuration or the speakers have changed since the run began", group, name)
-			}
-			_, shape, err := vars.Get(group, name)
-			if err != nil {
-				return err
-			}
-			_, wanted, err := want.Get(group, name)
-			if err != nil {
-				return err
-			}
-			if fmt.Sprint(shape) != fmt.Sprint(wanted) {
-				return fmt.Errorf("snapshot: %s/%s has shape %v, want %v: the configuration or the speakers have changed since the run began", group, name, shape, wanted)
-			}
+// Take makes the engine for variables.
+func (p *pupil) Take(_ context.Context, vars *mlx.Vars) error {
+	e := newEngine(p.req.Config, p.r.Backend, p.r.Device.NativeConv(), vars, p.set.Speakers, vars.Has(mlx.GroupWeights, "pho.stem.w"))
+	e.encoderFromP = e.phones && (p.req.Init == "" || p.req.Widened)
+	e.cards, e.refuse = p.r.Device.Cards, p.r.Refuse
+	p.engine = e
+	var err error
+	p.batcher, err = corpus.NewBatcher(p.set, p.draws(), p.req.Config.Seed)
+	return err
+}
+
+// draws is what the batches are like.
+func (p *pupil) draws() corpus.BatchConfig {
+	c := p.req.Config
+	d := corpus.BatchConfig{
+		Size: c.Batch, CropFrames: c.CropFrames, StyleFrames: c.StyleFrames, LatentDim: c.GAN.LatentDim,
+		MaxLookAhead: c.GAN.StemFuture, NarrowShare: c.NarrowShare,
+		DisturbShare: c.DisturbShare, WantSteps: c.WarmUpSteps(), // the star has no use for them yet
+	}
+	if p.set.Pairs() > 0 {
+		d.PairShare = c.PairShare
+	}
+	if c.AddVoice.On {
+		d.Sources, d.Targets = voiceDraws(p.set, len(p.req.Voices))
+		d.DisturbShare = 0
+	}
+	return d
+}
+
+// Keep leaves a copy of the model that voices are added to, and lint.txt.
+func (p *pupil) Keep() error {
+	data := p.set.Fingerprint()
+	if p.r.Resume && p.req.Data != "" && p.req.Data != data {
+		p.r.Warn("the recordings are not those that the run began with; it goes on with what is there now")
+	}
+	p.req.Data = data
+	if !p.r.Resume && p.req.Config.AddVoice.On {
+		if err := p.base.Save(p.r.Path(baseName), gan.Full); err != nil {
+			return err
 		}
 	}
-	return nil
+	return p.r.WriteText("lint.txt", p.lint)
 }
+
+// Plan is how the steps go.
+func (p *pupil) Plan() run.Plan {
+	c := p.req.Config
+	k := c.stepCost(len(p.set.Speakers), p.engine.phones, p.engine.native)
+	shown := func(names ...string) (all []run.Shown) {
+		for _, name := range names {
+			all = append(all, run.Shown{Name: name, Metric: name})
+		}
+		return all
+	}
+	larger := fmt.Sprintf("--batch %d", 2*c.Batch)
+	if !c.BFloat16 {
+		larger += ", for which --set bfloat16=true makes room"
+	}
+	return run.Plan{
+		// A step of the star costs several times a step of the warm-up.
+		Phases: []run.Phase{
+			{Name: "warm-up", End: c.WarmUpSteps(), Cost: k.warmUp, Shown: shown("identity", "content")},
+			{Name: "star", End: c.Steps, Cost: k.star, Shown: shown("adv_d", "adv_g", "cycle", "style", "diversity", "content", "source_g")},
+		},
+		Compiles: func(step int) bool {
+			return c.translates(step) != c.translates(step-1) || step == c.sourceStep()
+		},
+		Rate: c.rate,
+		Lower: func(step int) string {
+			if step < c.WarmUpSteps() {
+				return fmt.Sprintf("--set warmUpRate=%g", c.WarmUpRate/2)
+			}
+			return fmt.Sprintf("--set learningRate=%g", c.LearningRate/2)
+		},
+		Smaller: fmt.Sprintf("--set cropFrames=%d", c.CropFrames/2), Larger: larger, Broken: "lint.txt",
+		Cost: run.Cost{Time: c.expected(k, p.r.First, p.r.Device.Kind), Bytes: k.bytes},
+		Blame: func(step int) ([]string, string) {
+			batch := p.batcher.At(step)
+			return slices.Concat(batch.Files...), wild(batch)
+		},
+	}
+}
+
+// Inputs draws batches on goroutines of their own and makes steps ready of them.
+func (p *pupil) Inputs() (run.Inputs[readyStep], error) {
+	if err := p.engine.begin(); err != nil {
+		return run.Inputs[readyStep]{}, err
+	}
+	batches := corpus.Prefetch(context.Background(), p.batcher, p.r.First, 4) // until Close
+	return run.Inputs[readyStep]{
+		Draw: func(int) (readyStep, error) {
+			batch, err := batches.Next()
+			if err != nil {
+				return readyStep{}, err
+			}
+			return p.engine.ready(batch)
+		},
+		Free:  func(s readyStep) error { return p.engine.free(s.inputs) },
+		Close: batches.Close,
+	}, nil
+}
+
+// Step makes a step.
+func (p *pupil) Step(_ int, in readyStep) ([]run.Results, error) { return p.engine.make(in) }
+
+// validBatches is how many held-out batches a validation scores, at most.
+const validBatches = 8
+
+// Score scores the averaged networks on held-out speech.
+func (p *pupil) Score() (*run.Scored, error) {
+	n := min(p.batcher.ValidBatches(), validBatches)
+	if n == 0 {
+		return nil, nil
+	}
+	var sums []float32
+	for i := range n {
+		v, err := p.engine.score(p.batcher.ValidAt(i))
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			sums = make([]float32, len(v))
+		}
+		for j := range sums {
+			sums[j] += v[j] / float32(n)
+		}
+	}
+	scores := map[string]float32{}
+	for i, v := range sums {
+		scores[starValidMetrics[i]] = v
+	}
+	return &run.Scored{
+		Metrics: scores, Sum: validScore(sums),
+		Line: fmt.Sprintf("held-out speech: rebuilt %.3f, through the cycle %.3f, style read back %.3f", sums[0], sums[1], sums[2]),
+	}, nil
+}
+
+// Export makes the model out of variables.
+func (p *pupil) Export(vars *mlx.Vars, steps int) (err error) {
+	e := p.engine
+	if vars != e.vars {
+		e = newEngine(e.cfg, e.backend, e.native, vars, e.speakers, e.phones)
+	}
+	if p.made, err = e.export(p.set, steps, p.r.Version); err != nil {
+		return err
+	}
+	if p.req.Config.AddVoice.On {
+		p.made, err = withVocoderOf(p.made, p.r.Path(baseName))
+	}
+	return err
+}
+
+// Write writes the model.
+func (p *pupil) Write(path string) error { return p.made.Save(path, gan.Full) }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/run"
 )
 
 // speech writes recordings of made-up speakers: falling harmonics with vibrato in syllables, and bursts of noise between
@@ -77,14 +78,20 @@ func addSpeech(t testing.TB, dir string, names ...string) {
 // microOptions is a run of nine tiny steps through all three phases.
 func microOptions(t testing.TB, speakers string) Options {
 	return Options{
-		Speakers: speakers, Preset: "tiny", Device: "go", RunDir: filepath.Join(t.TempDir(), "run"), Version: "test",
-		Stderr: io.Discard,
-		Set: []string{
-			"features.nMels=16", "gan.nMels=16", "gan.width=8", "gan.hidden=12", "gan.kernel=3", "gan.stemPast=2",
-			"gan.stemFuture=2", "gan.encoderBlocks=1", "gan.decoderBlocks=1", "gan.bottleneck=4", "gan.styleDim=4",
-			"gan.latentDim=3", "gan.mapWidth=6", "gan.mapLayers=2", "gan.bodyWidths=[2,3,3,4]",
-			"steps=9", "batch=4", "cropFrames=12", "styleFrames=10", "warmUpShare=0.3333", "sourceShare=0.5",
-			"rampSteps=1", "validEvery=4", "snapshotEvery=3", "logEvery=2",
+		Options: run.Options{
+			Speakers: speakers,
+			Preset:   "tiny",
+			Device:   "go",
+			RunDir:   filepath.Join(t.TempDir(), "run"),
+			Version:  "test",
+			Stderr:   io.Discard,
+			Set: []string{
+				"features.nMels=16", "gan.nMels=16", "gan.width=8", "gan.hidden=12", "gan.kernel=3", "gan.stemPast=2",
+				"gan.stemFuture=2", "gan.encoderBlocks=1", "gan.decoderBlocks=1", "gan.bottleneck=4", "gan.styleDim=4",
+				"gan.latentDim=3", "gan.mapWidth=6", "gan.mapLayers=2", "gan.bodyWidths=[2,3,3,4]",
+				"steps=9", "batch=4", "cropFrames=12", "styleFrames=10", "warmUpShare=0.3333", "sourceShare=0.5",
+				"rampSteps=1", "validEvery=4", "snapshotEvery=3", "logEvery=2",
+			},
 		},
 	}
 }
@@ -145,7 +152,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("model: speakers %v, %+v, %+v", names, m.Trained, m.Config)
 	}
 
-	run := runFolder{o.RunDir}
+	folder := run.Folder{Dir: o.RunDir}
 	have := files(t, o.RunDir)
 	for _, want := range []string{
 		"config.json", "lint.txt", "metrics.jsonl", "losses.png", "report.html", "snapshots/best.safetensors",
@@ -160,7 +167,7 @@ func TestRun(t *testing.T) {
 		if strings.HasPrefix(name, "samples/step-00000009/") {
 			count[filepath.Ext(name)]++
 			if filepath.Ext(name) == ".wav" {
-				if _, err := audio.ReadFile(run.path(name)); err != nil {
+				if _, err := audio.ReadFile(folder.Path(name)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -176,7 +183,7 @@ func TestRun(t *testing.T) {
 	}
 
 	// A line per step with the metrics of its phase, and a line per validation, the first of untrained networks.
-	records, err := readMetrics(run.path("metrics.jsonl"))
+	records, err := run.ReadMetrics(folder.Path("metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +222,7 @@ func TestRun(t *testing.T) {
 	if !slices.Equal(steps, []int{0, 1, 2, 3, 4, 5, 6, 7, 8}) || !slices.Equal(validated, []int{0, 3, 7, 8}) {
 		t.Errorf("lines for the steps %v, validations after %v", steps, validated)
 	}
-	events, err := filepath.Glob(run.path("events.out.tfevents.*"))
+	events, err := filepath.Glob(folder.Path("events.out.tfevents.*"))
 	if err != nil || len(events) == 0 || !strings.Contains(read(t, events[0]), "steps_per_second") {
 		t.Errorf("TensorBoard is told nothing of the pace: %v, %v", events, err)
 	}
@@ -227,7 +234,7 @@ func TestRun(t *testing.T) {
 
 	// A finished run can be asked to go on: it has nothing to do, and the model stays what it is.
 	before := read(t, o.Output)
-	again := Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Version: "test", Last: true}
+	again := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Version: "test", Last: true}}
 	if err := Run(context.Background(), again); err != nil {
 		t.Fatal(err)
 	}
@@ -301,20 +308,20 @@ func TestResumeIsExact(t *testing.T) {
 			if err == nil {
 				break
 			}
-			if !errors.Is(err, ErrStopped) {
+			if !errors.Is(err, run.ErrStopped) {
 				t.Fatal(err)
 			}
 			if stops > 9 {
 				t.Fatal("the run does not come to its end")
 			}
-			steps := runFolder{o.RunDir}.snapshots()
+			steps := run.Folder{Dir: o.RunDir}.Snapshots().Steps()
 			if len(steps) == 0 || steps[0] == 0 || steps[0] >= 9 {
 				t.Fatalf("stopped: snapshots %v", steps)
 			}
 			if m, err := gan.Load(filepath.Join(o.RunDir, "model.safetensors")); err != nil || m.Trained.Steps != steps[0] {
 				t.Fatalf("stopped after step %d: model %+v, %v", steps[0], m, err)
 			}
-			o = Options{RunDir: o.RunDir, Resume: true, Device: "go", Version: "test"}
+			o = Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Version: "test"}}
 		}
 		if stops < 2 {
 			t.Errorf("stopped %d times only", stops)
@@ -333,20 +340,20 @@ func TestResumeIsExact(t *testing.T) {
 		if err := Run(context.Background(), o); err != nil {
 			t.Fatal(err)
 		}
-		run := runFolder{o.RunDir}
-		if err := os.Remove(run.snapshotPath(9)); err != nil {
+		folder := run.Folder{Dir: o.RunDir}
+		if err := os.Remove(folder.Snapshots().Path(9)); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Truncate(run.snapshotPath(6), 5000); err != nil {
+		if err := os.Truncate(folder.Snapshots().Path(6), 5000); err != nil {
 			t.Fatal(err)
 		}
-		log := run.path("metrics.jsonl")
+		log := folder.Path("metrics.jsonl")
 		half := wantMetrics[:len(wantMetrics)-40]
 		if err := os.WriteFile(log, []byte(half), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		var said bytes.Buffer
-		if err := Run(context.Background(), Options{RunDir: o.RunDir, Resume: true, Device: "go", Stderr: &said, Version: "test"}); err != nil {
+		if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Stderr: &said, Version: "test"}}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(said.String(), "warning: ") || !strings.Contains(said.String(), "step-00000006") || !strings.Contains(said.String(), "going on after step 3") {
@@ -355,7 +362,7 @@ func TestResumeIsExact(t *testing.T) {
 		if got := readSteady(t, log); got != wantMetrics {
 			t.Errorf("metrics differ:\n%s\nuninterrupted:\n%s", got, wantMetrics)
 		}
-		if read(t, run.path("model.safetensors")) != wantModel {
+		if read(t, folder.Path("model.safetensors")) != wantModel {
 			t.Error("the models differ")
 		}
 	})

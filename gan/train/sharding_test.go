@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
 )
 
@@ -18,7 +19,7 @@ func TestStepsOverTwoDevices(t *testing.T) {
 	if os.Getenv("VC_SHARDING") == "" {
 		t.Skip("set VC_SHARDING=1 to compare one device with two")
 	}
-	d, err := mlx.FindDevice("cpu")
+	d, err := device.Find("cpu")
 	if err != nil || d.Kind != "xla-cpu" {
 		t.Skip("needs XLA's CPU plugin")
 	}

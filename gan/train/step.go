@@ -12,7 +12,8 @@ import (
 
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/mlx/gannet"
+	"github.com/starvc/vc/internal/run"
 )
 
 // Metrics of the three kinds of step, in the order in which the graphs return them. "ok" is 1 for a step that was made
@@ -67,7 +68,8 @@ func (e *engine) phone(x *Node) *Node {
 	if !e.phones {
 		return nil
 	}
-	return mlx.Float(e.over(x.Graph(), mlx.GroupWeights, true).encodeAs("pho", x, nil))
+	net := e.over(x.Graph(), mlx.GroupWeights, true)
+	return mlx.Float(gannet.Encode(net.net, net.cfg, "pho", x, nil))
 }
 
 // warmUp is the step of the first phase: G rebuilds x from a disturbed copy of it, its own pitch and energy, and the style
@@ -96,7 +98,7 @@ func (e *engine) warmUp(in []*Node, given bool) []*Node {
 	if len(rest) > 0 {
 		heard = e.backTranslated(x, own, rest[0], rest[1], taps)
 	}
-	heard = heardOf(e.cfg.GAN, heard)
+	heard = gannet.Heard(e.cfg.GAN, heard)
 	disturbed := Add(Einsum("btm,bmn->btn", heard, warp), BroadcastToShape(InsertAxes(tilt, 1), heard.Shape()))
 
 	style := Concatenate([]*Node{SliceAxis(own, 0, AxisRange(0, half)), SliceAxis(common, 0, AxisRange(half, e.cfg.Batch))}, 0)
@@ -251,7 +253,7 @@ func (e *engine) generator(in []*Node, withSource bool) []*Node {
 	diversity := DiversityLoss(fake, e.alike(judges.decode(StopGradient(content), moved, other), targetKnown))
 	ownStyle, common := net.encodeStyle(x, y)
 	cycle := CycleLoss(x, net.generate(fake, own, ownStyle, taps), known)
-	energy := EnergyLoss(heardOf(e.cfg.GAN, x), heardOf(e.cfg.GAN, fake), e.cfg.Features.MelMean, e.cfg.Features.MelScale, e.cfg.EnergyMargin)
+	energy := EnergyLoss(gannet.Heard(e.cfg.GAN, x), gannet.Heard(e.cfg.GAN, fake), e.cfg.Features.MelMean, e.cfg.Features.MelScale, e.cfg.EnergyMargin)
 	commonLoss := StyleLoss(StopGradient(ownStyle), common)
 
 	loss := MulScalar(adversarial, w.Adversarial)
@@ -359,7 +361,7 @@ func (e *engine) free(inputs []*tensors.Tensor) error {
 }
 
 // results are the metrics of one graph of a step, still on the device.
-type results = runlog.Results
+type results = run.Results
 
 // score runs the validation graph on one held-out batch. The values are those of starValidMetrics, or of validMetrics
 // alone.

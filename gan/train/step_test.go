@@ -164,6 +164,11 @@ func TestEveryWeightLearns(t *testing.T) {
 	}
 }
 
+// isEncoder is whether a weight is of G's encoder.
+func isEncoder(name string) bool {
+	return slices.ContainsFunc(generatorParts[:encoderParts], func(part string) bool { return strings.HasPrefix(name, part) })
+}
+
 // An encoder taken from a phone network rests at first: only its rate is 0, so not even weight decay moves it.
 func TestFrozenEncoderRests(t *testing.T) {
 	cfg := microConfig(t)

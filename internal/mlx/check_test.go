@@ -10,15 +10,17 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/starvc/vc/internal/device"
 )
 
 func openGo(t testing.TB) compute.Backend {
 	t.Helper()
-	d, err := FindDevice("go")
+	d, err := device.Find("go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := d.Open()
+	b, err := Open(d)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,13 +9,15 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/starvc/vc/internal/device"
 )
 
 // TestShare learns on one device and on two, with what our steps do to a batch: parts joined along it, halves of it taken
 // apart, an input that two graphs take. XLA's CPU plugin stands for a host with two cards; the test starts a process of its own,
 // since the plugin reads its flags once.
 func TestShare(t *testing.T) {
-	d, err := FindDevice("cpu")
+	d, err := device.Find("cpu")
 	if err != nil || d.Kind != "xla-cpu" {
 		t.Skip("needs XLA's CPU plugin")
 	}
@@ -30,7 +32,7 @@ func TestShare(t *testing.T) {
 	if d, err = d.WithCards(2, 8); err != nil {
 		t.Fatal(err)
 	}
-	backend, err := d.Open()
+	backend, err := Open(d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,4 +144,14 @@ func TestShare(t *testing.T) {
 		same("results after a change", one(step), two(step))
 	}
 	same("weights after a change", weights(ones), weights(twos))
+}
+
+func TestShareWantsDevices(t *testing.T) {
+	s := NewSteps(openGo(t), NewVars())
+	if err := s.Share(1); err != nil {
+		t.Error(err)
+	}
+	if err := s.Share(2); err == nil {
+		t.Error("pure Go shared a batch between two devices")
+	}
 }

@@ -3,13 +3,10 @@
 package phones
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
@@ -55,45 +52,19 @@ func Read(r io.Reader) (*Network, error) {
 }
 
 func decode(f *safetensors.File) (*Network, error) {
-	meta := f.Metadata()
-	if meta["vc.phones"] == "" {
-		return nil, fmt.Errorf("not a phone network (the header has no vc.phones): make one with `vc train phones`")
-	}
-	n := &Network{}
-	for key, to := range map[string]any{"vc.phones": &n.cfg, "vc.features": &n.features} {
-		if err := json.Unmarshal([]byte(meta[key]), to); err != nil {
-			return nil, fmt.Errorf("the header's %s: %w", key, err)
-		}
-	}
-	if err := n.cfg.Validate(); err != nil {
+	h, err := HeaderOf(f)
+	if err != nil {
 		return nil, err
 	}
-	if err := n.features.Validate(); err != nil {
-		return nil, err
-	}
+	n := &Network{cfg: h.Encoder, features: h.Features, steps: h.Steps}
 	if n.features.NMels != n.cfg.NMels {
 		return nil, fmt.Errorf("features have %d mel bands, the network %d", n.features.NMels, n.cfg.NMels)
 	}
-	names := make([]string, corpus.PhoneCount)
-	for i := range names {
-		names[i] = corpus.PhoneName(uint8(i))
+	if !slices.Equal(h.Names, Names()) {
+		return nil, fmt.Errorf("it knows the phones %v, this program %v: train it anew", h.Names, Names())
 	}
-	if have := strings.Fields(meta["vc.phoneNames"]); !slices.Equal(have, names) {
-		return nil, fmt.Errorf("it knows the phones %v, this program %v: train it anew", have, names)
-	}
-	n.steps, _ = strconv.Atoi(meta["vc.steps"]) // only told to people
-
 	tensors := map[string][]float32{}
-	params := []gan.Param{
-		{Name: "pho.head.w", Shape: []int{n.cfg.Bottleneck, corpus.PhoneCount}}, {Name: "pho.head.b", Shape: []int{corpus.PhoneCount}}}
-	for _, p := range n.cfg.GeneratorParams() {
-		for _, part := range []string{"gen.stem.", "gen.enc.", "gen.neck.norm.", "gen.neck.down."} {
-			if strings.HasPrefix(p.Name, part) {
-				params = append(params, gan.Param{Name: "pho" + strings.TrimPrefix(p.Name, "gen"), Shape: p.Shape})
-			}
-		}
-	}
-	for _, p := range params {
+	for _, p := range Params(n.cfg) {
 		data, err := f.Tensor(p.Name, p.Shape...)
 		if err != nil {
 			return nil, err

@@ -1,11 +1,10 @@
 package train
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -74,10 +73,7 @@ func (c Config) Validate() error {
 	if err := c.Net.Validate(); err != nil {
 		return err
 	}
-	for _, f := range []struct {
-		name             string
-		value, low, high float64
-	}{
+	return run.Bounds{
 		{"loss.spectral", c.Loss.Spectral, 0, 1e6},
 		{"loss.convergence", c.Loss.Convergence, 0, 1e6},
 		{"loss.mel", c.Loss.Mel, 0, 1e6},
@@ -103,12 +99,7 @@ func (c Config) Validate() error {
 		{"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},
 		{"keepSnapshots", float64(c.KeepSnapshots), 1, 1000},
 		{"logEvery", float64(c.LogEvery), 1, 1e8},
-	} {
-		if !(f.value >= f.low && f.value <= f.high) {
-			return fmt.Errorf("vocoder training: %s is %g, want %g to %g", f.name, f.value, f.low, f.high)
-		}
-	}
-	return nil
+	}.Check("vocoder training")
 }
 
 // minCrop is the fewest frames that the longest window of the losses fits in.
@@ -140,7 +131,15 @@ func (c Config) rate(step int) float64 {
 // emaDecay rises from 0 so that the average is not held back by the first, random weights.
 func (c Config) emaDecay(step int) float64 { return math.Min(c.EMA, float64(1+step)/float64(10+step)) }
 
+// Settings are those that every training has.
+func (c Config) Settings() run.Settings {
+	return run.Settings{
+		Preset: c.Preset, Seed: c.Seed, Steps: c.Steps, Batch: c.Batch, ScoreEvery: c.ValidEvery, SnapshotEvery: c.SnapshotEvery,
+		KeepSnapshots: c.KeepSnapshots, LogEvery: c.LogEvery, BestFrom: c.bestFrom(),
+	}
+}
+
 // applySet overrides one setting, "loss.mel=3".
 func (c *Config) applySet(assignment string) error {
-	return runlog.ApplySetting(c, assignment, "loss.mel=3")
+	return run.ApplySetting(c, assignment, "loss.mel=3")
 }

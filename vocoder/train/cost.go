@@ -1,12 +1,11 @@
 package train
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/internal/estimate"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -22,34 +21,34 @@ const (
 
 // partCost is one item's way forward through a part.
 type partCost struct {
-	learned estimate.Forward // through weights
-	fixed   estimate.Forward // through constants, such as Fourier transforms: of these nobody wants a gradient
+	learned run.Forward // through weights
+	fixed   run.Forward // through constants, such as Fourier transforms: of these nobody wants a gradient
 }
 
 // voiceCost is the network, and the inverse Fourier transform of what it filters.
 func voiceCost(c vocoder.NetConfig, frames int) partCost {
 	cfg := c.Features
 	w, hidden, bins, out := float64(c.Width), float64(c.Hidden), float64(cfg.Bins()), float64(c.Outputs())
-	block := estimate.Forward{MACs: w*float64(c.Kernel) + 2*w*hidden, Kept: 5*w + 4*hidden}
-	ends := estimate.Forward{MACs: float64(c.Inputs())*w + w*out, Kept: 3*w + 3*out} // a gain's exponential, a phase's sine and cosine
+	block := run.Forward{MACs: w*float64(c.Kernel) + 2*w*hidden, Kept: 5*w + 4*hidden}
+	ends := run.Forward{MACs: float64(c.Inputs())*w + w*out, Kept: 3*w + 3*out} // a gain's exponential, a phase's sine and cosine
 	rows := float64((cfg.WinLength + cfg.Hop - 1) / cfg.Hop * cfg.Hop)
 	return partCost{
 		learned: ends.Plus(block.Times(float64(c.Blocks))).Times(float64(frames)),
-		fixed:   estimate.Forward{MACs: 2 * bins * rows, Kept: 2*bins + rows}.Times(float64(frames)),
+		fixed:   run.Forward{MACs: 2 * bins * rows, Kept: 2*bins + rows}.Times(float64(frames)),
 	}
 }
 
 // magnitudesCost is magnitudes of so many samples.
-func magnitudesCost(n, length, hop, points int) estimate.Forward {
+func magnitudesCost(n, length, hop, points int) run.Forward {
 	frames, bins := float64(n/hop-(length+hop-1)/hop+1), float64(points/2+1)
-	return estimate.Forward{MACs: frames * float64(length) * 2 * bins, Kept: frames * (float64(length) + 3*bins)}
+	return run.Forward{MACs: frames * float64(length) * 2 * bins, Kept: frames * (float64(length) + 3*bins)}
 }
 
 // spectraCost is what the spectral losses make of one sound, a copy or a recording.
 func spectraCost(cfg features.Config, n int) partCost {
 	f := magnitudesCost(n, cfg.WinLength, cfg.Hop, cfg.NFFT)
 	frames := float64(n/cfg.Hop - (cfg.WinLength+cfg.Hop-1)/cfg.Hop + 1)
-	f = f.Plus(estimate.Forward{MACs: frames * float64(cfg.Bins()*cfg.NMels), Kept: 2 * frames * float64(cfg.NMels)})
+	f = f.Plus(run.Forward{MACs: frames * float64(cfg.Bins()*cfg.NMels), Kept: 2 * frames * float64(cfg.NMels)})
 	for _, length := range spectralWindows {
 		f = f.Plus(magnitudesCost(n, length, length/4, length))
 	}
@@ -58,7 +57,7 @@ func spectraCost(cfg features.Config, n int) partCost {
 
 // layersCost is what convolve does to one image. Where a convolution is made of a matrix product, the shifted copies of what
 // goes in are kept too.
-func layersCost(width int, layers []discLayer, rows, columns int, native bool) (f estimate.Forward) {
+func layersCost(width int, layers []discLayer, rows, columns int, native bool) (f run.Forward) {
 	in := 1.0
 	layer := func(kt, kf int, out float64) {
 		at, taps := float64(rows*columns), float64(kt*kf)
@@ -66,7 +65,7 @@ func layersCost(width int, layers []discLayer, rows, columns int, native bool) (
 		if !native {
 			copies = taps
 		}
-		f = f.Plus(estimate.Forward{MACs: at * taps * in * out, Kept: at * (copies*in + 2*out)})
+		f = f.Plus(run.Forward{MACs: at * taps * in * out, Kept: at * (copies*in + 2*out)})
 		in = out
 	}
 	for _, l := range layers {
@@ -133,8 +132,8 @@ func (c Config) passes(adversarial, native bool) []pass {
 }
 
 // counts are the pass as the estimate counts passes: through weights, and through constants.
-func (p pass) counts() [2]estimate.Pass {
-	return [2]estimate.Pass{
+func (p pass) counts() [2]run.Pass {
+	return [2]run.Pass{
 		{Forward: p.cost.learned, Items: p.items, Weights: p.weights, Input: p.input},
 		{Forward: p.cost.fixed, Items: p.items, Input: (p.weights && p.part == vocoding) || p.input},
 	}
@@ -192,8 +191,8 @@ const (
 )
 
 // loads are so many steps.
-func (k stepCost) loads(steps int) []estimate.Load {
-	return []estimate.Load{
+func (k stepCost) loads(steps int) []run.Load {
+	return []run.Load{
 		{Operations: float64(steps) * k.products, XLA: xlaProducts, Go: goProducts},
 		{Operations: float64(steps) * k.convolutions, XLA: xlaConvolutions, Go: goConvolutions},
 	}
@@ -202,16 +201,14 @@ func (k stepCost) loads(steps int) []estimate.Load {
 // adversarialCost is a step of the second phase in steps of the first, by kind of device.
 func (c Config) adversarialCost(native bool, kind string) float64 {
 	const many = 1000 // so that no step is rounded away
-	first := estimate.Time(kind, 0, c.stepCost(false, native).loads(many)...)
-	return estimate.Time(kind, 0, c.stepCost(true, native).loads(many)...).Seconds() / first.Seconds()
+	first := run.Time(kind, 0, c.stepCost(false, native).loads(many)...)
+	return run.Time(kind, 0, c.stepCost(true, native).loads(many)...).Seconds() / first.Seconds()
 }
 
 // expect is what the steps from first on take of a device of that kind.
-func (c Config) expect(first int, native bool, kind string) estimate.Run {
-	run := estimate.Run{
-		Steps: c.Steps - first, Batch: c.Batch, Smaller: fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, c.minCrop())),
-	}
-	var loads []estimate.Load
+func (c Config) expect(first int, native bool, kind string) run.Cost {
+	var total run.Cost
+	var loads []run.Load
 	var compile time.Duration
 	phase := func(steps int, adversarial bool, time time.Duration, compiling float64) {
 		if steps <= 0 {
@@ -220,24 +217,16 @@ func (c Config) expect(first int, native bool, kind string) estimate.Run {
 		k := c.stepCost(adversarial, native)
 		loads = append(loads, k.loads(steps)...)
 		compile += time
-		run.Bytes = max(run.Bytes, k.bytes)
+		total.Bytes = max(total.Bytes, k.bytes)
 		if kind == "xla-cpu" {
-			run.Host = compiling
+			total.Host = compiling
 		}
 	}
 	w := min(c.SpectralSteps(), c.Steps)
 	phase(w-first, false, compileSpectral, compileSpectralBytes)
 	phase(c.Steps-max(first, w), true, compileAdversarial, compileAdversarialBytes)
-	run.Time = estimate.Time(kind, compile, loads...)
-	return run
-}
-
-// foretell says what the run will take, and warns where there is too little memory for it.
-func (r *runner) foretell() {
-	run := r.req.Config.expect(r.first, r.engine.native, r.device.Kind)
-	run.Unit = r.device.BatchUnit(false)
-	run.Host += r.speech.bytes()
-	run.Tell(r.device, r.say)
+	total.Time = run.Time(kind, compile, loads...)
+	return total
 }
 
 // bytes are those of the recordings, which stay in memory; their features are in files.

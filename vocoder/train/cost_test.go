@@ -1,17 +1,14 @@
 package train
 
 import (
-	"bytes"
 	"math"
-	"strings"
 	"testing"
 	"time"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/starvc/vc/internal/estimate"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // The multiply-adds of one clip of microConfig, 20 frames that give 17 hops of 160 samples, by hand.
@@ -112,46 +109,31 @@ func TestCostOfTheGraphs(t *testing.T) {
 
 // Larger networks, batches and phases take more, and pure Go much longer.
 func TestExpectations(t *testing.T) {
-	last := estimate.Run{}
+	last := run.Cost{}
 	for _, preset := range []string{"tiny", "base", "large"} {
 		c, err := DefaultConfig(preset)
 		if err != nil {
 			t.Fatal(err)
 		}
-		run, slow := c.expect(0, true, "xla-cpu"), c.expect(0, false, "go")
-		if run.Time <= last.Time || run.Bytes <= last.Bytes || run.Steps != c.Steps {
-			t.Errorf("%s: %+v after %+v", preset, run, last)
+		whole, slow := c.expect(0, true, "xla-cpu"), c.expect(0, false, "go")
+		if whole.Time <= last.Time || whole.Bytes <= last.Bytes {
+			t.Errorf("%s: %+v after %+v", preset, whole, last)
 		}
-		if preset != "tiny" && slow.Time < 8*run.Time {
-			t.Errorf("%s: %v in pure Go, %v through XLA", preset, slow.Time, run.Time)
+		if preset != "tiny" && slow.Time < 8*whole.Time {
+			t.Errorf("%s: %v in pure Go, %v through XLA", preset, slow.Time, whole.Time)
 		}
 		alone := c
 		alone.SpectralShare = 1
-		if spectral := alone.expect(0, true, "xla-cpu"); spectral.Time >= run.Time || spectral.Bytes >= run.Bytes || spectral.Host >= run.Host {
-			t.Errorf("%s: the spectral losses alone: %+v, with discriminators %+v", preset, spectral, run)
+		if spectral := alone.expect(0, true, "xla-cpu"); spectral.Time >= whole.Time || spectral.Bytes >= whole.Bytes || spectral.Host >= whole.Host {
+			t.Errorf("%s: the spectral losses alone: %+v, with discriminators %+v", preset, spectral, whole)
 		}
-		if half := c.expect(c.Steps/2, true, "xla-cpu"); half.Time >= run.Time || half.Steps != c.Steps-c.Steps/2 {
-			t.Errorf("%s: the second half: %+v, all %+v", preset, half, run)
+		if half := c.expect(c.Steps/2, true, "xla-cpu"); half.Time >= whole.Time {
+			t.Errorf("%s: the second half: %+v, all %+v", preset, half, whole)
 		}
 		if r := c.adversarialCost(true, "xla-cpu"); r < 2 || r > 12 {
 			t.Errorf("%s: a step with discriminators costs %g without", preset, r)
 		}
-		t.Logf("%s: %v through XLA, %v in pure Go, %.2f GB", preset, run.Time.Round(time.Second), slow.Time.Round(time.Second), run.Bytes/1e9)
-		last = run
-	}
-}
-
-// In the first phase what is left of both is told.
-func TestLeftInAll(t *testing.T) {
-	var said bytes.Buffer
-	r := &runner{say: newReporter(&said, false)}
-	r.req.Config = microConfig(t)
-	r.req.Config.Steps, r.req.Config.SpectralShare = 1000, 0.4
-	pace := runlog.Pace{}
-	r.show(&pace, runlog.Record{Step: 98}, "", 3)
-	time.Sleep(2 * time.Millisecond)
-	r.show(&pace, runlog.Record{Step: 99}, "", 1e6/2)
-	if want := "left of this phase, about "; !strings.Contains(said.String(), want) || !strings.Contains(said.String(), "days in all\n") && !strings.Contains(said.String(), " h in all\n") {
-		t.Errorf("said %q", said.String())
+		t.Logf("%s: %v through XLA, %v in pure Go, %.2f GB", preset, whole.Time.Round(time.Second), slow.Time.Round(time.Second), whole.Bytes/1e9)
+		last = whole
 	}
 }

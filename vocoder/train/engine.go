@@ -15,7 +15,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -230,17 +230,17 @@ func (e *engine) tensorsOf(b *batch) ([]*tensors.Tensor, error) {
 }
 
 // step makes one step of training from what tensorsOf gives of its batch, which it frees.
-func (e *engine) step(step int, in []*tensors.Tensor) ([]runlog.Results, error) {
+func (e *engine) step(step int, in []*tensors.Tensor) ([]run.Results, error) {
 	if step < e.cfg.SpectralSteps() {
 		out, err := e.run("spectral", e.spectralStep, in...)
-		return []runlog.Results{{Names: spectralMetrics, Tensor: out}}, errors.Join(err, e.steps.Free(in))
+		return []run.Results{{Names: spectralMetrics, Tensor: out}}, errors.Join(err, e.steps.Free(in))
 	}
 	d, err := e.run("discriminators", e.discriminatorStep, in...)
 	if err != nil {
 		return nil, errors.Join(err, e.steps.Free(in))
 	}
 	g, err := e.run("vocoder", e.generatorStep, in...)
-	return []runlog.Results{{Names: discriminatorMetrics, Tensor: d}, {Names: generatorMetrics, Tensor: g}}, errors.Join(err, e.steps.Free(in))
+	return []run.Results{{Names: discriminatorMetrics, Tensor: d}, {Names: generatorMetrics, Tensor: g}}, errors.Join(err, e.steps.Free(in))
 }
 
 // score runs the averaged network over one batch; the values are those of validMetrics.
@@ -253,7 +253,7 @@ func (e *engine) score(b *batch) ([]float32, error) {
 	if err := errors.Join(err, e.steps.Free(in)); err != nil {
 		return nil, err
 	}
-	return runlog.Results{Names: validMetrics, Tensor: out}.Fetch(), nil
+	return run.Results{Names: validMetrics, Tensor: out}.Fetch(), nil
 }
 
 // validInputs are all but the schedule, which validStep does without.

@@ -12,17 +12,18 @@ import (
 	"github.com/starvc/vc/internal/untrained/weights"
 
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/vocoder"
 )
 
 func openGo(t testing.TB) compute.Backend {
 	t.Helper()
-	d, err := mlx.FindDevice("go")
+	d, err := device.Find("go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := d.Open()
+	b, err := mlx.Open(d)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,17 +5,19 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
-// load draws the batches of the steps in [from, to) and puts them on the device, see tensorsOf, while earlier steps run there. The
-// batcher is no longer the caller's, who closes the result.
-func (e *engine) load(b *batcher, from, to int) *runlog.Ahead[[]*tensors.Tensor] {
+// inputs draws the batches of steps and puts them on the device, see tensorsOf. The batcher is no longer the caller's.
+func (e *engine) inputs(b *batcher) run.Inputs[[]*tensors.Tensor] {
 	host := b.newBatch()
-	return runlog.StartAhead(from, to, func(step int) ([]*tensors.Tensor, error) {
-		b.fill(host, step)
-		return e.ready(host)
-	}, e.steps.Free)
+	return run.Inputs[[]*tensors.Tensor]{
+		Draw: func(step int) ([]*tensors.Tensor, error) {
+			b.fill(host, step)
+			return e.ready(host)
+		},
+		Free: e.steps.Free,
+	}
 }
 
 // ready puts on the device what the step of a batch takes.

@@ -13,9 +13,10 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/mlx/profile"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // ProfileOptions are the flags of `vc bench train --vocoder`.
@@ -23,7 +24,7 @@ type ProfileOptions struct {
 	Preset   string        // tiny, base or large; empty for base
 	Set      []string      // name=value, each replacing one setting
 	Batch    int           // 0 for the preset's
-	Device   string        // see mlx.FindDevice
+	Device   string        // see device.Find
 	Duration time.Duration // of measuring, compiling not counted; five rounds at least
 	// Say is told what comes next; may be nil.
 	Say func(what string)
@@ -45,24 +46,18 @@ func (o ProfileOptions) config() (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	c.Batch = cmp.Or(o.Batch, c.Batch)
-	for _, s := range o.Set {
-		if err := c.applySet(s); err != nil {
-			return c, err
-		}
-	}
-	return c, c.Validate()
+	return c, run.Options{Set: o.Set, Batch: o.Batch}.Override(&c)
 }
 
 func profileConfig(ctx context.Context, o ProfileOptions, c Config) (*profile.Report, error) {
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
-	device, err := mlx.FindDevice(o.Device)
+	device, err := device.Find(o.Device)
 	if err != nil {
 		return nil, err
 	}
-	backend, err := device.Open()
+	backend, err := mlx.Open(device)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +91,7 @@ type profiler struct {
 }
 
 // newProfiler makes the data and the weights of a profile and lists what is measured; nothing is compiled yet.
-func newProfiler(c Config, device mlx.Device, backend compute.Backend) (*profiler, error) {
+func newProfiler(c Config, device device.Device, backend compute.Backend) (*profiler, error) {
 	vars := mlx.NewVars()
 	if err := prepare(vars, c); err != nil {
 		return nil, err
@@ -258,15 +253,15 @@ func opinion(all []verdict, layers bool) *Node {
 // steps makes steps of the batch.
 func (p *profiler) steps() profile.Steps[[]*tensors.Tensor] {
 	return profile.Steps[[]*tensors.Tensor]{
-		Load: func(n int) (*runlog.Ahead[[]*tensors.Tensor], error) {
-			return runlog.StartAhead(0, n, func(int) ([]*tensors.Tensor, error) { return p.engine.ready(p.batch) }, p.engine.steps.Free), nil
+		Load: func(n int) (*run.Ahead[[]*tensors.Tensor], error) {
+			return run.StartAhead(0, n, func(int) ([]*tensors.Tensor, error) { return p.engine.ready(p.batch) }, p.engine.steps.Free), nil
 		},
-		Make: func(in []*tensors.Tensor) ([]runlog.Results, error) { return p.engine.step(p.batch.step, in) },
+		Make: func(in []*tensors.Tensor) ([]run.Results, error) { return p.engine.step(p.batch.step, in) },
 	}
 }
 
 // watchCard makes whole steps for a while and nothing else, see WatchCard.
-func (p *profiler) watchCard(ctx context.Context, device mlx.Device) error {
+func (p *profiler) watchCard(ctx context.Context, device device.Device) error {
 	return p.steps().Unceasing(func(row func() error) error {
 		return p.WatchCard(ctx, device, profile.CardLead, profile.CardWatch, row)
 	})

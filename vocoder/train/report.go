@@ -1,27 +1,20 @@
 package train
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/plot"
-	"github.com/starvc/vc/internal/runlog"
-	"github.com/starvc/vc/internal/runreport"
-	"github.com/starvc/vc/internal/sanity"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/vocoder"
 )
 
-// ErrSuspect is what Run returns when the vocoder that it trained does not make speech. The vocoder is there, under a name with
-// ".suspect" in it.
-var ErrSuspect = errors.New("the vocoder does not make speech of the log-mels of speech")
-
-var curves = []runreport.Curve{
+var curves = []run.Curve{
 	{Title: "Log-spectrum (L1)", Names: []string{"spectral", "valid_spectral"}},
 	{Title: "Spectral convergence", Names: []string{"convergence", "valid_convergence"}},
 	{Title: "Log-mel (L1, normalised)", Names: []string{"mel", "valid_mel"}},
@@ -35,40 +28,33 @@ const (
 	sampleSeconds = 12
 )
 
-// report copies a few recordings, held-out ones where there are, into samples/step-N, each a WAV and pictures beside those of the
-// original, and writes report.html over all. It returns what is wrong with each copy that is not like speech.
-func (r *runner) report(net *vocoder.Net, step int) (faults []string, count int, err error) {
-	dir := filepath.Join(r.dir, "samples", fmt.Sprintf("step-%08d", step))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, 0, fmt.Errorf("samples: %w", err)
-	}
-	board := runlog.OpenBoard(r.dir, step+1, r.say)
-	defer board.Close()
-	var made []runreport.Sample
-	chosen := runreport.Turns(sampleCount, len(r.speech.speakers), func(u utterance) int { return u.speaker }, r.speech.valid, r.speech.train)
+// Report copies a few recordings, held-out ones where there are, each beside its original.
+func (p *pupil) Report(context.Context) (*run.Report, error) {
+	report := &run.Report{Scores: run.Scores{
+		About:   "Distances between held-out recordings and the vocoder's copies, so less is better; the row in bold is the best snapshot.",
+		Columns: []run.Score{{Head: "log-spectrum", Metric: "valid_spectral"}, {Head: "convergence", Metric: "valid_convergence"}, {Head: "log-mel", Metric: "valid_mel"}},
+	}}
+	chosen := run.Turns(sampleCount, len(p.speech.speakers), func(u utterance) int { return u.speaker }, p.speech.valid, p.speech.train)
 	for i, u := range chosen {
-		r.say.Count("copying samples", i, len(chosen))
-		speaker, name := r.speech.speakers[u.speaker].Name, strings.TrimSuffix(filepath.Base(u.path), filepath.Ext(u.path))
-		s, err := sampleOf(net, u)
+		p.r.Say.Count("copying samples", i, len(chosen))
+		speaker, name := p.speech.speakers[u.speaker].Name, strings.TrimSuffix(filepath.Base(u.path), filepath.Ext(u.path))
+		s, err := sampleOf(p.net, u)
 		if err != nil {
-			return nil, 0, fmt.Errorf("sample %s: %w", name, err)
+			return nil, fmt.Errorf("sample %s: %w", name, err)
 		}
 		s.Title = speaker + ": " + name
-		if err := s.Write(filepath.Join(dir, speaker+"-"+name)); err != nil {
-			return nil, 0, err
-		}
-		s.Show(board, step, "copy", speaker+"/"+name)
-		if s.Fault != "" {
-			faults = append(faults, fmt.Sprintf("%s is %s", s.Title, s.Fault))
-		}
-		made = append(made, s)
+		s.File, s.Kind, s.Name, s.Brief = speaker+"-"+name, "copy", speaker+"/"+name, s.Title
+		report.Samples = append(report.Samples, s)
 	}
-	r.say.Finish()
-	return faults, len(made), r.page(made, step).Write(r.dir)
+	p.r.Say.Finish()
+	for _, s := range p.speech.speakers {
+		report.Voices = append(report.Voices, run.Voice{Name: s.Name, Seconds: s.Seconds})
+	}
+	return report, nil
 }
 
 // sampleOf copies the beginning of a recording: its log-mel and F0 are all that the vocoder is given.
-func sampleOf(net *vocoder.Net, u utterance) (s runreport.Sample, err error) {
+func sampleOf(net *vocoder.Net, u utterance) (s run.Sample, err error) {
 	cfg := net.Features()
 	original := u.frames.Slice(0, min(u.frames.Len(), sampleSeconds*cfg.SampleRate/cfg.Hop))
 	length := original.Len() * cfg.Hop
@@ -84,7 +70,7 @@ func sampleOf(net *vocoder.Net, u utterance) (s runreport.Sample, err error) {
 		return s, err
 	}
 	if s.Fault == "" {
-		s.Fault = sanity.Fault(cfg, original, copied)
+		s.Fault = run.Fault(cfg, original, copied)
 	}
 	err = errors.Join(
 		s.Add("the vocoder's copy", audio.Clip{Rate: cfg.SampleRate, Samples: sound}),
@@ -92,43 +78,6 @@ func sampleOf(net *vocoder.Net, u utterance) (s runreport.Sample, err error) {
 		s.Draw([]plot.Mel{plot.FromFrames("recording", cfg, original), plot.FromFrames("copy", cfg, copied)}, "recording and copy"),
 	)
 	return s, err
-}
-
-func (r *runner) page(samples []runreport.Sample, step int) runreport.Page {
-	c := r.req.Config
-	name := r.dir
-	if whole, err := filepath.Abs(r.dir); err == nil {
-		name = filepath.Base(whole)
-	}
-	p := runreport.Page{
-		Title: name, Program: r.o.Version, Device: r.device.String(), Preset: c.Preset, Steps: step, Of: c.Steps, Batch: c.Batch,
-		Samples: samples,
-		Scores: runreport.Scores{
-			About:   "Distances between held-out recordings and the vocoder's copies, so less is better; the row in bold is the best snapshot.",
-			Columns: []runreport.Score{{Head: "log-spectrum", Metric: "valid_spectral"}, {Head: "convergence", Metric: "valid_convergence"}, {Head: "log-mel", Metric: "valid_mel"}},
-			Best:    r.best.Step,
-		},
-	}
-	for _, s := range r.speech.speakers {
-		p.Voices = append(p.Voices, runreport.Voice{Name: s.Name, Seconds: s.Seconds})
-	}
-	lint, _ := os.ReadFile(filepath.Join(r.dir, "lint.txt"))
-	p.Lint = string(lint)
-	return p
-}
-
-// verdict is the error of a run most of whose samples are not speech, or nil.
-func (r *runner) verdict(faults []string, samples int) error {
-	c := r.req.Config
-	if !sanity.Suspect(faults, samples, c.Steps, func(format string, a ...any) { r.say.Linef("warning: "+format, a...) }) {
-		return nil
-	}
-	name, rate := "discRate", c.DiscRate
-	if c.SpectralSteps() >= c.Steps {
-		name, rate = "learningRate", c.LearningRate
-	}
-	return fmt.Errorf("%w: %d of %d samples: %s: listen to %s, look at %s for where the losses went wrong, and begin again with a lower rate (--set %s=%g) or with more and cleaner recordings",
-		ErrSuspect, len(faults), samples, strings.Join(faults, "; "), filepath.Join(r.dir, "samples"), filepath.Join(r.dir, "losses.png"), name, rate/2)
 }
 
 // The vocoder of a run is that of its best snapshot, by the distances of held-out copies. Discriminators make a copy clearer and
@@ -141,43 +90,4 @@ func (c Config) bestFrom() int {
 		return c.Steps / 2
 	}
 	return w + (c.Steps-w)/2
-}
-
-// keepBest saves the networks if they are the best so far.
-func (r *runner) keepBest(made int, scores map[string]float32) {
-	if made < r.req.Config.bestFrom() {
-		return
-	}
-	b, elected := r.best.Elect(made, float64(scores["valid_spectral"])+float64(scores["valid_mel"]))
-	if !elected {
-		return
-	}
-	if err := r.snapshots().SaveBest(r.engine.vars, b); err != nil {
-		r.unsaved.Note(r.say, made, err)
-		return
-	}
-	r.best = b
-}
-
-// chosen is the weights that the vocoder is made of, and the steps that they have had: those of the best snapshot of a finished
-// run, else as they are.
-func (r *runner) chosen(done int) (weights map[string][]float32, steps int, err error) {
-	vars, steps := r.engine.vars, done
-	if done == r.req.Config.Steps && !r.o.Last && r.best.Step > 0 && r.best.Step != done {
-		best, b, err := r.snapshots().LoadBest()
-		switch {
-		case err != nil || best == nil:
-			r.say.Linef("warning: the best snapshot cannot be read (%v): the vocoder is that of the last step", err)
-		default:
-			r.say.Linef("the vocoder is that of step %d, the best by held-out speech: it got worse since; `--resume --last` takes the last step's instead", b.Step)
-			vars, steps = best, b.Step
-		}
-	}
-	weights = map[string][]float32{}
-	for _, p := range r.req.Config.Net.Params() {
-		if weights[p.Name], _, err = vars.Get(mlx.GroupEMA, p.Name); err != nil {
-			return nil, 0, err
-		}
-	}
-	return weights, steps, nil
 }

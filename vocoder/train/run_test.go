@@ -19,7 +19,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -105,12 +105,20 @@ func voices(t *testing.T) string {
 	return filepath.Join(dir, "voices")
 }
 
-func options(speakers, run string) Options {
+func options(speakers, dir string) Options {
 	return Options{
-		Speakers: speakers, Preset: "tiny", RunDir: run, Device: "go", Quiet: true, Steps: 6, Batch: 2,
-		Set: []string{
-			"net.width=12", "net.hidden=16", "net.blocks=1", "net.kernel=3", "cropFrames=20", "discWidth=4", "rampSteps=2", "validEvery=3",
-			"snapshotEvery=2", "logEvery=1", "spectralShare=0.5", "validFraction=0.3",
+		Options: run.Options{
+			Speakers: speakers,
+			Preset:   "tiny",
+			RunDir:   dir,
+			Device:   "go",
+			Quiet:    true,
+			Steps:    6,
+			Batch:    2,
+			Set: []string{
+				"net.width=12", "net.hidden=16", "net.blocks=1", "net.kernel=3", "cropFrames=20", "discWidth=4", "rampSteps=2", "validEvery=3",
+				"snapshotEvery=2", "logEvery=1", "spectralShare=0.5", "validFraction=0.3",
+			},
 		},
 	}
 }
@@ -123,13 +131,13 @@ func stopAfter(t *testing.T, o Options, steps int) {
 	log := filepath.Join(o.RunDir, "metrics.jsonl")
 	go func() {
 		for ctx.Err() == nil {
-			if records, err := runlog.ReadMetrics(log); err == nil && len(records) >= steps {
+			if records, err := run.ReadMetrics(log); err == nil && len(records) >= steps {
 				cancel()
 			}
 			time.Sleep(5 * time.Millisecond)
 		}
 	}()
-	if err := Run(ctx, o); !errors.Is(err, ErrStopped) {
+	if err := Run(ctx, o); !errors.Is(err, run.ErrStopped) {
 		t.Fatalf("error %v, want ErrStopped", err)
 	}
 }
@@ -144,11 +152,11 @@ func TestResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	stopAfter(t, part, 4)
-	stopped := (runlog.Snapshots{Dir: filepath.Join(part.RunDir, "snapshots")}).Steps()
+	stopped := (run.Snapshots{Dir: filepath.Join(part.RunDir, "snapshots")}).Steps()
 	if len(stopped) == 0 || stopped[0] < 4 || stopped[0] >= 12 {
 		t.Fatalf("snapshots of steps %v after a stop behind step 4", stopped)
 	}
-	if err := Run(context.Background(), Options{RunDir: part.RunDir, Resume: true, Device: "go", Quiet: true}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{RunDir: part.RunDir, Resume: true, Device: "go", Quiet: true}}); err != nil {
 		t.Fatal(err)
 	}
 	read := func(dir, name string) []byte {
@@ -180,9 +188,9 @@ func TestResume(t *testing.T) {
 	}
 }
 
-func losses(t *testing.T, run string) []float32 {
+func losses(t *testing.T, dir string) []float32 {
 	t.Helper()
-	records, err := runlog.ReadMetrics(filepath.Join(run, "metrics.jsonl"))
+	records, err := run.ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,6 +232,7 @@ func TestResumeRemembers(t *testing.T) {
 	o := options(voices(t), filepath.Join(t.TempDir(), "run"))
 	var opened []string
 	o.MelsFrom = "model.safetensors"
+	o.Output = filepath.Join(t.TempDir(), "new", "v.safetensors") // whose folder is not there yet
 	o.OpenMels = func(from string, _ features.Config, _ []string) (MelMaker, error) {
 		opened = append(opened, from)
 		return func(_ string, f features.Frames) ([]float32, error) { return f.LogMel, nil }, nil
@@ -231,11 +240,14 @@ func TestResumeRemembers(t *testing.T) {
 	if err := Run(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := vocoder.Load(o.Output); err != nil {
+		t.Error(err)
+	}
 	moved := filepath.Join(t.TempDir(), "moved")
 	if err := os.CopyFS(moved, os.DirFS(o.Speakers)); err != nil {
 		t.Fatal(err)
 	}
-	again := Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Steps: 8, Batch: 3, Speakers: moved, OpenMels: o.OpenMels}
+	again := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Steps: 8, Batch: 3, Speakers: moved}, OpenMels: o.OpenMels}
 	if err := Run(context.Background(), again); err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +259,7 @@ func TestResumeRemembers(t *testing.T) {
 		t.Errorf("mels of %q, want %s twice", opened, whole)
 	}
 	var q request
-	if err := runlog.ReadRequest(o.RunDir, "vc train vocoder", &q); err != nil {
+	if err := run.ReadRequest(o.RunDir, "train vocoder", &q); err != nil {
 		t.Fatal(err)
 	}
 	if q.Config.Batch != 3 || q.Config.Steps != 8 || q.Speakers != moved {
@@ -280,7 +292,7 @@ func TestBuiltInWeights(t *testing.T) {
 	if !base.Has(base.Vocoder) {
 		t.Skip("built without weights")
 	}
-	net, err := openWeights(builtIn, 0)
+	net, err := openWeights(base.Name, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

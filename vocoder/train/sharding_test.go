@@ -10,8 +10,9 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // TestStepsOverTwoDevices makes steps of both phases on one device and, with the same weights and batches, on two, which share
@@ -21,7 +22,7 @@ func TestStepsOverTwoDevices(t *testing.T) {
 	if os.Getenv("VC_SHARDING") == "" {
 		t.Skip("set VC_SHARDING=1 to compare one device with two")
 	}
-	d, err := mlx.FindDevice("cpu")
+	d, err := device.Find("cpu")
 	if err != nil || d.Kind != "xla-cpu" {
 		t.Skip("needs XLA's CPU plugin")
 	}
@@ -38,7 +39,7 @@ func TestStepsOverTwoDevices(t *testing.T) {
 		t.Logf("%s", out)
 		return
 	}
-	backend, err := d.Open()
+	backend, err := mlx.Open(d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,9 +73,10 @@ func TestStepsOverTwoDevices(t *testing.T) {
 		}
 	}
 	before := weightsOf(t, engines[0].vars)
-	var loaders []*runlog.Ahead[[]*tensors.Tensor]
+	var loaders []*run.Ahead[[]*tensors.Tensor]
 	for _, e := range engines {
-		l := e.load(newBatcher(c, us), 0, c.Steps)
+		in := e.inputs(newBatcher(c, us))
+		l := run.StartAhead(0, c.Steps, in.Draw, in.Free)
 		defer l.Close()
 		loaders = append(loaders, l)
 	}

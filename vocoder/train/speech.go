@@ -16,6 +16,7 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -41,7 +42,7 @@ type speech struct {
 }
 
 // readSpeech reads all recordings and their features, and lets mels, unless nil, make their log-mels.
-func readSpeech(ctx context.Context, speakers string, mels MelMaker, c Config, quiet bool, say *reporter) (*speech, error) {
+func readSpeech(ctx context.Context, speakers string, mels MelMaker, c Config, quiet bool, say *run.Reporter) (*speech, error) {
 	found, err := corpus.Scan(speakers)
 	if err != nil {
 		return nil, err

@@ -17,13 +17,19 @@ import (
 	"github.com/starvc/vc/internal/synth"
 )
 
-// speech is what a judge is trained on and scored with. A recording is what judge.Hear gives of it, [frames, nMels].
+// speech is what a judge is trained on and scored with.
 type speech struct {
 	names   []string      // of the speakers trained on
-	classes [][][]float32 // recordings by speaker and speed, speed varying fastest
+	classes [][]recording // by speaker and speed, speed varying fastest
 	heldOut []string
 	score   [][][]float32 // recordings of the speakers held out, and, without any, of those trained on
 	minutes float64       // of speech to train on, every way of hearing it counted
+}
+
+// recording is what judge.Hear gives of a file, [frames, nMels].
+type recording struct {
+	path string
+	mels []float32
 }
 
 // heard is one way of hearing one recording.
@@ -34,25 +40,26 @@ type heard struct {
 	vocoded bool
 }
 
-func readSpeech(ctx context.Context, o Options, c Config, progress func(done, total int)) (*speech, error) {
-	part, err := parsePart(o.Part)
+func readSpeech(ctx context.Context, q request, progress func(done, total int)) (*speech, error) {
+	c := q.Config
+	part, err := parsePart(q.Part)
 	if err != nil {
 		return nil, err
 	}
-	all, err := corpus.Scan(o.Speakers)
+	all, err := corpus.Scan(q.Speakers)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range o.HoldOut {
+	for _, name := range q.HoldOut {
 		if !slices.ContainsFunc(all, func(s corpus.Speaker) bool { return s.Name == name }) {
-			return nil, fmt.Errorf("--hold-out: %q is no speaker of %s", name, o.Speakers)
+			return nil, fmt.Errorf("--hold-out: %q is no speaker of %s", name, q.Speakers)
 		}
 	}
 	r := rand.New(rand.NewPCG(c.Seed, 0x6a75646765))
 	s := &speech{}
 	var jobs []heard
 	for _, speaker := range all {
-		if slices.Contains(o.HoldOut, speaker.Name) {
+		if slices.Contains(q.HoldOut, speaker.Name) {
 			files := speaker.Files
 			some := make([][]float32, min(len(files), c.ScoreEach))
 			for i := range some {
@@ -63,16 +70,17 @@ func readSpeech(ctx context.Context, o Options, c Config, progress func(done, to
 		}
 		files := part.files(speaker.Files)
 		if len(files) == 0 {
-			return nil, fmt.Errorf("--part %s: nothing of the %d recordings of %s falls into it", o.Part, len(speaker.Files), speaker.Name)
+			return nil, fmt.Errorf("--part %s: nothing of the %d recordings of %s falls into it", q.Part, len(speaker.Files), speaker.Name)
 		}
 		s.names = append(s.names, speaker.Name)
 		for _, speed := range c.Speeds {
-			class := make([][]float32, len(files), 2*len(files))
+			class := make([]recording, len(files), 2*len(files))
 			for i, path := range files {
-				jobs = append(jobs, heard{path, &class[i], speed, false})
+				class[i].path = path
+				jobs = append(jobs, heard{path, &class[i].mels, speed, false})
 				if r.Float64() < c.VocodedShare {
-					class = class[:len(class)+1]
-					jobs = append(jobs, heard{path, &class[len(class)-1], speed, true})
+					class = append(class, recording{path: path}) // within its capacity: jobs point into it
+					jobs = append(jobs, heard{path, &class[len(class)-1].mels, speed, true})
 				}
 			}
 			s.classes = append(s.classes, class)
@@ -84,19 +92,19 @@ func readSpeech(ctx context.Context, o Options, c Config, progress func(done, to
 	if err := hearAll(ctx, c, jobs, progress); err != nil {
 		return nil, err
 	}
-	return s, s.clean(c, o)
+	return s, s.clean(c, len(q.HoldOut) > 0)
 }
 
-// clean takes out what is too short, and complains of speakers of whom nothing is left.
-func (s *speech) clean(c Config, o Options) error {
+// clean takes out what is too short, and complains of speakers of whom nothing is left, and where too little is left to score.
+func (s *speech) clean(c Config, scoreOthers bool) error {
 	nMels := c.Judge.Features.NMels
 	tooShort := func(x []float32) bool { return len(x) < judge.MinFrames*nMels }
 	for i := range s.classes {
 		heard := 0
 		for _, x := range s.classes[i] {
-			heard += len(x) / nMels
+			heard += len(x.mels) / nMels
 		}
-		s.classes[i] = slices.DeleteFunc(s.classes[i], tooShort)
+		s.classes[i] = slices.DeleteFunc(s.classes[i], func(x recording) bool { return tooShort(x.mels) })
 		if len(s.classes[i]) == 0 {
 			return fmt.Errorf("judge training: speaker %s has no recording of half a second of speech", s.names[i/len(c.Speeds)])
 		}
@@ -105,36 +113,29 @@ func (s *speech) clean(c Config, o Options) error {
 	for i := range s.score {
 		s.score[i] = slices.DeleteFunc(s.score[i], tooShort)
 	}
-	if len(o.HoldOut) > 0 {
-		return nil
+	remedy := "hold out (--hold-out) two speakers or more who have"
+	if !scoreOthers {
+		remedy = "give recordings of two speakers or more who have"
+		for i := range s.names { // at the speed of the recording
+			own := s.classes[i*len(c.Speeds)+slices.Index(c.Speeds, 1)]
+			var some [][]float32
+			for _, x := range own[:min(len(own), c.ScoreEach)] {
+				some = append(some, x.mels)
+			}
+			s.score = append(s.score, some)
+		}
 	}
-	for i := range s.names { // at the speed of the recording
-		own := s.classes[i*len(c.Speeds)+slices.Index(c.Speeds, 1)]
-		s.score = append(s.score, own[:min(len(own), c.ScoreEach)])
+	most, scored := 0, 0
+	for _, recordings := range s.score {
+		most = max(most, len(recordings))
+		if len(recordings) > 0 {
+			scored++
+		}
+	}
+	if most < 2 || scored < 2 {
+		return fmt.Errorf("judge training: too little to score: it takes two recordings of one voice and one of another, of half a second of speech each: %s them", remedy)
 	}
 	return nil
-}
-
-// checkScore finds out before the training whether it can be scored: two recordings of one speaker are compared, and recordings of two.
-func (s *speech) checkScore() error {
-	speakers, twice := 0, 0
-	for _, recordings := range s.score {
-		if len(recordings) > 0 {
-			speakers++
-		}
-		if len(recordings) > 1 {
-			twice++
-		}
-	}
-	if speakers > 1 && twice > 0 {
-		return nil
-	}
-	who := "the speakers trained on"
-	if len(s.heldOut) > 0 {
-		who = strings.Join(s.heldOut, ", ")
-	}
-	return fmt.Errorf("judge training: %w: of %s, %d have recordings of half a second of speech, and %d have two of them: want 2 speakers, one with two",
-		ErrTooLittle, who, speakers, twice)
 }
 
 func hearAll(ctx context.Context, c Config, jobs []heard, progress func(done, total int)) error {
@@ -200,10 +201,10 @@ func (h heard) hear(ctx context.Context, c Config) error {
 }
 
 // describe says what the training is about, and what is known of the score's honesty.
-func (s *speech) describe(o Options) string {
+func (s *speech) describe(part string) string {
 	text := fmt.Sprintf("%d speakers at %d speeds, %.0f minutes of speech to train on, at all speeds and through the vocoder", len(s.names), len(s.classes)/len(s.names), s.minutes)
-	if o.Part != "" {
-		text += fmt.Sprintf(" (part %s of their recordings)", o.Part)
+	if part != "" {
+		text += fmt.Sprintf(" (part %s of their recordings)", part)
 	}
 	if len(s.heldOut) == 0 {
 		return text + "; scored on the SAME speakers (hold some out for an honest score)"
@@ -215,17 +216,20 @@ func (s *speech) describe(o Options) string {
 type batch struct {
 	x      []float32 // [batch, cropFrames, nMels]
 	target []float32 // [batch, classes], one-hot
+	files  []string  // [batch] where the crops are from
 }
 
 // at draws a step's batch: a pure function of the seed and the step. All classes are equally likely.
 func (s *speech) at(c Config, step int) batch {
 	n, m := c.CropFrames, c.Judge.Features.NMels
 	r := rand.New(rand.NewPCG(c.Seed^0x6a756467, uint64(step)))
-	b := batch{x: make([]float32, c.Batch*n*m), target: make([]float32, c.Batch*len(s.classes))}
+	b := batch{x: make([]float32, c.Batch*n*m), target: make([]float32, c.Batch*len(s.classes)), files: make([]string, c.Batch)}
 	for i := range c.Batch {
 		class := r.IntN(len(s.classes))
 		b.target[i*len(s.classes)+class] = 1
-		recording := s.classes[class][r.IntN(len(s.classes[class]))]
+		drawn := s.classes[class][r.IntN(len(s.classes[class]))]
+		recording := drawn.mels
+		b.files[i] = drawn.path
 		x := b.x[i*n*m : (i+1)*n*m]
 		frames := len(recording) / m
 		start := r.IntN(max(1, frames-n+1))

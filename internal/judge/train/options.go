@@ -9,54 +9,51 @@ package train
 
 import (
 	"fmt"
-	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/starvc/vc/internal/judge"
+	"github.com/starvc/vc/internal/run"
 )
 
 // Options are the flags of `vc train judge`.
 type Options struct {
-	Speakers string   // folder with a folder per speaker, or name=folder,name=folder
-	HoldOut  []string // speakers that are scored and not trained on
-	Part     string   // "2/2": of each speaker's recordings in order of their names, cut in two, the second half; "" for all
-	Steps    int      // 0 leaves Config's
-	Seed     uint64   // 0 leaves Config's
-	Output   string
-	Device   string // see mlx.FindDevice
-	Quiet    bool
-	Stderr   io.Writer
-	Version  string // of the program
+	run.Options
+	HoldOut []string // speakers that are scored and not trained on
+	Part    string   // "2/2": of each speaker's recordings in order of their names, cut in two, the second half; "" for all
 }
 
 // Config is all that decides the training besides the recordings.
 type Config struct {
-	Judge judge.Config
+	Judge judge.Config `json:"judge"`
 
-	Steps        int
-	Batch        int
-	CropFrames   int // even
-	LearningRate float64
-	RampSteps    int
-	WeightDecay  float64
-	EMA          float64 // decay of the averaged weights, which are scored and written
-	Scale        float64 // of the cosines in the softmax
-	Margin       float64 // taken off the right speaker's cosine
+	Steps        int     `json:"steps"`
+	Batch        int     `json:"batch"`
+	CropFrames   int     `json:"cropFrames"` // even
+	LearningRate float64 `json:"learningRate"`
+	RampSteps    int     `json:"rampSteps"`
+	WeightDecay  float64 `json:"weightDecay"`
+	EMA          float64 `json:"ema"`    // decay of the averaged weights, which are scored and written
+	Scale        float64 `json:"scale"`  // of the cosines in the softmax
+	Margin       float64 `json:"margin"` // taken off the right speaker's cosine
 
-	Speeds       []float64 // at which recordings are heard, 1 among them; each is another speaker
-	VocodedShare float64   // of the recordings that are heard through the vocoder too
-	TiltRange    float64   // largest slope, and bow, of the spectrum at its edges, normalised log-mel units
-	NoiseShare   float64   // of the crops that get noise
-	MinSNRDB     float64
-	MaxSNRDB     float64
-	MaskShare    float64 // of the crops that lose a range of bands
-	MaskBands    int
-	ScoreEach    int // recordings of a held-out speaker that are scored, at most
+	Speeds       []float64 `json:"speeds"`       // at which recordings are heard, 1 among them; each is another speaker
+	VocodedShare float64   `json:"vocodedShare"` // of the recordings that are heard through the vocoder too
+	TiltRange    float64   `json:"tiltRange"`    // largest slope, and bow, of the spectrum at its edges, normalised log-mel units
+	NoiseShare   float64   `json:"noiseShare"`   // of the crops that get noise
+	MinSNRDB     float64   `json:"minSNRDB"`
+	MaxSNRDB     float64   `json:"maxSNRDB"`
+	MaskShare    float64   `json:"maskShare"` // of the crops that lose a range of bands
+	MaskBands    int       `json:"maskBands"`
+	ScoreEach    int       `json:"scoreEach"` // recordings of a held-out speaker that are scored, at most
 
-	Seed     uint64
-	LogEvery int
+	Seed          uint64 `json:"seed"`
+	ScoreEvery    int    `json:"scoreEvery"` // steps between scores, 0 only at the end
+	SnapshotEvery int    `json:"snapshotEvery"`
+	KeepSnapshots int    `json:"keepSnapshots"`
+	LogEvery      int    `json:"logEvery"`
 }
 
 // DefaultConfig trains in a few minutes on a CPU.
@@ -66,9 +63,12 @@ func DefaultConfig() Config {
 		Steps: 450, Batch: 32, CropFrames: 160, LearningRate: 3e-3, RampSteps: 40, WeightDecay: 1e-2, EMA: 0.99, Scale: 20, Margin: 0.2,
 		Speeds: []float64{0.88, 1, 1.14}, VocodedShare: 0.25,
 		TiltRange: 0.3, NoiseShare: 0.6, MinSNRDB: 8, MaxSNRDB: 45, MaskShare: 0.3, MaskBands: 10, ScoreEach: 16,
-		Seed: 1, LogEvery: 20,
+		Seed: 1, SnapshotEvery: 100, KeepSnapshots: 3, LogEvery: 10,
 	}
 }
+
+// minCrop is the fewest frames of a crop.
+const minCrop = 16
 
 // Validate names the first field that cannot work.
 func (c Config) Validate() error {
@@ -78,21 +78,20 @@ func (c Config) Validate() error {
 	if c.CropFrames%2 != 0 {
 		return fmt.Errorf("judge training: cropFrames is %d, want an even number", c.CropFrames)
 	}
-	for _, f := range []struct {
-		name             string
-		value, low, high float64
-	}{
-		{"steps", float64(c.Steps), 1, 1e8}, {"batch", float64(c.Batch), 2, 4096}, {"cropFrames", float64(c.CropFrames), 16, 1 << 14},
+	if err := (run.Bounds{
+		{"steps", float64(c.Steps), 1, 1e8}, {"batch", float64(c.Batch), 2, 4096}, {"cropFrames", float64(c.CropFrames), minCrop, 1 << 14},
 		{"learningRate", c.LearningRate, 0, 1}, {"rampSteps", float64(c.RampSteps), 0, 1e8}, {"weightDecay", c.WeightDecay, 0, 1},
 		{"ema", c.EMA, 0, 1}, {"scale", c.Scale, 1, 1000}, {"margin", c.Margin, 0, 1}, {"speeds", float64(len(c.Speeds)), 1, 16},
 		{"vocodedShare", c.VocodedShare, 0, 1}, {"tiltRange", c.TiltRange, 0, 10}, {"noiseShare", c.NoiseShare, 0, 1},
 		{"minSNRDB", c.MinSNRDB, -100, 200}, {"maxSNRDB", c.MaxSNRDB, c.MinSNRDB, 200}, {"maskShare", c.MaskShare, 0, 1},
 		{"maskBands", float64(c.MaskBands), 1, float64(c.Judge.Features.NMels)}, {"scoreEach", float64(c.ScoreEach), 2, 1e6},
-		{"logEvery", float64(c.LogEvery), 1, 1e8},
-	} {
-		if !(f.value >= f.low && f.value <= f.high) {
-			return fmt.Errorf("judge training: %s is %g, want %g to %g", f.name, f.value, f.low, f.high)
-		}
+		{"scoreEvery", float64(c.ScoreEvery), 0, 1e8}, {"snapshotEvery", float64(c.SnapshotEvery), 1, 1e8},
+		{"keepSnapshots", float64(c.KeepSnapshots), 1, 1000}, {"logEvery", float64(c.LogEvery), 1, 1e8},
+	}).Check("judge training"); err != nil {
+		return err
+	}
+	if !slices.Contains(c.Speeds, 1) {
+		return fmt.Errorf("judge training: speeds is %v, want 1 among them", c.Speeds)
 	}
 	for _, s := range c.Speeds {
 		if !(s >= 0.5 && s <= 2) {
@@ -100,6 +99,14 @@ func (c Config) Validate() error {
 		}
 	}
 	return nil
+}
+
+// Settings are those that every training has.
+func (c Config) Settings() run.Settings {
+	return run.Settings{
+		Seed: c.Seed, Steps: c.Steps, Batch: c.Batch, ScoreEvery: c.ScoreEvery, ScoreLast: true,
+		SnapshotEvery: c.SnapshotEvery, KeepSnapshots: c.KeepSnapshots, LogEvery: c.LogEvery,
+	}
 }
 
 // rate is the learning rate at a step: up along a line, then down along half a cosine to a fiftieth.

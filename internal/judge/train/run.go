@@ -1,175 +1,234 @@
 package train
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"time"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/judge"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
-// ErrStopped says that ctx ended before the last step. What was learnt so far is written.
-var ErrStopped = errors.New("stopped before the last step")
+// Run trains a judge as `vc train judge` does, see run.Train, and scores it on the speakers held out.
+func Run(ctx context.Context, o Options) error { return train(ctx, o, DefaultConfig()) }
 
-// ErrTooLittle says that there is too little speech to find out how well a judge tells speakers apart.
-var ErrTooLittle = errors.New("too little speech to score a judge")
-
-// Run trains a judge, scores it on the speakers held out, and writes it.
-func Run(ctx context.Context, o Options) error {
-	c := DefaultConfig()
-	if o.Steps > 0 {
-		c.Steps = o.Steps
-	}
-	if o.Seed > 0 {
-		c.Seed = o.Seed
-	}
-	return run(ctx, o, c)
+func train(ctx context.Context, o Options, c Config) error {
+	p := &pupil{o: o}
+	p.req.Config = c
+	return run.Train(ctx, o.Options, p.about(), p)
 }
 
-func run(ctx context.Context, o Options, c Config) error {
-	if err := c.Validate(); err != nil {
-		return err
-	}
-	say := func(format string, a ...any) {
-		if !o.Quiet && o.Stderr != nil {
-			fmt.Fprintf(o.Stderr, "vc: "+format+"\n", a...)
-		}
-	}
-	if err := runlog.CheckWritable(o.Output); err != nil {
-		return err
-	}
-	told := time.Now()
-	heard, err := readSpeech(ctx, o, c, func(done, total int) {
-		if done == total || time.Since(told) > 10*time.Second {
-			told = time.Now()
-			say("reading recordings %d/%d", done, total)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	if err := heard.checkScore(); err != nil {
-		return err
-	}
-	say("%s", heard.describe(o))
-	device, err := mlx.FindDevice(o.Device)
-	if err != nil {
-		return err
-	}
-	backend, err := device.Open()
-	if err != nil {
-		return err
-	}
-	defer backend.Finalize()
-	say("training on %s", device)
-	e, err := newEngine(c, len(heard.classes), backend)
-	if err != nil {
-		return err
-	}
-	made, err := e.loop(ctx, heard, say)
-	if err != nil {
-		return err
-	}
-	return e.finish(o, heard, made, say)
+// request is what config.json of a run folder holds.
+type request struct {
+	run.Common
+	Config  Config   `json:"config"`
+	HoldOut []string `json:"holdOut,omitempty"`
+	Part    string   `json:"part,omitempty"`
 }
 
-// loop makes the steps and returns how many were made.
-func (e *engine) loop(ctx context.Context, heard *speech, say func(string, ...any)) (int, error) {
-	c := e.cfg
-	batches := make(chan batch, 2)
-	stop, finished := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(finished)
-		for step := range c.Steps {
-			select {
-			case batches <- heard.at(c, step):
-			case <-stop:
-				return
-			}
-		}
-	}()
-	defer func() { close(stop); <-finished }()
+// pupil is the judge in training.
+type pupil struct {
+	o      Options
+	r      *run.Run
+	req    request
+	speech *speech
+	engine *engine
+	last   *judge.Verification // of the engine's averaged weights as they are, nil where they were not scored
 
-	var warm, told time.Time
-	var losses, accuracies float64
-	skipped := 0
-	for step := range c.Steps {
-		if ctx.Err() != nil {
-			return step, nil
-		}
-		ok, loss, accuracy, err := e.step(<-batches, step)
-		if err != nil {
-			return step, err
-		}
-		skipped++
-		if ok {
-			skipped = 0
-		}
-		if skipped >= 20 {
-			return step, fmt.Errorf("judge: %d steps in a row were not finite: look for a broken recording", skipped)
-		}
-		losses, accuracies = losses+loss, accuracies+accuracy
-		if step == 0 {
-			warm = time.Now()
-			continue
-		}
-		if made := step + 1; made%c.LogEvery == 0 {
-			n := float64(c.LogEvery)
-			if time.Since(told) > 10*time.Second || made == c.Steps {
-				told = time.Now()
-				pace := float64(step) / time.Since(warm).Seconds()
-				say("judge step %d/%d  loss %.3f  right %.1f %%  %.2f steps/s  %v left", made, c.Steps, losses/n, 100*accuracies/n, pace,
-					time.Duration(float64(c.Steps-made)/pace*float64(time.Second)).Round(time.Second))
-			}
-			losses, accuracies = 0, 0
-		}
-	}
-	return c.Steps, nil
+	weights map[string][]float32 // of the judge that is written
+	trained judge.Trained
 }
 
-// finish scores the averaged network and writes it.
-func (e *engine) finish(o Options, heard *speech, made int, say func(string, ...any)) error {
-	weights, err := e.weights()
+var curves = []run.Curve{
+	{Title: "Loss (cross entropy, with the margin)", Names: []string{"loss"}},
+	{Title: "Crops whose speaker is recognised", Names: []string{"accuracy"}},
+	{Title: "Equal error rate", Names: []string{"valid_pair_eer", "valid_enrolled_eer"}},
+	{Title: "Gradient norm", Names: []string{"norm"}},
+}
+
+func (p *pupil) about() run.About {
+	return run.About{
+		Command: "train judge", What: "judge", File: "judge.safetensors", Folder: "judge-20060102-150405", Curves: curves,
+		Least: true, Request: &p.req, Config: &p.req.Config,
+	}
+}
+
+// Configure settles the request.
+func (p *pupil) Configure(r *run.Run) error {
+	p.r = r
+	o, q := p.o, &p.req
+	switch {
+	case !r.Resume:
+		q.HoldOut, q.Part, q.Output = o.HoldOut, o.Part, "judge.safetensors"
+	case len(o.HoldOut) > 0 && !slices.Equal(o.HoldOut, q.HoldOut):
+		return fmt.Errorf("--hold-out: the run began with %s held out, and has learnt from the others: leave --hold-out out, or begin a new run",
+			cmp.Or(strings.Join(q.HoldOut, ","), "no one"))
+	default:
+		if err := run.CheckFixed(run.Fixed{Flag: "part", Was: q.Part, Now: o.Part}); err != nil {
+			return err
+		}
+	}
+	return r.Override(&q.Config)
+}
+
+// Prepare reads the recordings.
+func (p *pupil) Prepare(ctx context.Context) (err error) {
+	p.speech, err = readSpeech(ctx, p.req, func(done, total int) { p.r.Say.Count("reading recordings", done, total) })
+	p.r.Say.Finish()
 	if err != nil {
 		return err
 	}
-	trained := judge.Trained{Steps: made, Speakers: heard.names, Part: o.Part, HeldOut: heard.heldOut, Program: o.Version}
-	j, err := judge.New(e.cfg.Judge, trained, weights)
+	p.r.Say.Linef("%s", p.speech.describe(p.req.Part))
+	return nil
+}
+
+// Fresh makes the variables that a run begins with.
+func (p *pupil) Fresh() (*mlx.Vars, error) {
+	vars := mlx.NewVars()
+	return vars, prepare(vars, p.req.Config, len(p.speech.classes))
+}
+
+// Check refuses variables of another network or of another number of speakers.
+func (p *pupil) Check(vars *mlx.Vars) error {
+	want, err := p.Fresh()
 	if err != nil {
 		return err
 	}
-	embeddings := make([][][]float32, len(heard.score))
-	for i, recordings := range heard.score {
+	return run.Holds(vars, want)
+}
+
+// Take makes the engine for variables.
+func (p *pupil) Take(_ context.Context, vars *mlx.Vars) error {
+	p.engine, p.last = newEngine(p.req.Config, p.r.Backend, vars), nil
+	p.engine.refuse = p.r.Refuse
+	return p.engine.steps.Share(p.r.Device.Cards)
+}
+
+// Keep leaves nothing: recordings and settings are all that going on needs.
+func (p *pupil) Keep() error { return nil }
+
+// Plan is how the steps go.
+func (p *pupil) Plan() run.Plan {
+	c := p.req.Config
+	return run.Plan{
+		Phases: []run.Phase{{Name: "judge", End: c.Steps, Cost: 1, Shown: []run.Shown{
+			{Name: "loss", Metric: "loss"}, {Name: "right", Metric: "accuracy", Percent: true},
+		}}},
+		Rate:    c.rate,
+		Lower:   func(int) string { return fmt.Sprintf("--set learningRate=%g", c.LearningRate/2) },
+		Smaller: fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/4*2, minCrop)), Larger: fmt.Sprintf("--batch %d", 2*c.Batch),
+		Blame: func(step int) ([]string, string) { return p.speech.at(c, step).files, "" },
+	}
+}
+
+// Inputs draws the batches and puts them on the device.
+func (p *pupil) Inputs() (run.Inputs[[]*tensors.Tensor], error) {
+	c := p.req.Config
+	return run.Inputs[[]*tensors.Tensor]{
+		Draw: func(step int) ([]*tensors.Tensor, error) { return p.engine.ready(p.speech.at(c, step), step) },
+		Free: p.engine.steps.Free,
+	}, nil
+}
+
+// Step makes a step.
+func (p *pupil) Step(_ int, in []*tensors.Tensor) ([]run.Results, error) {
+	p.last = nil
+	out, err := p.engine.run("judge", p.engine.learn, in...)
+	return []run.Results{{Names: metrics, Tensor: out}}, err
+}
+
+// Score verifies the speakers held out by the averaged network.
+func (p *pupil) Score() (*run.Scored, error) {
+	v, err := p.verify(p.engine.vars)
+	if err != nil {
+		return nil, err
+	}
+	p.last = &v
+	who := fmt.Sprintf("on %d speakers that it never heard", len(p.speech.heldOut))
+	if len(p.speech.heldOut) == 0 {
+		who = "on the speakers that it was trained on"
+	}
+	return &run.Scored{
+		Metrics: map[string]float32{
+			"valid_pair_eer": float32(v.PairEER), "valid_enrolled_eer": float32(v.EnrolledEER), "valid_threshold": float32(v.Threshold),
+			"valid_identified": float32(v.Identified),
+		},
+		Sum: v.EnrolledEER,
+		Line: fmt.Sprintf("equal error rate %s: %.1f %% of pairs of recordings (%d pairs, %d of one speaker); a recording against a speaker's others: %.1f %%, at similarity %.2f; nearest to its own speaker: %.1f %%",
+			who, 100*v.PairEER, v.Pairs, v.Same, 100*v.EnrolledEER, v.Threshold, 100*v.Identified),
+	}, nil
+}
+
+// verify scores the averaged network of variables.
+func (p *pupil) verify(vars *mlx.Vars) (v judge.Verification, err error) {
+	weights, err := averaged(vars, p.req.Config.Judge)
+	if err != nil {
+		return v, err
+	}
+	j, err := judge.New(p.req.Config.Judge, judge.Trained{}, weights)
+	if err != nil {
+		return v, err
+	}
+	embeddings := make([][][]float32, len(p.speech.score))
+	for i, recordings := range p.speech.score {
 		for _, x := range recordings {
 			embeddings[i] = append(embeddings[i], j.Forward(x))
 		}
 	}
-	v := judge.Verify(embeddings)
-	who := fmt.Sprintf("on %d speakers that it never heard", len(heard.heldOut))
-	if len(heard.heldOut) == 0 {
-		who = "on the speakers that it was trained on"
-	}
-	say("equal error rate %s: %.1f %% of pairs of recordings (%d pairs, %d of one speaker); a recording against a speaker's others: %.1f %%, at similarity %.2f; nearest to its own speaker: %.1f %%",
-		who, 100*v.PairEER, v.Pairs, v.Same, 100*v.EnrolledEER, v.Threshold, 100*v.Identified)
-	trained.PairEER, trained.EnrolledEER, trained.Threshold = v.PairEER, v.EnrolledEER, v.Threshold
-	if err := os.MkdirAll(filepath.Dir(o.Output), 0o755); err != nil {
-		return fmt.Errorf("output: %w", err)
-	}
-	err = audio.WriteAtomic(o.Output, func(w io.Writer) error { return judge.Write(w, e.cfg.Judge, trained, weights) })
-	if err != nil {
+	return judge.Verify(embeddings), nil
+}
+
+// Export takes the averaged weights out of variables, and says how good they are.
+func (p *pupil) Export(vars *mlx.Vars, steps int) (err error) {
+	if p.weights, err = averaged(vars, p.req.Config.Judge); err != nil {
 		return err
 	}
-	if made < e.cfg.Steps {
-		say("stopped after step %d of %d; the judge so far is %s", made, e.cfg.Steps, o.Output)
-		return ErrStopped
+	v := p.last
+	if v == nil || vars != p.engine.vars {
+		now, err := p.verify(vars)
+		if err != nil {
+			return err
+		}
+		v = &now
 	}
-	say("judge: %s (use it with `vc eval --judge %s`)", o.Output, o.Output)
+	p.trained = judge.Trained{
+		Steps: steps, Speakers: p.speech.names, Part: p.req.Part, HeldOut: p.speech.heldOut, Program: p.r.Version,
+		PairEER: v.PairEER, EnrolledEER: v.EnrolledEER, Threshold: v.Threshold,
+	}
 	return nil
+}
+
+// Report has the scores alone: a judge makes no sound.
+func (p *pupil) Report(context.Context) (*run.Report, error) {
+	c := p.req.Config
+	report := &run.Report{
+		Scores: run.Scores{
+			About: "Equal error rates, 0 to 1, so less is better; the row in bold is the best snapshot.",
+			Columns: []run.Score{
+				{Head: "a recording against a speaker's others", Metric: "valid_enrolled_eer"}, {Head: "pairs of recordings", Metric: "valid_pair_eer"},
+				{Head: "nearest to its own speaker", Metric: "valid_identified"}, {Head: "similarity at the threshold", Metric: "valid_threshold"},
+			},
+		},
+		Use: "use it with `vc eval --judge %s`",
+	}
+	for i, name := range p.speech.names {
+		frames := 0
+		for _, x := range p.speech.classes[i*len(c.Speeds)+slices.Index(c.Speeds, 1)] {
+			frames += len(x.mels) / c.Judge.Features.NMels
+		}
+		report.Voices = append(report.Voices, run.Voice{Name: name, Seconds: float64(frames*c.Judge.Features.Hop) / float64(c.Judge.Features.SampleRate)})
+	}
+	return report, nil
+}
+
+// Write writes the judge.
+func (p *pupil) Write(path string) error {
+	return audio.WriteAtomic(path, func(w io.Writer) error { return judge.Write(w, p.req.Config.Judge, p.trained, p.weights) })
 }

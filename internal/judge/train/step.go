@@ -22,29 +22,39 @@ const (
 	className = "jud.class.w"
 )
 
+// metrics of a step, in the order in which its graph returns them.
+var metrics = []string{"ok", "norm", "loss", "accuracy"}
+
 // engine holds the weights and the compiled graphs.
 type engine struct {
-	cfg     Config
-	backend compute.Backend
-	vars    *mlx.Vars
-	adam    mlx.AdamW
-	steps   *mlx.Steps
+	cfg   Config
+	vars  *mlx.Vars
+	adam  mlx.AdamW
+	steps *mlx.Steps
+
+	refuse func(graph string, batch int) error // for tests: what a device says that has no memory left
 }
 
-func newEngine(c Config, classes int, backend compute.Backend) (*engine, error) {
-	e := &engine{cfg: c, backend: backend, vars: mlx.NewVars(),
-		adam: mlx.AdamW{Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8, WeightDecay: c.WeightDecay, Clip: 2}}
+func newEngine(c Config, backend compute.Backend, vars *mlx.Vars) *engine {
+	return &engine{cfg: c, vars: vars, adam: optimizer(c), steps: mlx.NewSteps(backend, vars)}
+}
+
+func optimizer(c Config) mlx.AdamW {
+	return mlx.AdamW{Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8, WeightDecay: c.WeightDecay, Clip: 2}
+}
+
+// prepare creates the variables of a run for so many classes: weights, the optimizer's state and the moving average.
+func prepare(vars *mlx.Vars, c Config, classes int) error {
 	params := append(c.Judge.Params(), judge.Param{Name: className, Shape: []int{c.Judge.Embedding, classes}})
 	for i, p := range params {
-		if err := e.vars.Set(mlx.GroupWeights, p.Name, p.Shape, initial(p, c.Seed, uint64(i))); err != nil {
-			return nil, err
+		if err := vars.Set(mlx.GroupWeights, p.Name, p.Shape, initial(p, c.Seed, uint64(i))); err != nil {
+			return err
 		}
 	}
-	if err := e.adam.Prepare(e.vars, prefix); err != nil {
-		return nil, err
+	if err := optimizer(c).Prepare(vars, prefix); err != nil {
+		return err
 	}
-	e.steps = mlx.NewSteps(backend, e.vars)
-	return e, mlx.PrepareEMA(e.vars, prefix)
+	return mlx.PrepareEMA(vars, prefix)
 }
 
 // initial weights: normal with variance 1/fan-in, depthwise kernels near the identity, a block's second layer small.
@@ -118,40 +128,45 @@ func (e *engine) learn(in []*Node) []*Node {
 	hit := GreaterOrEqual(ReduceSum(Mul(target, cosine), -1), ReduceMax(cosine, -1))
 	accuracy := StopGradient(ReduceAllMean(ConvertDType(hit, dtypes.Float32)))
 
-	_, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: prefix, Rate: at(0)})
+	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: prefix, Rate: at(0)})
 	mlx.UpdateEMA(e.vars, at(1), prefix)
-	return mlx.Results(ok, loss, accuracy)
+	return mlx.Results(ok, norms[0], loss, accuracy)
 }
 
-// step makes one step and returns whether it was made, its loss, and the share of crops whose speaker is recognised.
-func (e *engine) step(b batch, step int) (ok bool, loss, accuracy float64, err error) {
+// ready puts on the device what a step takes, in the order of learn.
+func (e *engine) ready(b batch, step int) ([]*tensors.Tensor, error) {
 	c := e.cfg
-	out, err := e.run("judge", e.learn,
+	in := []*tensors.Tensor{
 		tensors.FromFlatDataAndDimensions(b.x, c.Batch, c.CropFrames, c.Judge.Features.NMels),
 		tensors.FromFlatDataAndDimensions(b.target, c.Batch, len(b.target)/c.Batch),
-		tensors.FromFlatDataAndDimensions([]float32{float32(c.rate(step)), float32(c.emaDecay(step)), float32(c.marginAt(step))}, 3))
-	if err != nil {
-		return false, 0, 0, err
+		tensors.FromFlatDataAndDimensions([]float32{float32(c.rate(step)), float32(c.emaDecay(step)), float32(c.marginAt(step))}, 3),
 	}
-	v := mlx.Take(out)
-	return v[0] != 0, float64(v[1]), float64(v[2]), nil
+	if err := e.steps.Upload(in); err != nil {
+		return nil, errors.Join(fmt.Errorf("step %d: %w", step, err), e.steps.Free(in))
+	}
+	return in, nil
 }
 
 // run executes a graph by name and frees its inputs.
 func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
+	if e.refuse != nil {
+		if err := e.refuse(name, e.cfg.Batch); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s step: %w", name, err), e.steps.Free(inputs))
+		}
+	}
 	out, err := e.steps.Call(name, build, inputs...)
 	return out, errors.Join(err, e.steps.Free(inputs))
 }
 
-// weights are the averaged weights that a judge is made of.
-func (e *engine) weights() (map[string][]float32, error) {
-	tensors := map[string][]float32{}
-	for _, p := range e.cfg.Judge.Params() {
-		data, _, err := e.vars.Get(mlx.GroupEMA, p.Name)
+// averaged are the weights that a judge is made of.
+func averaged(vars *mlx.Vars, c judge.Config) (map[string][]float32, error) {
+	weights := map[string][]float32{}
+	for _, p := range c.Params() {
+		data, _, err := vars.Get(mlx.GroupEMA, p.Name)
 		if err != nil {
 			return nil, err
 		}
-		tensors[p.Name] = data
+		weights[p.Name] = data
 	}
-	return tensors, nil
+	return weights, nil
 }

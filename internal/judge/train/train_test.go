@@ -1,7 +1,9 @@
 package train
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -14,8 +16,10 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/judge"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/run"
 )
 
 // small is small enough for pure Go.
@@ -29,20 +33,20 @@ func small() Config {
 
 func pureGo(t *testing.T, c Config, classes int) *engine {
 	t.Helper()
-	device, err := mlx.FindDevice("go")
+	device, err := device.Find("go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	backend, err := device.Open()
+	backend, err := mlx.Open(device)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(backend.Finalize)
-	e, err := newEngine(c, classes, backend)
-	if err != nil {
+	vars := mlx.NewVars()
+	if err := prepare(vars, c, classes); err != nil {
 		t.Fatal(err)
 	}
-	return e
+	return newEngine(c, backend, vars)
 }
 
 // TestParity: the CPU forward is the training graph.
@@ -50,7 +54,7 @@ func TestParity(t *testing.T) {
 	c := small()
 	c.Judge.Blocks = 2
 	e := pureGo(t, c, 3)
-	weights, err := e.weights()
+	weights, err := averaged(e.vars, c.Judge)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,27 +124,17 @@ func voices(t *testing.T) string {
 	return root
 }
 
-// brief is a folder of two speakers of one recording each.
-func brief(t *testing.T) string {
-	t.Helper()
-	root := t.TempDir()
-	for v := 1; v <= 2; v++ {
-		dir := filepath.Join(root, fmt.Sprintf("v%d", v))
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := audio.WriteFile(filepath.Join(dir, "u.wav"), buzz(v, 0)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
-}
-
 func TestRun(t *testing.T) {
 	var said strings.Builder
-	o := Options{Speakers: voices(t), HoldOut: []string{"v2", "v4"}, Part: "2/2", Output: filepath.Join(t.TempDir(), "judge.safetensors"),
-		Device: "go", Stderr: &said, Version: "test"}
-	if err := run(context.Background(), o, small()); err != nil {
+	dir := t.TempDir()
+	folder := run.Folder{Dir: filepath.Join(dir, "run")}
+	o := Options{
+		Options: run.Options{
+			Speakers: voices(t), RunDir: folder.Dir, Output: filepath.Join(dir, "new", "judge.safetensors"), Device: "go", Stderr: &said, Version: "test",
+		},
+		HoldOut: []string{"v2", "v4"}, Part: "2/2",
+	}
+	if err := train(context.Background(), o, small()); err != nil {
 		t.Fatal(err)
 	}
 	j, err := judge.Load(o.Output)
@@ -154,41 +148,153 @@ func TestRun(t *testing.T) {
 	if got.EnrolledEER > 0.2 {
 		t.Errorf("equal error rate %g on two voices by formula:\n%s", got.EnrolledEER, said.String())
 	}
-	for _, want := range []string{"3 speakers at 1 speeds", "never heard", "step 40/40"} {
+	for _, want := range []string{"3 speakers at 1 speeds", "never heard", "judge: " + o.Output + ", of step 40 of 40"} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("no %q in:\n%s", want, said.String())
 		}
 	}
+	for name, want := range map[string]string{
+		"config.json": `"command": "train judge"`, "metrics.jsonl": `"valid_enrolled_eer"`, "losses.png": "PNG", "report.html": "v3",
+		"events.out.tfevents.*": "accuracy", "snapshots/best.safetensors": "jud.stem.w",
+	} {
+		found, err := filepath.Glob(folder.Path(name))
+		if err != nil || len(found) == 0 || !strings.Contains(read(t, found[0]), want) {
+			t.Errorf("%s lacks %q: %v, %v", name, want, found, err)
+		}
+	}
 }
 
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// stopper calls stop once a text was written to it.
+type stopper struct {
+	strings.Builder
+	after string
+	stop  func()
+}
+
+func (s *stopper) Write(p []byte) (int, error) {
+	n, err := s.Builder.Write(p)
+	if strings.Contains(s.String(), s.after) {
+		s.stop()
+	}
+	return n, err
+}
+
+// A run that was stopped and goes on is the run that was not, bit for bit; and one that ran out of memory ends with a smaller batch.
+func TestResume(t *testing.T) {
+	root, dir := voices(t), t.TempDir()
+	options := func(name string) Options {
+		return Options{
+			Options: run.Options{
+				Speakers: root, RunDir: filepath.Join(dir, name), Output: filepath.Join(dir, name+".safetensors"), Device: "go",
+				Set: []string{"steps=12", "scoreEvery=4", "snapshotEvery=4", "logEvery=2"},
+			},
+			HoldOut: []string{"v2", "v4"},
+		}
+	}
+	whole, part := options("whole"), options("part")
+	if err := train(context.Background(), whole, small()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	told := stopper{after: "step 4: equal error rate", stop: cancel}
+	part.Stderr = &told
+	if err := train(ctx, part, small()); !errors.Is(err, run.ErrStopped) {
+		t.Fatalf("error %v, want ErrStopped", err)
+	}
+	if j, err := judge.Load(part.Output); err != nil || j.Trained().Steps != 4 {
+		t.Errorf("the judge so far: %+v, %v", j, err)
+	}
+	resume := func(o Options) error {
+		o.RunDir, o.Resume, o.Device = part.RunDir, true, "go"
+		return train(context.Background(), o, DefaultConfig())
+	}
+	if err := resume(Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if read(t, whole.Output) != read(t, part.Output) {
+		t.Error("the judges differ")
+	}
+	for want, o := range map[string]Options{
+		"the run began with v2,v4 held out": {HoldOut: []string{"v1"}},
+		"--part 1/2: the run began with":    {Part: "1/2"},
+		"--steps 11: the run has made 12":   {Options: run.Options{Steps: 11}},
+		"--seed 9: the run began with 1":    {Options: run.Options{Seed: 9}},
+	} {
+		if err := resume(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+	halved := options("halved")
+	halved.Refuse = func(_ string, batch int) error {
+		if batch > 4 {
+			return errors.New("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 81604378624 bytes")
+		}
+		return nil
+	}
+	if err := train(context.Background(), halved, small()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(read(t, filepath.Join(halved.RunDir, "config.json")), `"batch": 4`) {
+		t.Error("config.json has another batch: going on would fail again")
+	}
+}
+
+// What is refused leaves neither a run folder nor an empty file.
 func TestRunRefuses(t *testing.T) {
 	root := voices(t)
-	out := filepath.Join(t.TempDir(), "judge.safetensors")
+	dir := t.TempDir()
+	out, file := filepath.Join(dir, "judge.safetensors"), filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	short := filepath.Join(t.TempDir(), "short") // of v2 there is one recording, too short to be heard
+	if err := os.CopyFS(short, os.DirFS(root)); err != nil {
+		t.Fatal(err)
+	}
+	for take := range 4 {
+		path := filepath.Join(short, "v2", fmt.Sprintf("u%d.wav", take))
+		clip := buzz(2, take)
+		clip.Samples = clip.Samples[:3200]
+		if err := audio.WriteFile(path, clip); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range []struct {
 		name string
 		o    Options
 		want string
 	}{
-		{"no such part", Options{Speakers: root, Part: "3/2", Output: out}, "--part"},
-		{"an empty part", Options{Speakers: root, Part: "1/9", Output: out}, "v1"},
-		{"unknown speaker", Options{Speakers: root, HoldOut: []string{"v9"}, Output: out}, "v9"},
-		{"nobody left", Options{Speakers: root, HoldOut: []string{"v1", "v2", "v3", "v4"}, Output: out}, "2 or more"},
-		{"nowhere to write", Options{Speakers: root, Output: filepath.Join(root, "v1", "u0.wav", "judge")}, "-o"},
-		{"one speaker held out", Options{Speakers: root, HoldOut: []string{"v5"}, Output: out}, "of v5, 1 have recordings"},
-		{"a recording each", Options{Speakers: brief(t), Output: out}, "0 have two of them"},
+		{"no such part", Options{Options: run.Options{Speakers: root}, Part: "3/2"}, "--part"},
+		{"an empty part", Options{Options: run.Options{Speakers: root}, Part: "1/9"}, "v1"},
+		{"unknown speaker", Options{Options: run.Options{Speakers: root}, HoldOut: []string{"v9"}}, "v9"},
+		{"nobody left", Options{Options: run.Options{Speakers: root}, HoldOut: []string{"v1", "v2", "v3", "v4"}}, "2 or more"},
+		{"nowhere to write", Options{Options: run.Options{Speakers: root, Output: filepath.Join(file, "deeper", "judge")}}, "-o"},
+		{"one voice to score", Options{Options: run.Options{Speakers: root}, HoldOut: []string{"v2"}}, "too little to score"},
+		{"too little speech to score", Options{Options: run.Options{Speakers: short}, HoldOut: []string{"v2", "v4"}}, "too little to score"},
+		{"an unknown setting", Options{Options: run.Options{Speakers: root, Set: []string{"noise=1"}}}, `unknown field "noise"`},
+		{"no speed of the recording's own", Options{Options: run.Options{Speakers: root, Set: []string{"speeds=[0.9]"}}}, "want 1 among them"},
 	} {
-		c.o.Device = "go"
-		if err := run(context.Background(), c.o, small()); err == nil || !strings.Contains(err.Error(), c.want) {
+		c.o.Device, c.o.RunDir, c.o.Output = "go", filepath.Join(dir, "run"), cmp.Or(c.o.Output, out)
+		if err := train(context.Background(), c.o, small()); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
-	if _, err := os.Stat(out); err == nil {
-		t.Error("a refused training has left a file")
-	}
 	ended, end := context.WithCancel(context.Background())
 	end()
-	if err := run(ended, Options{Speakers: root, Output: out, Device: "go"}, small()); err == nil {
+	if err := train(ended, Options{Options: run.Options{Speakers: root, RunDir: filepath.Join(dir, "run"), Output: out, Device: "go"}}, small()); err == nil {
 		t.Error("runs although cancelled")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 
@@ -203,7 +309,7 @@ func TestBatch(t *testing.T) {
 		for i := range x {
 			x[i] = float32(class) * float32(i%m)
 		}
-		s.classes = append(s.classes, [][]float32{x})
+		s.classes = append(s.classes, []recording{{mels: x}})
 	}
 	a, b := s.at(c, 5), s.at(c, 5)
 	for i := range c.Batch {

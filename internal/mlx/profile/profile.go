@@ -14,9 +14,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/starvc/vc/internal/estimate"
+	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/runlog"
+	"github.com/starvc/vc/internal/run"
 )
 
 // The rounds of a profile: in each, everything is measured once, so that a disturbance from outside meets all alike.
@@ -74,7 +74,7 @@ type Part struct {
 
 	Inputs  func() []*tensors.Tensor            // what goes in
 	Through func(in []*Node, frozen bool) *Node // what comes out; gradients of frozen weights are not wanted
-	Counts  []estimate.Pass                     // what it has to do
+	Counts  []run.Pass                          // what it has to do
 }
 
 func (x Part) back() bool { return x.Learns || len(x.To) > 0 }
@@ -256,8 +256,8 @@ const CardLead, CardWatch = 3 * time.Second, 6 * time.Second
 
 // Steps makes whole steps as a run does: the inputs of all but the first can be made beside the step before.
 type Steps[T any] struct {
-	Load func(n int) (*runlog.Ahead[T], error)    // begins to make the inputs of n steps
-	Make func(inputs T) ([]runlog.Results, error) // one step
+	Load func(n int) (*run.Ahead[T], error)    // begins to make the inputs of n steps
+	Make func(inputs T) ([]run.Results, error) // one step
 }
 
 // Row makes n steps and waits for the last.
@@ -270,8 +270,8 @@ func (s Steps[T]) Row(n int) (err error) {
 	return s.row(ready, n)
 }
 
-func (s Steps[T]) row(ready *runlog.Ahead[T], n int) error {
-	var pending []runlog.Results
+func (s Steps[T]) row(ready *run.Ahead[T], n int) error {
+	var pending []run.Results
 	for range n {
 		inputs, err := ready.Next()
 		if err != nil {
@@ -301,8 +301,8 @@ func (s Steps[T]) Unceasing(watch func(row func() error) error) (err error) {
 
 // WatchCard makes whole steps for a while and nothing else, and reports how busy the card is meanwhile: a line a second would not
 // tell them from the parts that are measured in turn with them. row makes RowSteps and waits for the last.
-func (p *Profiler) WatchCard(ctx context.Context, device mlx.Device, lead, watch time.Duration, row func() error) error {
-	use := mlx.WatchUse(device)
+func (p *Profiler) WatchCard(ctx context.Context, d device.Device, lead, watch time.Duration, row func() error) error {
+	use := device.WatchUse(d)
 	defer use.Close()
 	for _, d := range []time.Duration{lead, watch} {
 		use.Take()

@@ -1,9 +1,0 @@
-//go:build !(cgo && linux && (amd64 || arm64) && !noxla)
-
-package mlx
-
-const hasXLA = false
-
-func readPJRTVersion(string) (PJRTVersion, error) { return PJRTVersion{}, errNoXLA }
-
-func keepMemory() {}

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package mlx
-
-import "os/exec"
-
-// dieWithParent is for Linux; elsewhere the command ends when it writes its next line and nobody reads.
-func dieWithParent(*exec.Cmd) {}

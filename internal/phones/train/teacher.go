@@ -1,0 +1,231 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/safetensors"
+)
+
+// A teacher is a larger network that has heard the clean recordings; its features, one row of numbers of unit variance
+// per frame, lie in a folder with a file per speaker, and the phone network learns to give them from what it hears
+// disturbed (Hinton et al. 2015; Hsu et al. 2021 for features as targets).
+
+// teacherKey is where a file of features tells, in its header, what they are.
+const teacherKey = "vc.teacher"
+
+// teacherAbout is what a teacher's file says of itself.
+type teacherAbout struct {
+	Name   string  `json:"name"`
+	Rate   float64 `json:"rate"`     // frames per second
+	Dims   int     `json:"dims"`     // numbers per frame
+	Offset float64 `json:"offset_s"` // the centre of frame 0, seconds from the beginning of the recording
+}
+
+// teacherFrames are the features of one recording.
+type teacherFrames struct {
+	about  *teacherAbout
+	frames int
+	values []uint16 // [frames, dims], bfloat16: the upper half of a float32
+}
+
+// at fills row, [dims], with the features at a time, on a straight line between those before and after. It is false
+// where there are none.
+func (f *teacherFrames) at(row []float32, seconds float64) bool {
+	place := (seconds - f.about.Offset) * f.about.Rate
+	last := float64(f.frames - 1)
+	if place < -1 || place > last+0.5 {
+		return false
+	}
+	place = math.Max(0, math.Min(place, last))
+	low := int(place)
+	part := float32(place - float64(low))
+	a := f.values[low*f.about.Dims:][:f.about.Dims]
+	b := f.values[min(low+1, f.frames-1)*f.about.Dims:][:f.about.Dims]
+	for i := range row {
+		x, y := fromUpper(a[i]), fromUpper(b[i])
+		row[i] = x + part*(y-x)
+	}
+	return true
+}
+
+func fromUpper(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }
+
+// upper is the nearest number of sixteen bits.
+func upper(v float32) uint16 { return uint16((math.Float32bits(v) + 0x8000) >> 16) }
+
+// teacherTolerance is how many frames the features may be longer or shorter than the recording: encoders pad, and drop
+// what is left.
+const teacherTolerance = 2
+
+const teacherRemedy = "write the features anew from these recordings"
+
+// teacher is a folder of features.
+type teacher struct {
+	folder string
+	about  *teacherAbout // of the first file
+	first  string        // its path
+}
+
+// speaker reads the features of a speaker's utterances by their names; nil for a speaker who has no file.
+func (t *teacher) speaker(name string) (map[string]*teacherFrames, error) {
+	path := t.path(name)
+	f, err := safetensors.ReadForeignFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--teacher: %w", err)
+	}
+	fail := func(format string, a ...any) error {
+		return fmt.Errorf("--teacher: %s: %w; %s", path, fmt.Errorf(format, a...), teacherRemedy)
+	}
+	text, ok := f.Metadata()[teacherKey]
+	if !ok {
+		return nil, fail("its header has no %s, so it holds no teacher's features", teacherKey)
+	}
+	about := &teacherAbout{}
+	if err := json.Unmarshal([]byte(text), about); err != nil {
+		return nil, fail("the header's %s: %w", teacherKey, err)
+	}
+	switch {
+	case !(about.Rate >= 1 && about.Rate <= 1000):
+		return nil, fail("%g frames per second, want 1 to 1000", about.Rate)
+	case about.Dims < 1 || about.Dims > 4096:
+		return nil, fail("%d numbers per frame, want 1 to 4096", about.Dims)
+	case !(math.Abs(about.Offset) <= 1):
+		return nil, fail("offset_s is %g, want a time within a second", about.Offset)
+	case t.about == nil:
+		t.about, t.first = about, path
+	case *about != *t.about:
+		return nil, fail("%s, but %s has %s: all files must come from one teacher", about, t.first, t.about)
+	}
+	all := map[string]*teacherFrames{}
+	for _, tensor := range f.Tensors() {
+		if len(tensor.Shape) != 2 || tensor.Shape[1] != about.Dims || tensor.Data == nil {
+			return nil, fail("utterance %s: shape %v of %s, want [frames %d] of F16 or F32",
+				tensor.Name, tensor.Shape, tensor.DType, about.Dims)
+		}
+		own := &teacherFrames{about: about, frames: tensor.Shape[0], values: make([]uint16, len(tensor.Data))}
+		for i, v := range tensor.Data {
+			if v != v || math.IsInf(float64(v), 0) {
+				return nil, fail("utterance %s: frame %d has a number that is %g", tensor.Name, i/about.Dims, v)
+			}
+			own.values[i] = upper(v)
+		}
+		all[tensor.Name] = own
+	}
+	if len(all) == 0 {
+		return nil, fail("no utterances")
+	}
+	return all, nil
+}
+
+func (a *teacherAbout) String() string {
+	return fmt.Sprintf("%s, %g frames/s of %d numbers from %g s on", a.Name, a.Rate, a.Dims, a.Offset)
+}
+
+// fits tells whether the features are as long as the recording.
+func (f *teacherFrames) fits(seconds float64) error {
+	want := seconds * f.about.Rate
+	if f.frames < 1 || math.Abs(float64(f.frames)-want) > teacherTolerance {
+		return fmt.Errorf("%d frames, want %.0f for the %.2f s of the recording at %g frames/s",
+			f.frames, want, seconds, f.about.Rate)
+	}
+	return nil
+}
+
+// openTeacher checks that a folder is there.
+func openTeacher(folder string) (*teacher, error) {
+	if folder == "" {
+		return nil, nil
+	}
+	if _, err := os.ReadDir(folder); err != nil {
+		return nil, fmt.Errorf("--teacher: %w; name the folder that holds a file SPEAKER.safetensors per speaker", err)
+	}
+	return &teacher{folder: folder}, nil
+}
+
+func (t *teacher) path(speaker string) string { return filepath.Join(t.folder, speaker+".safetensors") }
+
+// has tells whether a speaker has a file in the folder; nobody has without a teacher.
+func (t *teacher) has(speaker string) bool {
+	if t == nil {
+		return false
+	}
+	info, err := os.Stat(t.path(speaker))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// teach gives the utterances to train on their features. What is missing is told, and learnt by labels alone.
+func (t *teacher) teach(s *phoneSpeech, c Config, say *run.Reporter) error {
+	var without []string
+	missing, taught, total := 0, 0, 0
+	for i := range s.speakers {
+		if s.speakers[i].HeldOut {
+			continue
+		}
+		name := s.speakers[i].Name
+		all, err := t.speaker(name)
+		if err != nil {
+			return err
+		}
+		if all == nil {
+			without = append(without, name)
+			continue
+		}
+		mine, found := 0, 0
+		example := ""
+		for j := range s.train {
+			u := &s.train[j]
+			if u.speaker != i {
+				continue
+			}
+			mine++
+			own := all[u.name()]
+			if own == nil {
+				missing++
+				example = u.name()
+				continue
+			}
+			if err := own.fits(u.sound.seconds(c.Features)); err != nil {
+				return fmt.Errorf("--teacher: %s: utterance %s: %w: %s", t.path(name), u.name(), err, teacherRemedy)
+			}
+			u.teacher = own
+			found++
+		}
+		if mine > 0 && found == 0 {
+			names := make([]string, 0, len(all))
+			for n := range all {
+				names = append(names, n)
+			}
+			slices.Sort(names)
+			return fmt.Errorf("--teacher: %s has none of %s's %d recordings (it has %q, the speaker %q): %s",
+				t.path(name), name, mine, names[0], example, teacherRemedy)
+		}
+		taught += found
+		total += mine
+	}
+	if taught == 0 {
+		return fmt.Errorf("--teacher: %s has no features of any speaker to train on, such as %s.safetensors: %s",
+			t.folder, s.speakers[0].Name, teacherRemedy)
+	}
+	if len(without) > 0 {
+		say.Linef("the teacher has no file for these, who teach by their labels alone: %s",
+			strings.Join(without, ", "))
+	}
+	if missing > 0 {
+		say.Linef("the teacher lacks %d of %d recordings of the speakers it has, which teach by their labels alone",
+			missing, total)
+	}
+	say.Linef("teacher: %s, for %d recordings", t.about, taught)
+	return nil
+}

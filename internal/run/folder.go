@@ -1,0 +1,90 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/base"
+)
+
+// Folder is everything that a run leaves on disk:
+//
+//	config.json          the command, the settings, and what was asked for
+//	lint.txt             what was found wrong with the recordings
+//	metrics.jsonl        a line per step
+//	snapshots/           everything that resuming needs
+//	losses.png           curves
+//	samples/step-N/      what comes out, and pictures of it
+//	report.html          all of this on one page
+//	events.out.*         the same for TensorBoard
+//	*.safetensors        what was made, unless -o names another place, and copies of the models that going on needs
+type Folder struct{ Dir string }
+
+// Path is a file of the folder.
+func (f Folder) Path(parts ...string) string {
+	return filepath.Join(append([]string{f.Dir}, parts...)...)
+}
+
+// Name is what a person calls the folder.
+func (f Folder) Name() string {
+	whole, err := filepath.Abs(f.Dir)
+	if err != nil {
+		return f.Dir
+	}
+	return filepath.Base(whole)
+}
+
+// Vacant refuses a folder that holds something: nothing is written over.
+func (f Folder) Vacant() error {
+	entries, err := os.ReadDir(f.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("run folder: %w", err)
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("run folder %s is not empty: go on with it by --resume, or name another with --run", f.Dir)
+	}
+	return nil
+}
+
+// Create makes the folder of a new run.
+func (f Folder) Create() error {
+	if err := f.Vacant(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(f.Path("snapshots"), 0o755); err != nil {
+		return fmt.Errorf("run folder: %w: name a folder that can be written with --run", err)
+	}
+	return nil
+}
+
+// Snapshots are those of the run.
+func (f Folder) Snapshots() Snapshots { return Snapshots{Dir: f.Path("snapshots")} }
+
+// WriteText writes a file of the folder.
+func (f Folder) WriteText(name string, text io.WriterTo) error {
+	return audio.WriteAtomic(f.Path(name), func(w io.Writer) error {
+		_, err := text.WriteTo(w)
+		return err
+	})
+}
+
+// Whole makes paths fit for a run that goes on in another folder: those that are not empty, and do not name what comes with the
+// program.
+func Whole(paths ...*string) error {
+	for _, path := range paths {
+		if *path == "" || *path == base.Name {
+			continue
+		}
+		whole, err := filepath.Abs(*path)
+		if err != nil {
+			return fmt.Errorf("run folder: %w", err)
+		}
+		*path = whole
+	}
+	return nil
+}
