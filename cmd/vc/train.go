@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/gan/train"
+	"github.com/starvc/vc/internal/corpus"
 	"github.com/urfave/cli/v2"
 )
 
@@ -53,7 +56,7 @@ func trainCommand(e env) *cli.Command {
 			presets: "`SIZE` of the networks: tiny (a try), small, medium (on a CPU), live, hq (on a graphics card); default medium, which is what the program's own voices have",
 		}),
 			&cli.StringFlag{Name: "init", Usage: "add the voices in --speakers to `MODEL`, whose own voices stay, or to base, the one in the program; takes few steps. With a higher --rate all of MODEL goes over to that rate instead"},
-			&cli.IntFlag{Name: "rate", Usage: "sound of `N` samples a second: 16000 or 24000, which needs recordings of that rate or more", DefaultText: "16000"},
+			&cli.IntFlag{Name: "rate", Usage: "sound of `N` samples a second: 16000 or 24000, which needs recordings of that rate or more", DefaultText: "24000 where the recordings of half of the speakers reach so far"},
 			&cli.StringFlag{Name: "phones", Usage: "`FILE` of the phone network that keeps the words, or none (default: the one in the program, where it fits the preset)"},
 		),
 		Action: func(c *cli.Context) error {
@@ -61,9 +64,31 @@ func trainCommand(e env) *cli.Command {
 			if err != nil {
 				return err
 			}
+			if o.Rate == 0 && !o.Resume && o.Init == "" && o.ConfigFile == "" {
+				if o.Rate, err = usualRate(c.Context, e, o); err != nil {
+					return err
+				}
+			}
 			return withOutput(o.Output, func() error { return train.Run(c.Context, o) })
 		},
 	}
+}
+
+// usualRate is the rate of a model that such recordings can teach. What is wrong with them is left to the training to say.
+func usualRate(ctx context.Context, e env, o train.Options) (int, error) {
+	speakers, err := corpus.Scan(o.Speakers)
+	if err != nil {
+		return 0, nil
+	}
+	const beyondHz = 9500 // recordings that end below it teach nothing above features.SpeechHz
+	full, err := corpus.FullBand(ctx, speakers, beyondHz)
+	if err != nil || !full {
+		return 0, err
+	}
+	if !o.Quiet {
+		e.tell("the model is for 24 kHz, since the recordings reach so far (--rate 16000 for a smaller one)")
+	}
+	return 24000, nil
 }
 
 // trainOptions reads the flags. What needs more than the command line to be judged is left to train.Run.
