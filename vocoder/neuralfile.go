@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 
 	"github.com/starvc/vc/internal/safetensors"
 )
@@ -14,14 +13,11 @@ import (
 // A network stands alone in a safetensors file: its weights by the names of NetConfig.Params, and all else as text in the
 // metadata under these keys.
 const (
-	netFormatKey  = "format"
-	netVersionKey = "formatVersion"
 	netConfigKey  = "vocoder"
 	netTrainedKey = "trained"
-
-	netFormatName    = "starvc-vocoder"
-	netFormatVersion = 1
 )
+
+var netKind = safetensors.Kind{What: "vocoder", Format: "starvc-vocoder", Version: 1}
 
 // LoadNet reads the file of a network. One that is cut short, damaged in any bit, of another kind, or that lacks a weight
 // or has one of another shape, is refused with an error that begins with the path.
@@ -105,25 +101,20 @@ func ReadWeights(r io.Reader) (NetConfig, map[string][]float32, error) {
 }
 
 func weightsOf(f *safetensors.File) (NetConfig, map[string][]float32, error) {
-	cfg, err := checkNetFile(f)
+	cfg, err := configOf(f)
 	if err != nil {
 		return NetConfig{}, nil, err
 	}
-	tensors := make(map[string][]float32)
-	for _, p := range cfg.Params() {
-		if tensors[p.Name], err = f.Tensor(p.Name, p.Shape...); err != nil {
-			return NetConfig{}, nil, fmt.Errorf("weights: %w", err)
-		}
-	}
-	return cfg, tensors, nil
+	tensors, err := safetensors.Weights(f, cfg.Params(), nil)
+	return cfg, tensors, err
 }
 
 func netFromFile(f *safetensors.File) (*Net, error) {
-	cfg, err := checkNetFile(f)
+	cfg, tensors, err := weightsOf(f)
 	if err != nil {
 		return nil, err
 	}
-	n, err := NewNet(cfg, f.Tensor)
+	n, err := NetOf(cfg, tensors)
 	if err != nil {
 		return nil, err
 	}
@@ -135,30 +126,12 @@ func netFromFile(f *safetensors.File) (*Net, error) {
 	return n, nil
 }
 
-// checkNetFile finds out that it is the file of a network, whose it is, and that it holds no weights but its own.
-func checkNetFile(f *safetensors.File) (NetConfig, error) {
-	metadata := f.Metadata()
-	if metadata[netFormatKey] != netFormatName {
-		return NetConfig{}, fmt.Errorf("not a vocoder: a safetensors file of format %q, want %q as its training writes it",
-			metadata[netFormatKey], netFormatName)
-	}
-	if v := metadata[netVersionKey]; v != strconv.Itoa(netFormatVersion) {
-		return NetConfig{}, fmt.Errorf("format version %s, this program reads %d: update the program or train again", v, netFormatVersion)
-	}
-	cfg, err := ParseNetConfig(metadata[netConfigKey])
-	if err != nil {
+// configOf finds out that it is the file of a network, and whose it is.
+func configOf(f *safetensors.File) (NetConfig, error) {
+	if err := netKind.Check(f.Metadata()); err != nil {
 		return NetConfig{}, err
 	}
-	known := make(map[string]bool)
-	for _, p := range cfg.Params() {
-		known[p.Name] = true
-	}
-	for _, name := range f.Names() {
-		if !known[name] {
-			return NetConfig{}, fmt.Errorf("weights: tensor %q: unknown to this program", name)
-		}
-	}
-	return cfg, nil
+	return ParseNetConfig(f.Metadata()[netConfigKey])
 }
 
 // WriteNet writes the file that LoadNet reads: the weights of cfg.Params by name, row-major, and whatever text trained
@@ -173,9 +146,8 @@ func WriteNet(w io.Writer, cfg NetConfig, tensors map[string][]float32, trained 
 	if err != nil {
 		return err
 	}
-	metadata := map[string]string{
-		netFormatKey: netFormatName, netVersionKey: strconv.Itoa(netFormatVersion), netConfigKey: config,
-	}
+	metadata := map[string]string{netConfigKey: config}
+	netKind.Mark(metadata)
 	if len(trained) > 0 {
 		text, err := json.Marshal(trained)
 		if err != nil {
@@ -187,34 +159,9 @@ func WriteNet(w io.Writer, cfg NetConfig, tensors map[string][]float32, trained 
 	if half {
 		precision = safetensors.F16
 	}
-	params := cfg.Params()
-	list := make([]safetensors.Tensor, len(params))
-	known := make(map[string]bool)
-	for i, p := range params {
-		data, ok := tensors[p.Name]
-		if !ok {
-			return fmt.Errorf("vocoder: weights: tensor %q: missing", p.Name)
-		}
-		if err := checkWeights(p.Name, data); err != nil {
-			return fmt.Errorf("vocoder: %w", err)
-		}
-		known[p.Name] = true
-		list[i] = safetensors.Tensor{Name: p.Name, Shape: p.Shape, DType: precision, Data: data}
-	}
-	for name := range tensors {
-		if !known[name] {
-			return fmt.Errorf("vocoder: weights: tensor %q: unknown to this configuration", name)
-		}
+	list, err := safetensors.Table(cfg.Params(), tensors, precision)
+	if err != nil {
+		return fmt.Errorf("vocoder: %w", err)
 	}
 	return safetensors.Write(w, list, metadata)
-}
-
-// checkWeights refuses numbers that a training which diverged leaves behind.
-func checkWeights(name string, data []float32) error {
-	for i, v := range data {
-		if v-v != 0 { // NaN or infinite
-			return fmt.Errorf("weights: tensor %q: number %d is %g", name, i, v)
-		}
-	}
-	return nil
 }

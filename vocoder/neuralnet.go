@@ -5,6 +5,7 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/nn"
+	"github.com/starvc/vc/internal/safetensors"
 	"github.com/starvc/vc/internal/simd"
 )
 
@@ -39,17 +40,10 @@ func NewNet(cfg NetConfig, tensor func(name string, shape ...int) ([]float32, er
 		if err != nil {
 			return nil, fmt.Errorf("weights: %w", err)
 		}
-		numbers := 1
-		for _, d := range p.Shape {
-			numbers *= d
-		}
-		if len(data) != numbers {
-			return nil, fmt.Errorf("weights: tensor %q: %d numbers, want %d for shape %v", p.Name, len(data), numbers, p.Shape)
-		}
-		if err := checkWeights(p.Name, data); err != nil {
-			return nil, err
-		}
 		weights[p.Name] = data
+	}
+	if err := safetensors.CheckWeights(cfg.Params(), weights); err != nil {
+		return nil, err
 	}
 	linear := func(name string, in, out int) *nn.Linear {
 		return nn.NewLinear(weights[name+".w"], weights[name+".b"], in, out)
