@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/starvc/vc/audio"
@@ -15,17 +14,14 @@ import (
 
 // A model is a safetensors file. All that is no weight stands as JSON in its metadata under these keys.
 const (
-	formatKey   = "format"
-	versionKey  = "formatVersion"
 	featuresKey = "features"
 	configKey   = "gan"
 	speakersKey = "speakers"
 	trainedKey  = "trained"
 	vocoderKey  = "vocoder" // only where there is one
-
-	formatName    = "starvc-model"
-	formatVersion = 1
 )
+
+var kind = safetensors.Kind{What: "voice model", Format: "starvc-model", Version: 1}
 
 // Precision is how the weights are stored in a file.
 type Precision string
@@ -46,7 +42,8 @@ func (m *Model) Save(path string, precision Precision) error {
 
 // Write encodes the model as Read reads it. Nothing about the bytes depends on when or where it is called.
 func (m *Model) Write(w io.Writer, precision Precision) error {
-	metadata := map[string]string{formatKey: formatName, versionKey: strconv.Itoa(formatVersion)}
+	metadata := map[string]string{}
+	kind.Mark(metadata)
 	for key, value := range m.parts() {
 		text, err := json.Marshal(value)
 		if err != nil {
@@ -54,11 +51,9 @@ func (m *Model) Write(w io.Writer, precision Precision) error {
 		}
 		metadata[key] = string(text)
 	}
-	var tensors []safetensors.Tensor
-	for _, p := range m.Config.ModelParams(len(m.Speakers)) {
-		tensors = append(tensors, safetensors.Tensor{
-			Name: p.Name, Shape: p.Shape, DType: safetensors.DType(precision), Data: m.tensors[p.Name],
-		})
+	tensors, err := safetensors.Table(m.Config.ModelParams(len(m.Speakers)), m.tensors, safetensors.DType(precision))
+	if err != nil {
+		return fmt.Errorf("model: %w", err)
 	}
 	if m.vocoder != nil {
 		metadata[vocoderKey] = m.vocoder.Config
@@ -106,11 +101,8 @@ func Read(r io.Reader) (*Model, error) {
 
 func fromFile(f *safetensors.File) (*Model, error) {
 	metadata := f.Metadata()
-	if metadata[formatKey] != formatName {
-		return nil, fmt.Errorf("not a voice model: a safetensors file of format %q, want %q as train writes it", metadata[formatKey], formatName)
-	}
-	if v := metadata[versionKey]; v != strconv.Itoa(formatVersion) {
-		return nil, fmt.Errorf("format version %s, this program reads %d: update the program or train again", v, formatVersion)
+	if err := kind.Check(metadata); err != nil {
+		return nil, err
 	}
 	m := &Model{}
 	for key, value := range m.parts() {
@@ -123,18 +115,10 @@ func fromFile(f *safetensors.File) (*Model, error) {
 	if err := m.checkTables(); err != nil {
 		return nil, err // before a wild configuration is asked for its parameters
 	}
-	tensors := make(map[string][]float32)
-	for _, p := range m.Config.ModelParams(len(m.Speakers)) {
-		data, err := f.Tensor(p.Name, p.Shape...)
-		if err != nil {
-			return nil, fmt.Errorf("weights: %w", err)
-		}
-		tensors[p.Name] = data
-	}
-	for _, name := range f.Names() {
-		if _, ok := tensors[name]; !ok && !strings.HasPrefix(name, VocoderPrefix) {
-			return nil, fmt.Errorf("weights: tensor %q: unknown to this program", name)
-		}
+	ofVocoder := func(name string) bool { return strings.HasPrefix(name, VocoderPrefix) }
+	tensors, err := safetensors.Weights(f, m.Config.ModelParams(len(m.Speakers)), ofVocoder)
+	if err != nil {
+		return nil, err
 	}
 	vocoder, err := readVocoder(f)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/safetensors"
 )
 
 // SpeakerInfo is one row of a model's speaker table.
@@ -54,23 +55,8 @@ func NewModel(f features.Config, c Config, speakers []SpeakerInfo, trained Train
 	if err := m.checkTables(); err != nil {
 		return nil, err
 	}
-	params := c.ModelParams(len(speakers))
-	for _, p := range params {
-		data, ok := tensors[p.Name]
-		if !ok {
-			return nil, fmt.Errorf("weights: tensor %q: missing", p.Name)
-		}
-		if n := p.numbers(); len(data) != n {
-			return nil, fmt.Errorf("weights: tensor %q: %d numbers, want %d for shape %v", p.Name, len(data), n, p.Shape)
-		}
-		for i, v := range data {
-			if v-v != 0 { // NaN or infinite
-				return nil, fmt.Errorf("weights: tensor %q: number %d is %g", p.Name, i, v)
-			}
-		}
-	}
-	if len(tensors) != len(params) {
-		return nil, fmt.Errorf("weights: tensor %q: unknown to this configuration", strange(tensors, params))
+	if err := safetensors.CheckWeights(c.ModelParams(len(speakers)), tensors); err != nil {
+		return nil, err
 	}
 	return m, nil
 }
@@ -115,17 +101,6 @@ func (p Param) numbers() int {
 		n *= d
 	}
 	return n
-}
-
-// strange finds the first name that is no parameter's.
-func strange(tensors map[string][]float32, params []Param) string {
-	var names []string
-	for name := range tensors {
-		if !slices.ContainsFunc(params, func(p Param) bool { return p.Name == name }) {
-			names = append(names, name)
-		}
-	}
-	return slices.Min(names)
 }
 
 // Tensor gives a weight by its name in Config.ModelParams, row-major, not to be changed; nil if there is none.

@@ -57,10 +57,8 @@ func (p *VocoderPart) check() error {
 		if n := (Param{w.Name, w.Shape}).numbers(); len(w.Data) != n {
 			return fmt.Errorf("weights: tensor %q: %d numbers, want %d for shape %v", w.Name, len(w.Data), n, w.Shape)
 		}
-		for i, v := range w.Data {
-			if v-v != 0 { // NaN or infinite
-				return fmt.Errorf("weights: tensor %q: number %d is %g", w.Name, i, v)
-			}
+		if err := safetensors.CheckFinite(w.Name, w.Data); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/safetensors"
@@ -15,14 +14,11 @@ import (
 // A network stands alone in a safetensors file: its weights by the names of NetConfig.Params, and all else as text in the
 // metadata under these keys.
 const (
-	netFormatKey  = "format"
-	netVersionKey = "formatVersion"
 	netConfigKey  = "vocoder"
 	netTrainedKey = "trained"
-
-	netFormatName    = "starvc-vocoder"
-	netFormatVersion = 1
 )
+
+var netKind = safetensors.Kind{What: "vocoder", Format: "starvc-vocoder", Version: 1}
 
 // Precision is how the weights are stored in a file.
 type Precision string
@@ -47,9 +43,8 @@ func (n *Net) Write(w io.Writer, precision Precision) error {
 	if err != nil {
 		return err
 	}
-	metadata := map[string]string{
-		netFormatKey: netFormatName, netVersionKey: strconv.Itoa(netFormatVersion), netConfigKey: config,
-	}
+	metadata := map[string]string{netConfigKey: config}
+	netKind.Mark(metadata)
 	if len(n.trained) > 0 {
 		text, err := json.Marshal(n.trained)
 		if err != nil {
@@ -57,11 +52,9 @@ func (n *Net) Write(w io.Writer, precision Precision) error {
 		}
 		metadata[netTrainedKey] = string(text)
 	}
-	var list []safetensors.Tensor
-	for _, p := range n.cfg.Params() {
-		list = append(list, safetensors.Tensor{
-			Name: p.Name, Shape: p.Shape, DType: safetensors.DType(precision), Data: n.tensors[p.Name],
-		})
+	list, err := safetensors.Table(n.cfg.Params(), n.tensors, safetensors.DType(precision))
+	if err != nil {
+		return fmt.Errorf("vocoder: %w", err)
 	}
 	return safetensors.Write(w, list, metadata)
 }
@@ -112,16 +105,19 @@ func (c NetConfig) JSON() (string, error) {
 	return string(text), nil
 }
 
+func weightsOf(f *safetensors.File) (NetConfig, map[string][]float32, error) {
+	cfg, err := configOf(f)
+	if err != nil {
+		return NetConfig{}, nil, err
+	}
+	tensors, err := safetensors.Weights(f, cfg.Params(), nil)
+	return cfg, tensors, err
+}
+
 func netFromFile(f *safetensors.File) (*Net, error) {
-	cfg, err := checkNetFile(f)
+	cfg, tensors, err := weightsOf(f)
 	if err != nil {
 		return nil, err
-	}
-	tensors := make(map[string][]float32)
-	for _, p := range cfg.Params() {
-		if tensors[p.Name], err = f.Tensor(p.Name, p.Shape...); err != nil {
-			return nil, fmt.Errorf("weights: %w", err)
-		}
 	}
 	var trained map[string]string
 	if text, ok := f.Metadata()[netTrainedKey]; ok {
@@ -132,28 +128,10 @@ func netFromFile(f *safetensors.File) (*Net, error) {
 	return NewNet(cfg, trained, tensors)
 }
 
-// checkNetFile finds out that it is the file of a network, whose it is, and that it holds no weights but its own.
-func checkNetFile(f *safetensors.File) (NetConfig, error) {
-	metadata := f.Metadata()
-	if metadata[netFormatKey] != netFormatName {
-		return NetConfig{}, fmt.Errorf("not a vocoder: a safetensors file of format %q, want %q as its training writes it",
-			metadata[netFormatKey], netFormatName)
-	}
-	if v := metadata[netVersionKey]; v != strconv.Itoa(netFormatVersion) {
-		return NetConfig{}, fmt.Errorf("format version %s, this program reads %d: update the program or train again", v, netFormatVersion)
-	}
-	cfg, err := ParseNetConfig(metadata[netConfigKey])
-	if err != nil {
+// configOf finds out that it is the file of a network, and whose it is.
+func configOf(f *safetensors.File) (NetConfig, error) {
+	if err := netKind.Check(f.Metadata()); err != nil {
 		return NetConfig{}, err
 	}
-	known := make(map[string]bool)
-	for _, p := range cfg.Params() {
-		known[p.Name] = true
-	}
-	for _, name := range f.Names() {
-		if !known[name] {
-			return NetConfig{}, fmt.Errorf("weights: tensor %q: unknown to this program", name)
-		}
-	}
-	return cfg, nil
+	return ParseNetConfig(f.Metadata()[netConfigKey])
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/nn"
+	"github.com/starvc/vc/internal/safetensors"
 	"github.com/starvc/vc/internal/simd"
 )
 
@@ -34,7 +35,7 @@ func NewNet(cfg NetConfig, trained map[string]string, tensors map[string][]float
 	if _, err := NewNetSource(cfg.Features, 0); err != nil {
 		return nil, err // which NewStream could not return
 	}
-	if err := checkWeights(cfg.Params(), tensors); err != nil {
+	if err := safetensors.CheckWeights(cfg.Params(), tensors); err != nil {
 		return nil, err
 	}
 	linear := func(name string, in, out int) *nn.Linear {
@@ -48,36 +49,6 @@ func NewNet(cfg NetConfig, trained map[string]string, tensors map[string][]float
 	n.headGain, n.headBias = tensors["voc.norm.gain"], tensors["voc.norm.bias"]
 	n.head = linear("voc.head", cfg.Width, cfg.Outputs())
 	return n, nil
-}
-
-// checkWeights refuses another set of weights than params, and numbers that a training which diverged leaves behind.
-func checkWeights(params []Param, tensors map[string][]float32) error {
-	known := make(map[string]bool)
-	for _, p := range params {
-		known[p.Name] = true
-		data, ok := tensors[p.Name]
-		if !ok {
-			return fmt.Errorf("weights: tensor %q: missing", p.Name)
-		}
-		numbers := 1
-		for _, d := range p.Shape {
-			numbers *= d
-		}
-		if len(data) != numbers {
-			return fmt.Errorf("weights: tensor %q: %d numbers, want %d for shape %v", p.Name, len(data), numbers, p.Shape)
-		}
-		for i, v := range data {
-			if v-v != 0 { // NaN or infinite
-				return fmt.Errorf("weights: tensor %q: number %d is %g", p.Name, i, v)
-			}
-		}
-	}
-	for name := range tensors {
-		if !known[name] {
-			return fmt.Errorf("weights: tensor %q: unknown to this configuration", name)
-		}
-	}
-	return nil
 }
 
 // Config is what the network was made with.

@@ -28,11 +28,13 @@ const (
 	trainedKey = "vc.trained"
 )
 
+var kind = safetensors.Kind{What: "judge", Format: "starvc-judge", Version: 1, Old: configKey}
+
 // Write encodes weights by name, in half precision.
 func Write(w io.Writer, c Config, t Trained, tensors map[string][]float32) error {
-	var list []safetensors.Tensor
-	for _, p := range c.Params() {
-		list = append(list, safetensors.Tensor{Name: p.Name, Shape: p.Shape, Data: tensors[p.Name], DType: safetensors.F16})
+	list, err := safetensors.Table(c.Params(), tensors, safetensors.F16)
+	if err != nil {
+		return fmt.Errorf("judge: %w", err)
 	}
 	config, err := json.Marshal(c)
 	if err != nil {
@@ -42,7 +44,9 @@ func Write(w io.Writer, c Config, t Trained, tensors map[string][]float32) error
 	if err != nil {
 		return fmt.Errorf("judge: %w", err)
 	}
-	return safetensors.Write(w, list, map[string]string{configKey: string(config), trainedKey: string(trained)})
+	meta := map[string]string{configKey: string(config), trainedKey: string(trained)}
+	kind.Mark(meta)
+	return safetensors.Write(w, list, meta)
 }
 
 // Load reads a file that Write made.
@@ -69,8 +73,8 @@ func Read(r io.Reader) (*Judge, error) {
 
 func decode(f *safetensors.File) (*Judge, error) {
 	meta := f.Metadata()
-	if meta[configKey] == "" {
-		return nil, fmt.Errorf("not a judge (the header has no %s): make one with `vc train judge`", configKey)
+	if err := kind.Check(meta); err != nil {
+		return nil, fmt.Errorf("%w: make one with `vc train judge`", err)
 	}
 	var c Config
 	if err := json.Unmarshal([]byte(meta[configKey]), &c); err != nil {
@@ -83,13 +87,9 @@ func decode(f *safetensors.File) (*Judge, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	tensors := map[string][]float32{}
-	for _, p := range c.Params() {
-		data, err := f.Tensor(p.Name, p.Shape...)
-		if err != nil {
-			return nil, err
-		}
-		tensors[p.Name] = data
+	tensors, err := safetensors.Weights(f, c.Params(), nil)
+	if err != nil {
+		return nil, err
 	}
 	return New(c, t, tensors)
 }

@@ -23,6 +23,8 @@ const (
 	programKey  = "vc.program"
 )
 
+var kind = safetensors.Kind{What: "phone network", Format: "starvc-phones", Version: 1, Old: configKey}
+
 // encoder are the prefixes of a generator's weights whose form a phone network has.
 var encoder = []string{"gen.stem.", "gen.enc.", "gen.neck.norm.", "gen.neck.down."}
 
@@ -57,8 +59,8 @@ type Header struct {
 // HeaderOf reads the header of a phone network's file.
 func HeaderOf(f *safetensors.File) (h Header, err error) {
 	meta := f.Metadata()
-	if meta[configKey] == "" {
-		return h, fmt.Errorf("not a phone network (the header has no %s): make one with `vc train phones`", configKey)
+	if err := kind.Check(meta); err != nil {
+		return h, fmt.Errorf("%w: make one with `vc train phones`", err)
 	}
 	for key, to := range map[string]any{configKey: &h.Encoder, featuresKey: &h.Features} {
 		if err := json.Unmarshal([]byte(meta[key]), to); err != nil {
@@ -87,15 +89,16 @@ func Names() []string {
 
 // Write encodes a phone network, weights by name. With half they are written as float16.
 func Write(w io.Writer, h Header, weights map[string][]float32, half bool) error {
-	kind := safetensors.F32
+	precision := safetensors.F32
 	if half {
-		kind = safetensors.F16
+		precision = safetensors.F16
 	}
-	var list []safetensors.Tensor
-	for _, p := range Params(h.Encoder) {
-		list = append(list, safetensors.Tensor{Name: p.Name, Shape: p.Shape, Data: weights[p.Name], DType: kind})
+	list, err := safetensors.Table(Params(h.Encoder), weights, precision)
+	if err != nil {
+		return fmt.Errorf("phone network: %w", err)
 	}
 	meta := map[string]string{namesKey: strings.Join(h.Names, " "), stepsKey: strconv.Itoa(h.Steps), programKey: h.Program}
+	kind.Mark(meta)
 	for key, value := range map[string]any{configKey: h.Encoder, featuresKey: h.Features} {
 		text, err := json.Marshal(value)
 		if err != nil {

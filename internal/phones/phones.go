@@ -63,13 +63,9 @@ func decode(f *safetensors.File) (*Network, error) {
 	if !slices.Equal(h.Names, Names()) {
 		return nil, fmt.Errorf("it knows the phones %v, this program %v: train it anew", h.Names, Names())
 	}
-	tensors := map[string][]float32{}
-	for _, p := range Params(n.cfg) {
-		data, err := f.Tensor(p.Name, p.Shape...)
-		if err != nil {
-			return nil, err
-		}
-		tensors[p.Name] = data
+	tensors, err := safetensors.Weights(f, Params(n.cfg), nil)
+	if err != nil {
+		return nil, err
 	}
 	n.pack(func(name string) []float32 { return tensors[name] })
 	return n, nil

@@ -6,6 +6,7 @@ import (
 	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/phones"
+	"github.com/starvc/vc/internal/safetensors"
 )
 
 // compared is a phone network that is scored beside the one that was trained.
@@ -37,12 +38,12 @@ func (p *pupil) openCompared() error {
 	}
 	c.GAN, c.TeacherDims = own, 0
 	other := &compared{name: p.o.Compare, config: c, vars: mlx.NewVars()}
+	weights, err := safetensors.Weights(f, phones.Params(own), nil)
+	if err != nil {
+		return fail(fmt.Errorf("%s: %w", p.o.Compare, err))
+	}
 	for _, w := range phones.Params(own) {
-		data, err := f.Tensor(w.Name, w.Shape...)
-		if err != nil {
-			return fail(fmt.Errorf("%s: %w", p.o.Compare, err))
-		}
-		if err := other.vars.Set(mlx.GroupEMA, w.Name, w.Shape, data); err != nil {
+		if err := other.vars.Set(mlx.GroupEMA, w.Name, w.Shape, weights[w.Name]); err != nil {
 			return fail(err)
 		}
 	}
