@@ -2,6 +2,7 @@ package train
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -292,16 +293,21 @@ func TestBuiltInWeights(t *testing.T) {
 	if !base.Has(base.Vocoder) {
 		t.Skip("built without weights")
 	}
-	net, err := openWeights(base.Name, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := DefaultConfig("base")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if net.Config() != c.Net {
-		t.Errorf("%+v, want the preset's %+v", net.Config(), c.Net)
+	for _, rate := range []int{16000, 24000, 0} {
+		net, err := openWeights(base.Name, rate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := DefaultConfig("base")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Net.Features, err = features.ConfigForRate(cmp.Or(rate, 24000)); err != nil {
+			t.Fatal(err)
+		}
+		if net.Config() != c.Net {
+			t.Errorf("%d: %+v, want the preset's %+v", rate, net.Config(), c.Net)
+		}
 	}
 	if _, err := openWeights("./base", 0); err == nil {
 		t.Error("a file that is not there is opened")
