@@ -38,6 +38,7 @@ type live struct {
 	unplayed func() int // bytes
 	cut      int        // samples that are to be dropped
 	dropped  int        // samples that were dropped and not told of
+	lastDrop time.Time
 	toldDrop time.Time
 
 	piece  []float32
@@ -247,18 +248,22 @@ func (l *live) watchDelay(left int) delayFigures {
 	return delayFigures{live: live, age: age, dry: dry}
 }
 
-// dropTold is how often at most a drop is told of.
-const dropTold = 10 * time.Second
+// What is dropped within a second is told of as one, every ten seconds at most.
+const (
+	dropJoined = time.Second
+	dropTold   = 10 * time.Second
+)
 
-// noteDrop is told of samples that were dropped before the piece at hand.
+// noteDrop is told of samples that were dropped before the piece at hand, 0 for none.
 func (l *live) noteDrop(samples int) {
+	now := time.Now()
 	if samples > 0 {
-		l.cut = 0
+		l.cut, l.lastDrop = 0, now
 		l.playout.dropped()
 		l.meter.drop(samples)
 		l.dropped += samples
 	}
-	if now := time.Now(); l.dropped > 0 && !l.quiet && now.Sub(l.toldDrop) >= dropTold {
+	if l.dropped > 0 && !l.quiet && now.Sub(l.lastDrop) >= dropJoined && now.Sub(l.toldDrop) >= dropTold {
 		l.env.tell("dropped %.2f s of sound that had piled up, to keep the delay", lasting(l.dropped, l.in.format.rate).Seconds())
 		l.dropped, l.toldDrop = 0, now
 	}
