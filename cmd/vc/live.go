@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
@@ -21,6 +22,7 @@ type live struct {
 	in      *pipeReader
 	out     *pipeWriter
 	pieces  vc.Pieces
+	begin   beginning
 	meter   *meter
 	statsTo io.Writer // nil for nobody
 	control <-chan string
@@ -31,12 +33,28 @@ type live struct {
 	source  vc.Source // what is known of the voice that comes in
 	heard   vc.Source // what was learnt of it, once run has ended
 
+	waiting  *waiting
+	playout  playout
+	unplayed func() int // bytes
+	cut      int        // samples that are to be dropped
+	dropped  int        // samples that were dropped and not told of
+	lastDrop time.Time
+	toldDrop time.Time
+
+	piece  []float32
 	dry    []float32 // input samples whose output is still to come
 	gain   float32   // of the last sample given out
 	wet    float32   // the same
 	opened float32   // how far the gate is open, 0 to 1
 	held   int       // samples for which the gate stays open
 	output []float32
+}
+
+// beginning is what a stream begins with.
+type beginning struct {
+	voice    vc.Voice
+	pace     pace
+	maxDelay time.Duration
 }
 
 // foundVoice is a voice that a line of the control file asked for.
@@ -51,7 +69,7 @@ const gateHold = 0.25 // seconds
 
 // open waits for the first of the input, which says how it is written, and makes the stream. It returns io.EOF for an input
 // without any sound.
-func (l *live) open(v vc.Voice, latency latencySetting, raw pipeFormat) (err error) {
+func (l *live) open(latency latencySetting, raw pipeFormat) (err error) {
 	if l.in, err = openPipe(l.env.stdin, raw); err != nil {
 		return err
 	}
@@ -59,13 +77,16 @@ func (l *live) open(v vc.Voice, latency latencySetting, raw pipeFormat) (err err
 	o := latency.options(l.model, rate)
 	o.PitchSemitones, o.FormantSemitones, o.Strength = l.set.pitch, l.set.formant, l.set.strength
 	o.Melody, o.Source = l.set.melody, l.source
-	if l.stream, err = l.model.NewStream(v, o); err != nil {
+	if l.stream, err = l.model.NewStream(l.begin.voice, o); err != nil {
 		return err
 	}
 	l.tellInput()
 	l.out = newPipeWriter(l.env.stdout, l.in)
 	l.pieces = l.stream.Pieces(latency.chunk)
 	l.meter = newMeter(l.statsTo, rate, latency.chunk)
+	l.waiting = newWaiting(rate, l.begin.pace)
+	l.playout = playout{rate: rate, maxDelay: l.begin.maxDelay}
+	l.unplayed = pipeFill(l.env.stdout)
 	return nil
 }
 
@@ -88,81 +109,99 @@ func (l *live) tellInput() {
 	l.told = len(words)
 }
 
-// run reads, converts and writes chunk by chunk. Reading goes on in a goroutine of its own, which owns nothing but two
-// buffers: when ctx ends it may be waiting for input, and is left to the end of the process.
+// run converts and writes chunk by chunk. Reading goes on in a goroutine of its own, which shares nothing but what waits to be
+// converted: when ctx ends it may be waiting for input, and is left to the end of the process.
 func (l *live) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	type piece struct {
-		x   []float32
-		err error
+	l.piece = make([]float32, 0, l.pieces.Longest())
+	go l.read(ctx, make([]float32, l.pieces.Longest()))
+	l.gain, l.wet, l.opened = gainOf(l.set), float32(l.set.wet), 1
+	always := make(chan struct{}) // while there is sound to convert, nothing else is waited for
+	close(always)
+	for next := l.pieces.Next(); ; {
+		if err := l.serve(ctx, always); err != nil {
+			return err
+		}
+		t, ok := l.waiting.take(l.piece, next, l.cut)
+		if !ok {
+			if err := l.serve(ctx, l.waiting.more); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := l.write(t); err != nil {
+			l.heard = l.stream.Heard()
+			return err
+		}
+		if t.err == io.EOF {
+			l.tellInput()
+			return l.finish()
+		}
+		if t.err != nil {
+			return errors.Join(t.err, l.finish())
+		}
+		next = l.pieces.Next()
 	}
-	free, ready := make(chan []float32, 2), make(chan piece)
-	for range cap(free) {
-		free <- make([]float32, l.pieces.Longest())
-	}
-	go func() {
-		for x := range free {
-			n, err := l.in.readFull(x[:l.pieces.Next()])
+}
+
+// read brings sound to where it waits, until the input or ctx ends.
+func (l *live) read(ctx context.Context, x []float32) {
+	for {
+		for !l.waiting.hasRoom(len(x)) {
 			select {
-			case ready <- piece{x[:n], err}:
+			case <-l.waiting.space:
 			case <-ctx.Done():
 				return
 			}
-			if err != nil {
-				return
-			}
 		}
-	}()
-	defer close(free)
-	l.gain, l.wet, l.opened = gainOf(l.set), float32(l.set.wet), 1
-	for {
-		select {
-		case <-ctx.Done():
-			l.heard = l.stream.Heard()
-			return ctx.Err()
-		case text := <-l.control:
-			l.apply(text)
-		case v := <-l.found:
-			l.take(v)
-		case p := <-ready:
-			if err := l.write(p.x); err != nil {
-				l.heard = l.stream.Heard()
-				return err
-			}
-			if p.err == io.EOF {
-				l.tellInput()
-				return l.finish()
-			}
-			if p.err != nil {
-				return errors.Join(p.err, l.finish())
-			}
-			free <- p.x[:cap(p.x)]
+		asked := time.Now()
+		n, err := l.in.read(x)
+		now := time.Now()
+		l.waiting.put(now, now.Sub(asked), x[:n], err)
+		if err != nil {
+			return
 		}
 	}
 }
 
+// serve carries out one thing that was asked for, or waits until there is something or more has one.
+func (l *live) serve(ctx context.Context, more <-chan struct{}) error {
+	select {
+	case <-ctx.Done():
+		l.heard = l.stream.Heard()
+		return ctx.Err()
+	case text := <-l.control:
+		l.apply(text)
+	case v := <-l.found:
+		l.take(v)
+	case <-more:
+	}
+	return nil
+}
+
 func gainOf(s settings) float32 { return float32(math.Pow(10, s.gainDB/20)) }
 
-func (l *live) write(x []float32) error {
-	if len(x) == 0 {
+func (l *live) write(t taken) error {
+	l.noteDrop(t.dropped)
+	if len(t.x) == 0 {
 		return nil
 	}
-	l.meter.begin(x)
-	l.gate(x)
-	l.dry = append(l.dry, x...)
-	l.output = l.stream.Process(l.output[:0], x)
-	return l.give(len(x))
+	l.meter.begin(t.x)
+	l.gate(t.x)
+	l.dry = append(l.dry, t.x...)
+	l.output = l.stream.Process(l.output[:0], t.x)
+	return l.give(len(t.x), t.left)
 }
 
 func (l *live) finish() error {
 	l.heard = l.stream.Heard() // Flush forgets it
 	l.output = l.stream.Flush(l.output[:0])
-	return l.give(0)
+	return l.give(0, 0)
 }
 
-// give mixes, amplifies and writes what is in l.output.
-func (l *live) give(received int) error {
+// give mixes, amplifies and writes what is in l.output. received is what came in for it, in samples, and left what waits.
+func (l *live) give(received, left int) error {
 	y := l.output
 	// Changes are spread over what is given out, so that they make no click.
 	gain, wet := gainOf(l.set), float32(l.set.wet)
@@ -177,12 +216,57 @@ func (l *live) give(received int) error {
 		l.gain, l.wet = gain, wet
 	}
 	l.dry = slices.Delete(l.dry, 0, len(y))
-	l.meter.end(y, received)
 	if !l.stream.Healthy() && !l.warned {
 		l.warned = true
 		l.env.tell("warning: the model gives values that are not numbers; they go out as silence")
 	}
-	return l.out.write(y)
+	var delay delayFigures
+	if len(y) > 0 {
+		delay = l.watchDelay(left)
+	}
+	l.meter.end(y, received, delay)
+	if err := l.out.write(y); err != nil {
+		return err
+	}
+	if len(y) > 0 {
+		l.playout.played(time.Now(), len(y))
+	}
+	return nil
+}
+
+// watchDelay sees how much sound has piled up, with so many samples waiting, and orders what is too much to be dropped.
+func (l *live) watchDelay(left int) delayFigures {
+	now, f := time.Now(), l.in.format
+	unplayed := l.unplayed() / (f.channels * f.format.BytesPerSample())
+	age, dry := l.playout.look(now, lasting(left, f.rate), lasting(unplayed, f.rate))
+	live, gap := l.waiting.state(now)
+	if !live {
+		l.cut = 0
+	} else if l.cut == 0 {
+		l.cut = samplesIn(l.playout.surplus(now, age, gap), f.rate)
+	}
+	return delayFigures{live: live, age: age, dry: dry}
+}
+
+// What is dropped within a second is told of as one, every ten seconds at most.
+const (
+	dropJoined = time.Second
+	dropTold   = 10 * time.Second
+)
+
+// noteDrop is told of samples that were dropped before the piece at hand, 0 for none.
+func (l *live) noteDrop(samples int) {
+	now := time.Now()
+	if samples > 0 {
+		l.cut, l.lastDrop = 0, now
+		l.playout.dropped()
+		l.meter.drop(samples)
+		l.dropped += samples
+	}
+	if l.dropped > 0 && !l.quiet && now.Sub(l.lastDrop) >= dropJoined && now.Sub(l.toldDrop) >= dropTold {
+		l.env.tell("dropped %.2f s of sound that had piled up, to keep the delay", lasting(l.dropped, l.in.format.rate).Seconds())
+		l.dropped, l.toldDrop = 0, now
+	}
 }
 
 // gate fades quiet chunks out, and loud ones in.
@@ -208,23 +292,15 @@ func (l *live) gate(x []float32) {
 	l.opened = goal
 }
 
-// apply carries out a line from the control file. A line that makes no sense is reported and changes nothing.
+// apply carries out a line from the control file, for the stream that runs or the one that will be opened. A line that makes no sense is reported and changes nothing.
 func (l *live) apply(line string) {
 	next, err := l.set.with(line)
 	if err == nil {
 		err = next.validate()
 	}
-	if err == nil {
-		err = l.stream.SetPitch(next.pitch)
-	}
-	if err == nil {
-		err = l.stream.SetFormant(next.formant)
-	}
-	if err == nil {
-		err = l.stream.SetStrength(next.strength)
-	}
-	if err == nil {
-		err = l.stream.SetMelody(next.melody)
+	if err == nil && l.stream != nil {
+		err = errors.Join(l.stream.SetPitch(next.pitch), l.stream.SetFormant(next.formant),
+			l.stream.SetStrength(next.strength), l.stream.SetMelody(next.melody))
 	}
 	if err != nil {
 		l.env.tell("control: %q: %v", line, err)
@@ -268,6 +344,10 @@ func (l *live) take(v foundVoice) {
 		return
 	}
 	v.voice.tellNotes(l.env, l.quiet)
+	if l.stream == nil {
+		l.begin.voice = v.voice.Voice
+		return
+	}
 	if err := l.stream.SetVoice(v.voice.Voice); err != nil {
 		l.env.tell("control: %q: %v", v.line, explain(err))
 	}

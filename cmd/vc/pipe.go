@@ -61,15 +61,16 @@ func (p *pipeReader) warnings() []string {
 	return p.wav.Warnings()
 }
 
-// readFull fills x, unless the stream ends before. The error is io.EOF at its end, with the samples before it.
-func (p *pipeReader) readFull(x []float32) (int, error) {
+// read puts into x, which must have room for one, what samples one read of the stream brings, one at least before its end.
+// The error, io.EOF at the end, may come with samples.
+func (p *pipeReader) read(x []float32) (int, error) {
 	c := p.format.channels
 	if len(p.wide) < len(x)*c {
 		p.wide = append(p.wide, make([]float32, len(x)*c-len(p.wide))...)
 	}
 	want := p.wide[:len(x)*c]
 	var err error
-	for p.held < len(want) && err == nil {
+	for p.held < c && err == nil {
 		var n int
 		if p.wav != nil {
 			n, err = p.wav.Read(want[p.held:])

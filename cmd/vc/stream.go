@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"runtime"
 	"slices"
@@ -59,6 +60,9 @@ func streamCommand(e env) *cli.Command {
 			&cli.Float64Flag{Name: "gate", Value: -90, Usage: "take input below `DB` for silence"},
 			&cli.Float64Flag{Name: "dry-wet", Value: 1, Usage: "from 0, the input, to 1, the converted voice: `PART`"},
 			&cli.StringFlag{Name: "latency", Value: defaultLatency, Usage: "`SETTING` between delay and quality: low, normal or high"},
+			&cli.DurationFlag{Name: "max-delay", Value: defaultMaxDelay, Usage: "of live sound, drop at once what has waited longer than `TIME`, such as after a standstill; less is dropped within seconds"},
+			&cli.BoolFlag{Name: "live", DisableDefaultText: true, Usage: "the input is being recorded: drop what piles up. Else it is live if it comes in real time"},
+			&cli.BoolFlag{Name: "no-live", DisableDefaultText: true, Usage: "never drop anything, whatever the pace of the input"},
 			&cli.IntFlag{Name: "threads", Value: 1, Usage: "use at most `N` processor cores; 0 means all"},
 			&cli.BoolFlag{Name: "stats", DisableDefaultText: true, Usage: "every second a line of figures on standard error"},
 			&cli.StringFlag{Name: "control", Usage: "read changes from the file or named pipe `PATH` while running"},
@@ -68,6 +72,7 @@ func streamCommand(e env) *cli.Command {
 			o := streamOptions{
 				model: c.String("model"), rate: c.Int("rate"), channels: c.Int("channels"), format: c.String("format"),
 				latency: c.String("latency"), stats: c.Bool("stats"), control: c.String("control"), quiet: c.Bool("quiet"),
+				maxDelay: c.Duration("max-delay"), live: c.Bool("live"), noLive: c.Bool("no-live"),
 				threads: c.Int("threads"), sourceChoice: readSourceFlags(c), saveProfile: c.String("save-profile"),
 				set: settings{
 					voiceChoice: readVoiceFlags(c), pitch: c.Float64("pitch"), formant: c.Float64("formant"), strength: c.Float64("strength"),
@@ -86,6 +91,13 @@ func streamCommand(e env) *cli.Command {
 	}
 }
 
+// What sound may wait beyond the delay of the conversion itself.
+const (
+	defaultMaxDelay = 200 * time.Millisecond
+	minMaxDelay     = 20 * time.Millisecond
+	maxMaxDelay     = 10 * time.Second // less than readAhead
+)
+
 func formatNames() []string {
 	return []string{audio.S16LE.String(), audio.S24LE.String(), audio.S32LE.String(), audio.F32LE.String()}
 }
@@ -96,6 +108,8 @@ type streamOptions struct {
 	model, format, latency, control string
 	rate, channels                  int
 	stats, quiet                    bool
+	live, noLive                    bool
+	maxDelay                        time.Duration
 	threads                         int
 	set                             settings
 }
@@ -129,6 +143,12 @@ func (s settings) validate() error {
 func (o streamOptions) validate() error {
 	if o.threads < 0 {
 		return fmt.Errorf("--threads is %d, want 0 (all cores) or more", o.threads)
+	}
+	if o.live && o.noLive {
+		return errors.New("--live and --no-live exclude each other")
+	}
+	if o.maxDelay < minMaxDelay || o.maxDelay > maxMaxDelay {
+		return fmt.Errorf("--max-delay is %v, want %v to %v", o.maxDelay, minMaxDelay, maxMaxDelay)
 	}
 	if _, err := audio.ParseFormat(o.format); err != nil {
 		return err
@@ -190,11 +210,17 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 	// A listener who goes away is met as an error of the write, not as a signal that ends the process half way.
 	signal.Ignore(syscall.SIGPIPE)
 	l := &live{env: e, model: m, set: o.set, control: control, quiet: o.quiet, source: source}
+	l.begin = beginning{voice: voice.Voice, pace: o.pace(e.stdin), maxDelay: o.maxDelay}
+	// All that takes its time is done before the first sound is taken.
+	for _, line := range first {
+		l.apply(line)
+		l.settle()
+	}
 	if o.stats {
 		l.statsTo = e.stderr
 	}
 	return interruptible(ctx, func() error {
-		err := l.open(voice.Voice, latency, pipeFormat{format, o.rate, o.channels})
+		err := l.open(latency, pipeFormat{format, o.rate, o.channels})
 		if errors.Is(err, io.EOF) {
 			return nil // no sound, nothing to do
 		}
@@ -203,10 +229,6 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 		}
 		if !o.quiet {
 			e.tell("%s", l.describe(latency))
-		}
-		for _, line := range first {
-			l.apply(line)
-			l.settle()
 		}
 		err = l.run(ctx)
 		if o.saveProfile != "" {
@@ -219,6 +241,16 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 		}
 		return err
 	})
+}
+
+// pace is what is known beforehand of the pace of the input.
+func (o streamOptions) pace(stdin io.Reader) pace {
+	p := pace{fixed: o.live || o.noLive, live: o.live}
+	if f, ok := stdin.(*os.File); ok && !p.fixed {
+		info, err := f.Stat()
+		p.fixed = err == nil && info.Mode().IsRegular()
+	}
+	return p
 }
 
 // patience is how long an interrupted stream may take to end by itself.

@@ -29,7 +29,7 @@ func feed(t *testing.T, format string, rate int, in []byte) ([]byte, error) {
 	e := testEnv()
 	e.stdin, e.stdout, e.stderr = bytes.NewReader(in), &out, io.Discard
 	o := streamOptions{
-		model: path, format: format, latency: defaultLatency, rate: rate, channels: 1, quiet: true,
+		model: path, format: format, latency: defaultLatency, rate: rate, channels: 1, quiet: true, maxDelay: defaultMaxDelay,
 		set: settings{voiceChoice: voiceChoice{to: "spk0"}, gateDB: -90, wet: 1},
 	}
 	if err := o.validate(); err != nil {

@@ -65,6 +65,16 @@ func TestPipeReader(t *testing.T) {
 	}
 }
 
+// readFull fills x, unless the stream ends before.
+func (p *pipeReader) readFull(x []float32) (got int, err error) {
+	for got < len(x) && err == nil {
+		var n int
+		n, err = p.read(x[got:])
+		got += n
+	}
+	return got, err
+}
+
 func FuzzWAVHeader(f *testing.F) {
 	f.Add(wavHeader(pipeFormat{audio.F32LE, 48000, 1}))
 	f.Add(riff(1, 2, 44100, 24, nil, 77))

@@ -1,0 +1,342 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/starvc/vc"
+	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/untrained"
+)
+
+// The tests of delay run in the fake time of package synctest: sound that goes through unchanged carries its own number.
+
+const numberedRate = 16000
+
+// numbered is sound whose sample i says that it is the i-th, as f32le.
+func numbered(from, to int) []byte {
+	var b []byte
+	for i := from; i < to; i++ {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(0.25+float32(i)/(1<<21)))
+	}
+	return b
+}
+
+func numberOf(b []byte) float64 {
+	return (float64(math.Float32frombits(binary.LittleEndian.Uint32(b))) - 0.25) * (1 << 21)
+}
+
+// stalls are the times in which the program stands still.
+type stalls []struct{ from, lasts time.Duration }
+
+func (s stalls) wait(start time.Time) {
+	for _, stall := range s {
+		if d := time.Since(start); d >= stall.from && d < stall.from+stall.lasts {
+			time.Sleep(stall.from + stall.lasts - d)
+		}
+	}
+}
+
+// recorder gives numbered sound in real time from start on. What is not read waits, as far as there is room for it; what comes
+// when there is none is lost.
+type recorder struct {
+	start  time.Time
+	stalls stalls
+	every  time.Duration // between its pieces
+	room   time.Duration
+	lasts  time.Duration
+
+	mu   sync.Mutex
+	come *sync.Cond
+	b    []byte
+	end  bool
+}
+
+func (r *recorder) run() {
+	last := 0
+	for at := r.every; at <= r.lasts; at += r.every {
+		time.Sleep(time.Until(r.start.Add(at)))
+		n := samplesIn(at, numberedRate)
+		r.mu.Lock()
+		if room := 4 * samplesIn(r.room, numberedRate); len(r.b) < room {
+			r.b = append(r.b, numbered(last, n)...)
+		}
+		last = n
+		r.mu.Unlock()
+		r.come.Signal()
+	}
+	r.mu.Lock()
+	r.end = true
+	r.mu.Unlock()
+	r.come.Signal()
+}
+
+func (r *recorder) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	for len(r.b) == 0 && !r.end {
+		r.come.Wait()
+	}
+	n := copy(p, r.b)
+	r.b = r.b[n:]
+	r.mu.Unlock()
+	r.stalls.wait(r.start)
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// player plays what it gets in real time, at once unless it has something to play, and takes the time from the recording of each
+// sample to its playing.
+type player struct {
+	start  time.Time
+	stalls stalls
+	ends   time.Time
+	heard  []heard
+}
+
+type heard struct{ at, late time.Duration }
+
+func (p *player) Write(b []byte) (int, error) {
+	p.stalls.wait(p.start)
+	if now := time.Now(); p.ends.Before(now) {
+		p.ends = now
+	}
+	for i := 0; i < len(b); i += 4 {
+		at := p.ends.Sub(p.start) + lasting(i/4, numberedRate)
+		recorded := time.Duration(numberOf(b[i:]) / numberedRate * float64(time.Second))
+		p.heard = append(p.heard, heard{at, at - recorded})
+	}
+	p.ends = p.ends.Add(lasting(len(b)/4, numberedRate))
+	return len(b), nil
+}
+
+// unchanged is a stream that gives its input back unchanged, as late as it would be converted.
+func unchanged(t *testing.T, m *vc.Model, latency string, p pace, in io.Reader, out io.Writer) *live {
+	t.Helper()
+	setting, err := findLatency(latency)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := testEnv()
+	e.stdin, e.stdout = in, out
+	l := &live{env: e, model: m, quiet: true, set: settings{gateDB: -300, strength: 1}}
+	l.begin = beginning{voice: m.SpeakerVoice(0), pace: p, maxDelay: defaultMaxDelay}
+	if err := l.open(setting, pipeFormat{audio.F32LE, numberedRate, 1}); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func tinyModel() *vc.Model { return vc.New(untrained.Model(gan.Tiny(), 1, 1)) }
+
+// The delay is what the stream says some seconds after it began with a backlog, and 10 s after each time it stood still.
+func TestDelayIsKept(t *testing.T) {
+	const tolerance = 15 * time.Millisecond
+	standstills := stalls{{8 * time.Second, 200 * time.Millisecond}, {20 * time.Second, time.Second}, {32 * time.Second, 5 * time.Second}}
+	for _, c := range []struct {
+		name, latency string
+		every, room   time.Duration
+		pace          pace
+		settled       time.Duration // after the beginning
+	}{
+		{"by pace", "low", 5 * time.Millisecond, time.Hour, pace{}, 6 * time.Second},
+		{"by pace", "normal", 5 * time.Millisecond, time.Hour, pace{}, 6 * time.Second},
+		{"told, and the recorder loses sound", "low", 10 * time.Millisecond, 700 * time.Millisecond, pace{fixed: true, live: true}, time.Second},
+		{"told, and the recorder loses sound", "normal", 10 * time.Millisecond, 700 * time.Millisecond, pace{fixed: true, live: true}, time.Second},
+	} {
+		t.Run(c.latency+" "+c.name, func(t *testing.T) {
+			m := tinyModel()
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				r := &recorder{start: start, stalls: standstills, every: c.every, room: c.room, lasts: 50 * time.Second}
+				r.come = sync.NewCond(&r.mu)
+				go r.run()
+				time.Sleep(1500 * time.Millisecond) // of loading
+				p := &player{start: start, stalls: standstills}
+				l := unchanged(t, m, c.latency, c.pace, r, p)
+				said := l.stream.Delay(l.pieces)
+				if err := l.run(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				check := func(from, to time.Duration) {
+					least, most, n := time.Hour, time.Duration(0), 0
+					for _, h := range p.heard {
+						if h.at >= from && h.at < to {
+							least, most, n = min(least, h.late), max(most, h.late), n+1
+						}
+					}
+					t.Logf("from %v to %v: said %v, heard %v to %v", from, to, said, least, most)
+					// Beside what is said, the recorder keeps sound until a piece of its own is complete.
+					if n < samplesIn(to-from, numberedRate)-2 || least < said-tolerance || most > said+tolerance {
+						t.Errorf("from %v to %v %d samples were heard", from, to, n)
+					}
+				}
+				from := 1500*time.Millisecond + c.settled
+				for _, s := range standstills {
+					check(from, s.from)
+					from = s.from + s.lasts + 10*time.Second
+				}
+				check(from, 50*time.Second)
+			})
+		})
+	}
+}
+
+// A recorder that gives sound in large pieces loses nothing by it, but for as much as the first, which might have piled up.
+func TestLargePiecesAreNotDropped(t *testing.T) {
+	for _, every := range []time.Duration{340 * time.Millisecond, 1020 * time.Millisecond} {
+		m := tinyModel()
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			r := &recorder{start: start, every: every, room: time.Hour, lasts: 15 * time.Second}
+			r.come = sync.NewCond(&r.mu)
+			go r.run()
+			var out bytes.Buffer
+			l := unchanged(t, m, "normal", pace{fixed: true, live: true}, r, &out)
+			if err := l.run(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			want := numbered(samplesIn(2*every, numberedRate), samplesIn(15*time.Second/every*every, numberedRate))
+			if !bytes.HasSuffix(out.Bytes(), want) {
+				t.Errorf("every %v: of %d samples behind the second piece not all came out", every, len(want)/4)
+			}
+		})
+	}
+}
+
+// pacedReader gives data at so many times the pace of real time, 0 for at once.
+type pacedReader struct {
+	r    *bytes.Reader
+	pace float64
+}
+
+func (r pacedReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p[:min(len(p), 1280)])
+	if r.pace > 0 {
+		time.Sleep(time.Duration(float64(lasting(n/4, numberedRate)) / r.pace))
+	}
+	return n, err
+}
+
+// pacedWriter takes as a player does: at most half a second ahead.
+type pacedWriter struct {
+	bytes.Buffer
+	player
+}
+
+func (w *pacedWriter) Write(b []byte) (int, error) {
+	w.Buffer.Write(b)
+	n, err := w.player.Write(b)
+	time.Sleep(time.Until(w.ends.Add(-500 * time.Millisecond)))
+	return n, err
+}
+
+// A file loses not one sample, whether what comes before or behind the stream is fast or slow.
+func TestFilesLoseNothing(t *testing.T) {
+	m := tinyModel()
+	data := numbered(0, 25*numberedRate+77)
+	for _, speed := range []float64{0, 30, 2, 1.1, 0.8} {
+		for _, played := range []bool{false, true} {
+			t.Run(fmt.Sprintf("pace %g, played %t", speed, played), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var out interface {
+						io.Writer
+						Bytes() []byte
+					} = &bytes.Buffer{}
+					if played {
+						out = &pacedWriter{player: player{start: time.Now()}}
+					}
+					l := unchanged(t, m, "low", pace{}, pacedReader{bytes.NewReader(data), speed}, out)
+					if err := l.run(context.Background()); err != nil {
+						t.Fatal(err)
+					}
+					if !bytes.Equal(out.Bytes(), data) {
+						t.Errorf("%d samples came out of %d, or not the same", len(out.Bytes())/4, len(data)/4)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestPace(t *testing.T) {
+	const rate = 1000
+	type step struct {
+		every time.Duration
+		n     int // samples
+		lasts time.Duration
+	}
+	real := step{10 * time.Millisecond, 10, 3 * time.Second}
+	backlog := step{0, 700, 1}
+	for _, c := range []struct {
+		name  string
+		steps []step
+		live  bool
+	}{
+		{"real time", []step{real}, true},
+		{"a backlog, then real time", []step{backlog, real}, true},
+		{"a backlog, and not long enough", []step{backlog, {10 * time.Millisecond, 10, time.Second}}, false},
+		{"large pieces in real time", []step{{340 * time.Millisecond, 340, 4 * time.Second}}, true},
+		{"faster", []step{{10 * time.Millisecond, 11, 30 * time.Second}}, false},
+		{"slower", []step{{10 * time.Millisecond, 9, 30 * time.Second}}, false},
+		{"as fast as can be", []step{{0, 10000, 1}}, false},
+		{"real time, then faster", []step{real, {10 * time.Millisecond, 20, time.Second}}, false},
+		{"real time, a standstill, and what it left", []step{real, {time.Second, 1000, time.Second}, real}, true},
+		{"real time, and sound that the recorder lost", []step{real, {3 * time.Second, 500, 3 * time.Second}, real}, true},
+	} {
+		p, now := pace{rate: rate}, time.Unix(1e9, 0)
+		for _, s := range c.steps {
+			for at := time.Duration(0); at < s.lasts; at += max(1, s.every) {
+				now = now.Add(s.every)
+				p.arrived(now, s.every, s.n)
+			}
+		}
+		if p.live != c.live {
+			t.Errorf("%s: live %t", c.name, p.live)
+		}
+	}
+}
+
+// Where sound is dropped it goes on without a jump.
+func TestDropMakesNoClick(t *testing.T) {
+	const rate = 16000
+	w := newWaiting(rate, pace{})
+	x := make([]float32, rate)
+	for i := range x {
+		x[i] = float32(math.Sin(2 * math.Pi * 100 * float64(i) / rate))
+	}
+	w.put(time.Now(), 0, x, io.EOF)
+	steepest := 2 * math.Pi * 100 / rate
+	dst := make([]float32, 0, rate)
+	a, _ := w.take(dst, 160, 0)
+	got := slices.Clone(a.x)
+	b, ok := w.take(dst, 800, 4321) // not a whole number of periods
+	got = append(got, b.x...)
+	if !ok || b.dropped != 4321 || b.left != rate-160-4321-800 || b.err != nil {
+		t.Errorf("%d dropped, %d left, error %v", b.dropped, b.left, b.err)
+	}
+	for i := 1; i < len(got); i++ {
+		if d := math.Abs(float64(got[i] - got[i-1])); d > 1.5*steepest {
+			t.Errorf("a jump of %.3f at sample %d", d, i)
+		}
+	}
+	if last := got[len(got)-1]; last != x[160+4321+799] {
+		t.Errorf("the last sample is %g, want %g", last, x[160+4321+799])
+	}
+	// Too little is left to drop so much: all of it comes.
+	c, ok := w.take(dst, rate, rate)
+	if !ok || c.dropped != 0 || len(c.x) != b.left || c.err != io.EOF {
+		t.Errorf("%d samples, %d dropped, error %v", len(c.x), c.dropped, c.err)
+	}
+}

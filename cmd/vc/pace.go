@@ -1,0 +1,102 @@
+package main
+
+import (
+	"math"
+	"time"
+)
+
+// pace finds out whether sound comes from a recorder, which gives a second of sound in a second, or from a file or a program,
+// which gives it as fast as it is taken. Only what is recorded may be dropped when it piles up.
+type pace struct {
+	rate   float64
+	fixed  bool // by --live or --no-live, or because the sound can be no recording
+	live   bool
+	total  int64   // samples that have come
+	bursts []burst // the latest ones, the oldest first
+	since  burst   // what had come when it was taken for live
+}
+
+// burst is sound that came without a wait inside of it.
+type burst struct {
+	at     time.Time     // when the wait before it ended
+	waited time.Duration // before it
+	total  int64         // samples that have come up to its end
+}
+
+const (
+	paceWait   = time.Millisecond       // a shorter wait is none: the sound was there
+	paceWindow = 2 * time.Second        // for so long sound must come in real time
+	paceSlack  = 40 * time.Millisecond  // by so much it may come early or late within that
+	paceExcess = 100 * time.Millisecond // what comes so much faster than real time comes from no recorder
+	paceDrift  = 0.001                  // by which a sound card's clock may differ
+	gapMemory  = 500 * time.Millisecond // how long a gap between bursts is thought of
+	maxBursts  = 4096
+)
+
+// arrived is told of n samples that came at now after a wait.
+func (p *pace) arrived(now time.Time, waited time.Duration, n int) {
+	p.total += int64(n)
+	if waited < paceWait && len(p.bursts) > 0 {
+		p.bursts[len(p.bursts)-1].total = p.total
+	} else {
+		old := 0
+		for old < len(p.bursts) && (now.Sub(p.bursts[old].at) > 2*paceWindow || len(p.bursts)-old >= maxBursts) {
+			old++
+		}
+		p.bursts = append(p.bursts[:copy(p.bursts, p.bursts[old:])], burst{now, waited, p.total})
+	}
+	if p.fixed {
+		return
+	}
+	if !p.live {
+		if p.live = p.inTime(now); p.live {
+			p.since = burst{at: now, total: p.total}
+		}
+		return
+	}
+	real := now.Sub(p.since.at)
+	if p.seconds(p.total-p.since.total) > real.Seconds()*(1+paceDrift)+paceExcess.Seconds() {
+		p.live = false
+		p.bursts = p.bursts[:0]
+	}
+}
+
+// refused is told that there was no room for what would have come: its pace is then unknown.
+func (p *pace) refused() {
+	if !p.live {
+		p.bursts = p.bursts[:0]
+	}
+}
+
+func (p *pace) seconds(samples int64) float64 { return float64(samples) / p.rate }
+
+// inTime tells whether all that came within the last paceWindow came in real time.
+func (p *pace) inTime(now time.Time) bool {
+	first := -1
+	for i := len(p.bursts) - 2; i >= 0; i-- {
+		if now.Sub(p.bursts[i].at) >= paceWindow {
+			first = i
+			break
+		}
+	}
+	if first < 0 {
+		return false
+	}
+	from := p.bursts[first]
+	for _, b := range p.bursts[first+1:] {
+		if math.Abs(p.seconds(b.total-from.total)-b.at.Sub(from.at).Seconds()) > paceSlack.Seconds() {
+			return false
+		}
+	}
+	return true
+}
+
+// gap is the longest wait before a burst lately. A recorder that gives sound in large pieces makes one as long as they
+// are, and what comes at once after it has not piled up.
+func (p *pace) gap(now time.Time) time.Duration {
+	longest := time.Duration(0)
+	for i := len(p.bursts) - 1; i >= 0 && now.Sub(p.bursts[i].at) <= gapMemory; i-- {
+		longest = max(longest, p.bursts[i].waited)
+	}
+	return longest
+}
