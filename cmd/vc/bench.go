@@ -34,8 +34,8 @@ func benchCommand(e env) *cli.Command {
 		Description: benchDescription,
 		Subcommands: []*cli.Command{benchTrainCommand(e)},
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "preset", Value: "live", Usage: "measure an untrained model of `PRESET`: " + fmt.Sprint(gan.Presets())},
-			&cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "measure the model in `FILE`, in place of a preset"},
+			&cli.StringFlag{Name: "preset", Usage: "measure an untrained model of `PRESET`: " + fmt.Sprint(gan.Presets())},
+			&cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "measure the model in `FILE` (default: the voices in the program)"},
 			&cli.IntFlag{Name: "rate", Aliases: []string{"r"}, Value: 48000, Usage: "streams have `N` samples a second"},
 			&cli.Float64Flag{Name: "seconds", Value: 20, Usage: "use `N` seconds of sound for each figure"},
 			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print the figures as JSON"},
@@ -51,6 +51,9 @@ func benchCommand(e env) *cli.Command {
 			}
 			if c.IsSet("preset") && c.IsSet("model") {
 				return usagef("bench", "bench: --preset and --model exclude each other")
+			}
+			if o.preset == "" && o.model == "" {
+				o.model = baseModel
 			}
 			if err := o.validate(); err != nil {
 				return &usageError{"bench", fmt.Errorf("bench: %w", err)}
@@ -68,8 +71,10 @@ type benchOptions struct {
 }
 
 func (o benchOptions) validate() error {
-	if _, err := gan.Preset(o.preset); err != nil {
-		return fmt.Errorf("--%w", err)
+	if o.preset != "" {
+		if _, err := gan.Preset(o.preset); err != nil {
+			return fmt.Errorf("--%w", err)
+		}
 	}
 	switch {
 	case o.rate < audio.MinRate || o.rate > audio.MaxRate:
