@@ -228,9 +228,9 @@ type conversionOutput struct {
 
 	whole struct{ logMel, f0 []float32 } // for GriffinLim
 
-	x, made []float32
-	y       []float32 // to be given out
-	buf     []float32 // whose memory that is
+	x   []float32
+	y   []float32 // to be given out
+	buf []float32 // whose memory that is
 }
 
 func (c *Conversion) newOutput(f0 []float32, samples int) (*conversionOutput, error) {

@@ -38,7 +38,6 @@ type driver[T any] struct {
 	vars    *mlx.Vars
 	plan    Plan
 	unsaved Unsaved
-	scored  *Scored // the last
 }
 
 // Train trains a pupil as a command does: it makes a run folder or goes on with one, reads what is learnt from, makes the steps,

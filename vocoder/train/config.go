@@ -138,8 +138,3 @@ func (c Config) Settings() run.Settings {
 		KeepSnapshots: c.KeepSnapshots, LogEvery: c.LogEvery, BestFrom: c.bestFrom(),
 	}
 }
-
-// applySet overrides one setting, "loss.mel=3".
-func (c *Config) applySet(assignment string) error {
-	return run.ApplySetting(c, assignment, "loss.mel=3")
-}

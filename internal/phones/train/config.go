@@ -210,8 +210,3 @@ func (c Config) Settings() run.Settings {
 		SnapshotEvery: c.SnapshotEvery, KeepSnapshots: c.KeepSnapshots, LogEvery: c.LogEvery,
 	}
 }
-
-// applySet overrides one setting, "warpRange=0.3"; nested names are joined by dots.
-func (c *Config) applySet(assignment string) error {
-	return run.ApplySetting(c, assignment, "warpRange=0.3")
-}
