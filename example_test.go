@@ -29,7 +29,7 @@ func ExampleModel_Convert() {
 		log.Fatal(err)
 	}
 	fmt.Printf("%.2f s of sound at %d Hz became %.2f s at %d Hz\n", in.Duration().Seconds(), in.Rate, out.Clip.Duration().Seconds(), out.Clip.Rate)
-	// Output: 1.93 s of sound at 24000 Hz became 1.93 s at 16000 Hz
+	// Output: 1.93 s of sound at 24000 Hz became 1.93 s at 24000 Hz
 }
 
 // Sound that arrives in pieces of 20 ms, as from a microphone, in the voice of somebody in a recording.
