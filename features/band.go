@@ -58,3 +58,21 @@ func SameSpeech(a, b Config) bool {
 		near(a.MelMean-math.Log(float64(a.SampleRate)), b.MelMean-math.Log(float64(b.SampleRate))) &&
 		near(math.Log(a.LogFloor/float64(a.SampleRate)), math.Log(b.LogFloor/float64(b.SampleRate)))
 }
+
+// InConfig is frames of from as to has them, where SameSpeech holds for the two: with the bands above SpeechHz at the floor, or without
+// them. F0 and LogEnergy are shared with f.
+func (f Frames) InConfig(from, to Config) Frames {
+	if from == to {
+		return f
+	}
+	out := f
+	out.NMels, out.LogMel = to.NMels, make([]float32, f.Len()*to.NMels)
+	low := from.SpeechMels()
+	for t := range f.Len() {
+		copy(out.Mel(t), f.Mel(t)[:low])
+	}
+	if to.HasUpper() {
+		to.SilenceUpper(out.LogMel)
+	}
+	return out
+}

@@ -94,3 +94,23 @@ func TestNarrow(t *testing.T) {
 		}
 	}
 }
+
+// Frames go from one rate's bands to the other's and back, without those above.
+func TestInConfig(t *testing.T) {
+	narrow := DefaultConfig()
+	wide, err := ConfigForRate(24000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Extract(narrow, audio.Resample(speech(t), 24000, 16000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := f.InConfig(narrow, wide)
+	if there.Len() != f.Len() || there.NMels != wide.NMels || there.Mel(3)[wide.NMels-1] != wide.NormalizeMel(0) {
+		t.Errorf("%d frames of %d bands, the highest at %g", there.Len(), there.NMels, there.Mel(3)[wide.NMels-1])
+	}
+	if back := there.InConfig(wide, narrow); !slices.Equal(back.LogMel, f.LogMel) {
+		t.Error("the way back is another")
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/starvc/vc"
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/run"
@@ -29,7 +30,7 @@ func (p *pupil) openVoices() (*gan.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--voices: %w", err)
 	}
-	if own := p.req.Config.Features; m.Features != own {
+	if own := p.req.Config.Features; !features.SameSpeech(m.Features, own) {
 		return nil, fmt.Errorf("--voices: the model was trained on features %+v, this run has %+v: name a model with the run's, such as base, or leave --voices out",
 			m.Features, own)
 	}
@@ -86,12 +87,14 @@ func (p *pupil) convertSpeech(ctx context.Context) error {
 	}
 	model := vc.New(m)
 	s.converted = make([]labelled, len(draws))
-	err = run.OnAllCoresTold(ctx, len(draws), "converting", p.r.Say, func(ctx context.Context, i int) (err error) {
+	err = run.OnAllCoresTold(ctx, len(draws), "converting", p.r.Say, func(ctx context.Context, i int) error {
 		d, u := draws[i], s.train[draws[i].utterance]
 		voice := model.Strengthen(model.SpeakerVoice(d.speaker), d.strength)
-		if u.frames, err = model.ConvertFrames(ctx, u.frames, voice, vc.Options{}); err != nil {
+		made, err := model.ConvertFrames(ctx, u.frames.InConfig(c.Features, m.Features), voice, vc.Options{})
+		if err != nil {
 			return fmt.Errorf("%s as %s: %w", u.path, m.Speakers[d.speaker].Name, err)
 		}
+		u.frames = made.InConfig(m.Features, c.Features)
 		u.sound = nil // it is the clean voice's
 		s.converted[i] = u
 		return nil
