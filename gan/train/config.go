@@ -244,8 +244,3 @@ func (c Config) rate(step int) float64 {
 	}
 	return r
 }
-
-// emaDecay rises from 0 so that the average is not held back by the first, random weights.
-func (c Config) emaDecay(step int) float64 {
-	return math.Min(c.EMA, float64(1+step)/float64(10+step))
-}

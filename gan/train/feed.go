@@ -10,6 +10,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
+	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/mlx/gannet"
 )
 
@@ -31,7 +32,7 @@ func (s schedule) values() []float32 {
 // schedule is a pure function of the step.
 func (c Config) schedule(step int, encoderFromP bool) schedule {
 	w := c.WarmUpSteps()
-	s := schedule{Rate: c.rate(step), EMA: c.emaDecay(step)}
+	s := schedule{Rate: c.rate(step), EMA: mlx.EMADecay(c.EMA, step)}
 	s.MapRate = s.Rate * c.MapRate
 	s.EncoderRate = s.Rate
 	if encoderFromP {

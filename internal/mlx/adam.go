@@ -2,6 +2,7 @@ package mlx
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -123,6 +124,12 @@ func (a AdamW) update(v *Vars, name string, w, grad, rate, correction1, correcti
 	}
 	v.Update(GroupMoment2, name, Where(finite, newS, s))
 	v.Update(GroupWeights, name, Where(finite, Sub(w, Mul(step, rate)), w))
+}
+
+// EMADecay is the decay of the moving average of the weights at a step, counted from 0: it rises from a tenth to most, so that the
+// average is not held back by the first, random weights.
+func EMADecay(most float64, step int) float64 {
+	return math.Min(most, float64(1+step)/float64(10+step))
 }
 
 // PrepareEMA copies the weights of a network into the moving average where it is missing.

@@ -128,9 +128,6 @@ func (c Config) rate(step int) float64 {
 	return top * (last + (1-last)*(0.5+0.5*math.Cos(math.Pi*math.Min(part, 1))))
 }
 
-// emaDecay rises from 0 so that the average is not held back by the first, random weights.
-func (c Config) emaDecay(step int) float64 { return math.Min(c.EMA, float64(1+step)/float64(10+step)) }
-
 // Settings are those that every training has.
 func (c Config) Settings() run.Settings {
 	return run.Settings{

@@ -218,7 +218,7 @@ func (e *engine) tensorsOf(b *batch) ([]*tensors.Tensor, error) {
 		{b.harmonics, []int{n, frames, spectrum}},
 		{b.noise, []int{n, frames, spectrum}},
 		{b.sound, []int{n, samples(e.cfg.Net.Features, frames)}},
-		{[]float32{float32(e.cfg.rate(b.step)), float32(e.cfg.emaDecay(b.step))}, []int{2}},
+		{[]float32{float32(e.cfg.rate(b.step)), float32(mlx.EMADecay(e.cfg.EMA, b.step))}, []int{2}},
 	} {
 		t, err := e.upload(part.data, part.dimensions...)
 		if err != nil {

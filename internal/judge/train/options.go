@@ -118,9 +118,6 @@ func (c Config) rate(step int) float64 {
 	return c.LearningRate * (0.02 + 0.98*(0.5+0.5*math.Cos(math.Pi*math.Min(part, 1))))
 }
 
-// emaDecay rises from 0, so that the average is not held back by the first, random weights.
-func (c Config) emaDecay(step int) float64 { return math.Min(c.EMA, float64(1+step)/float64(10+step)) }
-
 // marginAt grows over the first quarter: a margin from the start keeps a fresh network from learning.
 func (c Config) marginAt(step int) float64 {
 	return c.Margin * math.Min(1, float64(step)/math.Max(1, float64(c.Steps)/4))

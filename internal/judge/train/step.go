@@ -139,7 +139,7 @@ func (e *engine) ready(b batch, step int) ([]*tensors.Tensor, error) {
 	in := []*tensors.Tensor{
 		tensors.FromFlatDataAndDimensions(b.x, c.Batch, c.CropFrames, c.Judge.Features.NMels),
 		tensors.FromFlatDataAndDimensions(b.target, c.Batch, len(b.target)/c.Batch),
-		tensors.FromFlatDataAndDimensions([]float32{float32(c.rate(step)), float32(c.emaDecay(step)), float32(c.marginAt(step))}, 3),
+		tensors.FromFlatDataAndDimensions([]float32{float32(c.rate(step)), float32(mlx.EMADecay(c.EMA, step)), float32(c.marginAt(step))}, 3),
 	}
 	if err := e.steps.Upload(in); err != nil {
 		return nil, errors.Join(fmt.Errorf("step %d: %w", step, err), e.steps.Free(in))

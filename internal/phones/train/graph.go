@@ -102,7 +102,7 @@ func phoneInputs(c Config, batch *batch, step int) []*tensors.Tensor {
 		tensors.FromFlatDataAndDimensions(batch.target, c.Batch, c.CropFrames, corpus.PhoneCount),
 		tensors.FromFlatDataAndDimensions(batch.keep, c.Batch, c.GAN.Bottleneck),
 		gannet.Taps(c.GAN, batch.lookAhead),
-		tensors.FromFlatDataAndDimensions([]float32{float32(c.rate(step)), float32(c.emaDecay(step))}, 2),
+		tensors.FromFlatDataAndDimensions([]float32{float32(c.rate(step)), float32(mlx.EMADecay(c.EMA, step))}, 2),
 	}
 	if c.TeacherDims > 0 {
 		in = append(in, tensors.FromFlatDataAndDimensions(batch.teacher, c.Batch, c.CropFrames, c.TeacherDims),
