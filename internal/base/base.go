@@ -21,6 +21,14 @@ const (
 //go:embed weights
 var files embed.FS
 
+// VocoderAt is the file of the neural vocoder for models of so many samples per second.
+func VocoderAt(rate int) string {
+	if rate == 16000 {
+		return Vocoder16
+	}
+	return Vocoder
+}
+
 // Has tells whether the program was built with that file.
 func Has(name string) bool {
 	f, err := files.Open("weights/" + name)

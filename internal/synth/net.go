@@ -32,10 +32,7 @@ func FindNet(m *gan.Model) (*vocoder.Net, error) {
 
 // BaseNet is the neural vocoder for frames of that configuration that comes with the program, nil if there is none.
 func BaseNet(cfg features.Config) (*vocoder.Net, error) {
-	name := base.Vocoder
-	if cfg.SampleRate == 16000 {
-		name = base.Vocoder16
-	}
+	name := base.VocoderAt(cfg.SampleRate)
 	if !base.Has(name) {
 		return nil, nil
 	}

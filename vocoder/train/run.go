@@ -282,11 +282,7 @@ func openWeights(path string, rate int) (*vocoder.Net, error) {
 	if path != base.Name {
 		return vocoder.Load(path)
 	}
-	name := base.Vocoder
-	if rate == 16000 && base.Has(base.Vocoder16) {
-		name = base.Vocoder16
-	}
-	r, err := base.Open(name)
+	r, err := base.Open(base.VocoderAt(rate))
 	if err != nil {
 		return nil, err
 	}
