@@ -30,8 +30,8 @@ EXAMPLES
    Ctrl-C saves. Go on later, as if never stopped:
       vc train vocoder --run runs/vocoder --resume
 
-   take the program's own to 24 kHz, with recordings that reach so far:
-      vc train vocoder --speakers wide --init base --rate 24000 --set spectralShare=1 --steps 3000 -o wide.safetensors
+   take one of 16 kHz to 24 kHz, with recordings that reach so far:
+      vc train vocoder --speakers wide --init narrow.safetensors --rate 24000 --set spectralShare=1 --steps 3000 -o wide.safetensors
 
    fine-tune the program's own on my recordings and on what my model makes of speech, and put it into the model:
       vc train vocoder --speakers recordings --init base --mels-from my.safetensors --steps 2000 -o tuned.safetensors

@@ -48,7 +48,7 @@ type pupil struct {
 	o       Options
 	r       *run.Run
 	req     request
-	base    *gan.Model // that a new run begins with
+	base    *gan.Model // that the run begins with, of --init, at the run's rate
 	set     *corpus.Set
 	lint    *corpus.Report
 	batcher *corpus.Batcher
@@ -219,26 +219,34 @@ func (p *pupil) Prepare(ctx context.Context) error {
 	return nil
 }
 
+// openBase reads the model of --init at the run's rate, unless begin has.
+func (p *pupil) openBase() error {
+	f := p.req.Config.Features
+	if p.base != nil && p.base.Features == f {
+		return nil
+	}
+	m, err := base.OpenVoices(p.req.Init)
+	if err == nil && m.Features != f {
+		m, err = widenModel(m, f)
+	}
+	p.base = m
+	return err
+}
+
 // Fresh makes the variables that a run begins with: random, from --init, or with an encoder from --phones.
 func (p *pupil) Fresh() (*mlx.Vars, error) {
 	cfg := p.req.Config
 	vars := mlx.NewVars()
 	if p.req.Init != "" {
-		m, err := base.OpenVoices(p.req.Init)
-		if err != nil {
+		if err := p.openBase(); err != nil {
 			return nil, fmt.Errorf("--init: %w", err)
 		}
-		if m.Features != cfg.Features {
-			if m, err = widenModel(m, cfg.Features); err != nil {
-				return nil, fmt.Errorf("--init: %w", err)
-			}
-		}
-		fresh, err := startFrom(vars, cfg, m, p.set.Speakers)
+		fresh, err := startFrom(vars, cfg, p.base, p.set.Speakers)
 		if err != nil {
 			return nil, err
 		}
 		if cfg.AddVoice.On {
-			if err := keepBase(vars, m); err != nil {
+			if err := keepBase(vars, p.base); err != nil {
 				return nil, err
 			}
 		}

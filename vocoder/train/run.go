@@ -49,6 +49,7 @@ type pupil struct {
 	req    request
 	speech *speech
 	engine *engine
+	init   *vocoder.Net // that the run begins with, of --init, at the run's rate
 	net    *vocoder.Net // that comes out
 }
 
@@ -98,7 +99,7 @@ func (p *pupil) begin() error {
 				return fmt.Errorf("--rate: %w", err)
 			}
 		}
-		c.Net = net.Config()
+		p.init, c.Net = net, net.Config()
 		size, err := sizeOf(c.Net)
 		if err != nil {
 			return err
@@ -153,20 +154,30 @@ func (p *pupil) openMels() (MelMaker, error) {
 	return m, nil
 }
 
+// openInit reads the vocoder of --init at the run's rate, unless begin has.
+func (p *pupil) openInit() error {
+	f := p.req.Config.Net.Features
+	if p.init != nil && p.init.Features() == f {
+		return nil
+	}
+	net, err := openWeights(p.req.Init, f.SampleRate)
+	if err == nil {
+		net, err = widen(net, f)
+	}
+	p.init = net
+	return err
+}
+
 // Fresh makes the variables that a run begins with: of --init, or new.
 func (p *pupil) Fresh() (*mlx.Vars, error) {
 	c := p.req.Config
 	vars := mlx.NewVars()
 	if p.req.Init != "" {
-		net, err := openWeights(p.req.Init, c.Net.Features.SampleRate)
-		if err != nil {
-			return nil, fmt.Errorf("--init: %w", err)
-		}
-		if net, err = widen(net, c.Net.Features); err != nil {
+		if err := p.openInit(); err != nil {
 			return nil, fmt.Errorf("--init: %w", err)
 		}
 		for _, w := range c.Net.Params() {
-			if err := vars.Set(mlx.GroupWeights, w.Name, w.Shape, net.Tensor(w.Name)); err != nil {
+			if err := vars.Set(mlx.GroupWeights, w.Name, w.Shape, p.init.Tensor(w.Name)); err != nil {
 				return nil, err
 			}
 		}
