@@ -7,6 +7,7 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/starvc/vc/internal/mlx/mlxtest"
 )
 
 // through applies a [mels, mels] matrix to a row of bands as the graph does: out = in . matrix.
@@ -141,7 +142,7 @@ func TestAugment(t *testing.T) {
 	shift := make([]float32, 2*3*3)
 	shiftMatrix(shift[:9], 3, 1)
 	shiftMatrix(shift[9:], 3, -1)
-	out, err := CallOnce(openGo(t), augment,
+	out, err := CallOnce(mlxtest.OpenGo(t), augment,
 		tensors.FromFlatDataAndDimensions([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 2, 2, 3),
 		tensors.FromFlatDataAndDimensions(shift, 2, 3, 3),
 		tensors.FromFlatDataAndDimensions([]float32{0.5, -0.25}, 2, 1, 1),

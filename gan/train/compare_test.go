@@ -19,6 +19,7 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/mlxtest"
 )
 
 // leastGain is by how much conversion must be faster than the same weights on the training engine's pure Go backend.
@@ -47,7 +48,7 @@ func TestConversionBeatsTheEngine(t *testing.T) {
 	}
 
 	vars := loadModel(t, m)
-	exec, err := model.NewExec(openGo(t), vars.Store(), func(_ *model.Scope, in []*Node) *Node {
+	exec, err := model.NewExec(mlxtest.OpenGo(t), vars.Store(), func(_ *model.Scope, in []*Node) *Node {
 		n := networks{cfg: cfg, net: mlx.Net{Weights: vars.Lookup(in[0].Graph(), mlx.GroupWeights)}}
 		return n.generate(in[0], in[1], in[2], in[3])
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 )
 
 // A device without memory left, as XLA says it: the batch is halved and the run goes on, from its newest snapshot or from
@@ -71,40 +72,13 @@ func TestHalvedBatch(t *testing.T) {
 	}
 }
 
-// blocked is standard error that puts something in the way of snapshots once a word is said, and takes it away at another.
-type blocked struct {
-	strings.Builder
-	folder      run.Folder
-	from, until string
-	away        string
-}
-
-func (b *blocked) Write(p []byte) (int, error) {
-	text := string(p)
-	if b.from != "" && strings.Contains(text, b.from) {
-		b.from, b.away = "", b.folder.Path("away")
-		os.Rename(b.folder.Path("snapshots"), b.away)
-		os.WriteFile(b.folder.Path("snapshots"), nil, 0o600) // a file: no folder to write into, for root either
-	}
-	if b.away != "" && b.until != "" && strings.Contains(text, b.until) {
-		b.restore()
-	}
-	return b.Builder.Write(p)
-}
-
-func (b *blocked) restore() {
-	os.Remove(b.folder.Path("snapshots"))
-	os.Rename(b.away, b.folder.Path("snapshots"))
-	b.away = ""
-}
-
 // A snapshot that cannot be written does not end a run; a later one may succeed. The last one must.
 func TestSnapshotsThatCannotBeWritten(t *testing.T) {
 	dir := speech(t, "ann", "bob")
 	o := microOptions(t, dir)
 	folder := run.Folder{Dir: o.RunDir}
-	b := &blocked{folder: folder, from: "step 4: held-out", until: "could not be written"}
-	b.until = "warning: after step 6"
+	b := &runtest.Blocked{Folder: folder, From: "step 4: held-out", Until: "could not be written"}
+	b.Until = "warning: after step 6"
 	o.Stderr = b
 	if err := Run(context.Background(), o); err != nil {
 		t.Fatalf("%v\n%s", err, b.String())
@@ -115,13 +89,13 @@ func TestSnapshotsThatCannotBeWritten(t *testing.T) {
 
 	o = microOptions(t, dir)
 	folder = run.Folder{Dir: o.RunDir}
-	b = &blocked{folder: folder, from: "step 8: held-out"}
+	b = &runtest.Blocked{Folder: folder, From: "step 8: held-out"}
 	o.Stderr = b
 	err := Run(context.Background(), o)
 	if err == nil || !strings.Contains(err.Error(), "earlier snapshots are whole") {
 		t.Errorf("the last snapshot fails: %v", err)
 	}
-	b.restore()
+	b.Restore()
 	for _, step := range folder.Snapshots().Steps() {
 		if _, _, err := mlx.ReadSnapshot(folder.Snapshots().Path(step)); err != nil {
 			t.Error(err)

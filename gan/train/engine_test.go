@@ -5,8 +5,6 @@ import (
 	"os"
 	"testing"
 
-	"github.com/gomlx/compute"
-
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/device"
@@ -87,20 +85,6 @@ func microConfig(t testing.TB) Config {
 		t.Fatal(err)
 	}
 	return c
-}
-
-func openGo(t testing.TB) compute.Backend {
-	t.Helper()
-	d, err := device.Find("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := mlx.Open(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Finalize)
-	return b
 }
 
 // BenchmarkStep times the three kinds of step. VC_PRESET (tiny), VC_DEVICE (go) and VC_NATIVE choose what.

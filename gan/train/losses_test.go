@@ -7,6 +7,7 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/starvc/vc/internal/mlx/mlxtest"
 )
 
 // tensor makes a float32 tensor of float64 values.
@@ -132,7 +133,7 @@ func lossCases() []lossCase {
 // compile builds the loss and its gradients once and returns them as a function of the inputs.
 func (c lossCase) compile(t *testing.T) func(inputs [][]float64) (loss float64, grads [][]float32) {
 	t.Helper()
-	exec, err := NewExec(openGo(t), func(in []*Node) []*Node {
+	exec, err := NewExec(mlxtest.OpenGo(t), func(in []*Node) []*Node {
 		loss := c.loss(in)
 		return append([]*Node{loss}, Gradient(loss, in...)...)
 	})

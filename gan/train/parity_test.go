@@ -17,6 +17,7 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/mlxtest"
 )
 
 // What is trained as a graph is run by package gan in plain Go: both must compute the same from the same weights.
@@ -60,7 +61,7 @@ func normals(r *rand.Rand, n int) []float32 {
 
 // graphs runs a function of networks over a model's weights.
 func graphs(t *testing.T, m *gan.Model, native bool) func(build func(n networks, in []*Node) *Node, args ...any) []float32 {
-	vars, backend := loadModel(t, m), openGo(t)
+	vars, backend := loadModel(t, m), mlxtest.OpenGo(t)
 	return func(build func(n networks, in []*Node) *Node, args ...any) []float32 {
 		t.Helper()
 		out, err := model.CallOnce(backend, vars.Store(), func(_ *model.Scope, in []*Node) *Node {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/internal/device"
+	"github.com/starvc/vc/internal/mlx/mlxtest"
 )
 
 // With an nvidia-smi that is made up, a profile tells how busy the card is.
@@ -24,7 +25,7 @@ func TestProfileWatchesTheCard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := newProfiler(microConfig(t), found, openGo(t))
+	p, err := newProfiler(microConfig(t), found, mlxtest.OpenGo(t))
 	if err != nil {
 		t.Fatal(err)
 	}

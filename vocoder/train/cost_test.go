@@ -8,6 +8,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/mlxtest"
 	"github.com/starvc/vc/internal/run"
 )
 
@@ -74,7 +75,7 @@ func TestCostOfTheGraphs(t *testing.T) {
 	if err := prepare(vars, c); err != nil {
 		t.Fatal(err)
 	}
-	e := newEngine(c, openGo(t), false, vars)
+	e := newEngine(c, mlxtest.OpenGo(t), false, vars)
 	u := sung(c.Net.Features, 40, 1)
 	in, err := e.tensorsOf(drawn(newBatcher(c, []utterance{u}), 0))
 	if err != nil {

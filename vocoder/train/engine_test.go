@@ -5,31 +5,16 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/starvc/vc/internal/untrained/weights"
 
 	"github.com/starvc/vc/features"
-	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/mlxtest"
 	"github.com/starvc/vc/vocoder"
 )
-
-func openGo(t testing.TB) compute.Backend {
-	t.Helper()
-	d, err := device.Find("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := mlx.Open(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Finalize)
-	return b
-}
 
 // call runs a graph of inputs without weights.
 func call(t testing.TB, build func(in []*Node) *Node, args ...*tensors.Tensor) []float32 {
@@ -38,7 +23,7 @@ func call(t testing.TB, build func(in []*Node) *Node, args ...*tensors.Tensor) [
 	for i, a := range args {
 		list[i] = a
 	}
-	out, err := model.CallOnce(openGo(t), mlx.NewVars().Store(), func(_ *model.Scope, in []*Node) *Node { return Identity(build(in)) }, list...)
+	out, err := model.CallOnce(mlxtest.OpenGo(t), mlx.NewVars().Store(), func(_ *model.Scope, in []*Node) *Node { return Identity(build(in)) }, list...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +98,7 @@ func TestParity(t *testing.T) {
 	out := b.newBatch()
 	b.crop(out, b.sources[0], crop{u: &u, seed: seed}, 0)
 
-	e := newEngine(c, openGo(t), false, vars)
+	e := newEngine(c, mlxtest.OpenGo(t), false, vars)
 	in, err := e.tensorsOf(out)
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +169,7 @@ func TestGradients(t *testing.T) {
 	if err := prepare(vars, c); err != nil {
 		t.Fatal(err)
 	}
-	e := newEngine(c, openGo(t), false, vars)
+	e := newEngine(c, mlxtest.OpenGo(t), false, vars)
 	b := drawn(newBatcher(c, []utterance{sung(c.Net.Features, 40, 1), sung(c.Net.Features, 50, 2)}), 0)
 	objective := func(in []*Node, group string, frozen bool) *Node {
 		sound := e.voice(in, group, frozen)

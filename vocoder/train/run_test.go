@@ -20,6 +20,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/mlxtest"
 	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/vocoder"
 )
@@ -31,7 +32,7 @@ func call2(t *testing.T, c Config, build func(judges func(*Node) []verdict, in [
 	if err := prepare(vars, c); err != nil {
 		t.Fatal(err)
 	}
-	e := newEngine(c, openGo(t), false, vars)
+	e := newEngine(c, mlxtest.OpenGo(t), false, vars)
 	list := make([]any, len(args))
 	for i, a := range args {
 		list[i] = a

@@ -16,10 +16,11 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/audio"
-	"github.com/starvc/vc/internal/device"
 	"github.com/starvc/vc/internal/judge"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/mlxtest"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 )
 
 // small is small enough for pure Go.
@@ -33,20 +34,11 @@ func small() Config {
 
 func pureGo(t *testing.T, c Config, classes int) *engine {
 	t.Helper()
-	device, err := device.Find("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	backend, err := mlx.Open(device)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(backend.Finalize)
 	vars := mlx.NewVars()
 	if err := prepare(vars, c, classes); err != nil {
 		t.Fatal(err)
 	}
-	return newEngine(c, backend, vars)
+	return newEngine(c, mlxtest.OpenGo(t), vars)
 }
 
 // TestParity: the CPU forward is the training graph.
@@ -173,21 +165,6 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
-// stopper calls stop once a text was written to it.
-type stopper struct {
-	strings.Builder
-	after string
-	stop  func()
-}
-
-func (s *stopper) Write(p []byte) (int, error) {
-	n, err := s.Builder.Write(p)
-	if strings.Contains(s.String(), s.after) {
-		s.stop()
-	}
-	return n, err
-}
-
 // A run that was stopped and goes on is the run that was not, bit for bit; and one that ran out of memory ends with a smaller batch.
 func TestResume(t *testing.T) {
 	root, dir := voices(t), t.TempDir()
@@ -205,7 +182,7 @@ func TestResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	told := stopper{after: "step 4: equal error rate", stop: cancel}
+	told := runtest.Stopper{After: "step 4: equal error rate", Stop: cancel}
 	part.Stderr = &told
 	if err := train(ctx, part, small()); !errors.Is(err, run.ErrStopped) {
 		t.Fatalf("error %v, want ErrStopped", err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 	"github.com/starvc/vc/internal/safetensors"
 )
 
@@ -50,7 +51,7 @@ func TestPhonesResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	told := stopper{after: "step 6: on other speakers", stop: cancel}
+	told := runtest.Stopper{After: "step 6: on other speakers", Stop: cancel}
 	part.Stderr = &told
 	if err := Run(ctx, part); !errors.Is(err, run.ErrStopped) {
 		t.Fatalf("error %v, want ErrStopped", err)
@@ -176,7 +177,7 @@ func TestPhonesEndure(t *testing.T) {
 		return nil
 	}
 	folder := run.Folder{Dir: o.RunDir}
-	b := &blocked{folder: folder, from: "step 3: on other", until: "warning: after step 4"}
+	b := &runtest.Blocked{Folder: folder, From: "step 3: on other", Until: "warning: after step 4"}
 	o.Stderr = b
 	if err := Run(context.Background(), o); err != nil {
 		t.Fatalf("%v\n%s", err, b.String())

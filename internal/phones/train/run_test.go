@@ -16,8 +16,10 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/mlx/mlxtest"
 	"github.com/starvc/vc/internal/phones"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 )
 
 // smallPhones is small enough for pure Go.
@@ -69,7 +71,7 @@ func phoneEngine(t testing.TB, c Config) *engine {
 	if err := prepare(vars, c); err != nil {
 		t.Fatal(err)
 	}
-	return newEngine(c, openGo(t), false, vars)
+	return newEngine(c, mlxtest.OpenGo(t), false, vars)
 }
 
 func TestPhonesAreLearned(t *testing.T) {
@@ -276,7 +278,7 @@ func TestTrainPhones(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		o := o
 		o.HoldOut, o.Half, o.RunDir, o.Output = nil, true, "", filepath.Join(out, "half.safetensors")
-		told := stopper{after: "first step done", stop: cancel}
+		told := runtest.Stopper{After: "first step done", Stop: cancel}
 		o.Stderr = &told
 		if err := Run(ctx, o); !errors.Is(err, run.ErrStopped) {
 			t.Fatalf("error %v, want ErrStopped", err)
@@ -320,19 +322,4 @@ func TestTrainPhones(t *testing.T) {
 			}
 		})
 	}
-}
-
-// stopper calls stop once a text was written to it.
-type stopper struct {
-	strings.Builder
-	after string
-	stop  func()
-}
-
-func (s *stopper) Write(p []byte) (int, error) {
-	n, err := s.Builder.Write(p)
-	if strings.Contains(s.String(), s.after) {
-		s.stop()
-	}
-	return n, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 	"github.com/starvc/vc/internal/untrained"
 )
 
@@ -168,7 +169,7 @@ func TestPhonesOfVoicesResume(t *testing.T) {
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	told := stopper{after: "step 6: on other speakers", stop: cancel}
+	told := runtest.Stopper{After: "step 6: on other speakers", Stop: cancel}
 	part.Stderr = &told
 	if err := Run(ctx, part); !errors.Is(err, run.ErrStopped) {
 		t.Fatalf("error %v, want ErrStopped", err)
