@@ -32,10 +32,15 @@ func (e *engine) anchorOf(in []*Node) anchor {
 }
 
 // rebuilt is what G makes of a disturbed x in the style of another recording of the speaker, and the two readings of that style.
-func (e *engine) rebuilt(net networks, a anchor) (made, own, common *Node) {
+// translation is nothing, or what backTranslated takes besides.
+func (e *engine) rebuilt(net networks, a anchor, translation ...*Node) (made, own, common *Node) {
 	half := e.cfg.Batch / 2
 	own, common = net.encodeStyle(a.same, a.y)
-	heard := gannet.Heard(e.cfg.GAN, a.x)
+	x := a.x
+	if len(translation) > 0 {
+		x = e.backTranslated(x, own, translation[0], translation[1], a.taps)
+	}
+	heard := gannet.Heard(e.cfg.GAN, x)
 	disturbed := Add(Einsum("btm,bmn->btn", heard, a.warp), BroadcastToShape(InsertAxes(a.tilt, 1), heard.Shape()))
 	style := Concatenate([]*Node{SliceAxis(own, 0, AxisRange(0, half)), SliceAxis(common, 0, AxisRange(half, e.cfg.Batch))}, 0)
 	return e.alike(net.generate(disturbed, a.controls, style, a.taps), a.known), own, common
@@ -76,16 +81,23 @@ func (e *engine) anchoredDiscriminator(in []*Node, penalised bool) []*Node {
 // penaltyWeight is that of the gradient penalty where it is asked for, as strong as if every step had it.
 func (e *engine) penaltyWeight() float64 { return e.cfg.Loss.R1 * 0.5 * float64(max(1, e.cfg.R1Every)) }
 
-// anchoredGenerator is the step of G, F and E. Inputs: those of anchor, z1, z2.
+// anchoredGenerator is the step of G, F and E. Inputs: those of anchor; with back-translation the controls for the other voice and
+// which items are chosen, which D's step goes without; z1, z2.
 func (e *engine) anchoredGenerator(in []*Node) []*Node {
 	n := len(in) - 2
-	a, z1, z2 := e.anchorOf(in[:n]), in[n], in[n+1]
+	z1, z2 := in[n], in[n+1]
+	var translation []*Node
+	if e.cfg.BackTranslation > 0 {
+		n -= 2
+		translation = in[n : n+2]
+	}
+	a := e.anchorOf(in[:n])
 	g := a.x.Graph()
 	net := e.over(g, mlx.GroupWeights, false)
 	judges := e.over(g, mlx.GroupWeights, true)
 	w := e.cfg.Loss
 
-	made, own, common := e.rebuilt(net, a)
+	made, own, common := e.rebuilt(net, a, translation...)
 	want := e.alike(a.want, a.known)
 	identity := IdentityLoss(want, made, a.known)
 	commonLoss := StyleLoss(StopGradient(own), common)
@@ -132,17 +144,21 @@ func (e *engine) prepareAnchor(f feed, schedule *tensors.Tensor) readyStep {
 	if b.FullBand != nil {
 		in = append(in, f.flags(b.FullBand))
 	}
-	z := []*tensors.Tensor{f.latent(b.Z1), f.latent(b.Z2)}
+	var ofG []*tensors.Tensor
+	if e.cfg.BackTranslation > 0 {
+		ofG = f.translation()
+	}
+	ofG = append(ofG, f.latent(b.Z1), f.latent(b.Z2))
 	with := func(more ...*tensors.Tensor) []*tensors.Tensor { return append(in[:len(in):len(in)], more...) }
 	name, ofD, penalised := "anchored discriminator", in, e.penalised(b.Step)
-	s := readyStep{inputs: with(z...)}
+	s := readyStep{inputs: with(ofG...)}
 	if penalised {
 		noise := f.noise()
 		name, ofD, s.inputs = name+" with its penalty", with(noise), append(s.inputs, noise)
 	}
 	s.graphs = []readyGraph{
 		{name, func(in []*Node) []*Node { return e.anchoredDiscriminator(in, penalised) }, anchoredDMetrics, ofD},
-		{"anchored generator", e.anchoredGenerator, anchoredGMetrics, with(z...)},
+		{"anchored generator", e.anchoredGenerator, anchoredGMetrics, with(ofG...)},
 	}
 	return s
 }

@@ -13,7 +13,7 @@ func TestRunWithAnchoredSteps(t *testing.T) {
 	o := microOptions(t, alignedSpeech(t))
 	var said strings.Builder
 	o.Rate, o.Stderr = 24000, &said
-	o.Set = append(o.Set[2:], "warmUpShare=0.2", "backTranslation=0", "validFraction=0", "patches=2", "starEvery=3", "r1Every=2", "relativistic=true", "disturbShare=0.3")
+	o.Set = append(o.Set[2:], "warmUpShare=0.2", "backTranslation=0.5", "validFraction=0", "patches=2", "starEvery=3", "r1Every=2", "relativistic=true", "disturbShare=0.3")
 	if err := Run(context.Background(), o); err != nil && !strings.Contains(err.Error(), "suspect") {
 		t.Fatalf("%v\n%s", err, said.String())
 	}

@@ -154,6 +154,9 @@ func (c Config) anchorPasses(phones bool) []pass {
 		{step: "G", network: augmentation, what: "of wanted and rebuilt", items: 2 * b, frames: crop, input: true},
 		{step: "G", network: "D", what: "judges wanted and rebuilt", items: 2 * b, frames: crop, input: true},
 	}
+	if c.BackTranslation > 0 {
+		list = append(list, pass{step: "G", network: "G", what: "says it in another voice (back-translation)", items: b, frames: crop})
+	}
 	if phones {
 		list = append(list,
 			pass{step: "G", network: "P", what: "hears what is wanted", items: b, frames: crop},
