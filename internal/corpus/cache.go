@@ -20,8 +20,8 @@ import (
 )
 
 // cacheVersion changes whenever the layout of a shard or the lint or the trimming changes. Changes to the features
-// that its signal does not show change it too: 3 levels the recordings.
-const cacheVersion = 3
+// that its signal does not show change it too: 3 levels the recordings, 4 measures their quality.
+const cacheVersion = 4
 
 const (
 	shardBytes   = 64 << 20            // of features, before a shard is written: half an hour of speech

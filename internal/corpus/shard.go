@@ -62,6 +62,7 @@ type record struct {
 	First    int       `json:"first"`    // frame of the shard
 	Whole    stretch   `json:"whole"`    // all frames
 	Trimmed  stretch   `json:"trimmed"`  // without long silences at the ends
+	Quality  Quality   `json:"quality"`
 }
 
 // stretch is a range of a recording's frames, and what one would else have to read them for at every start.
