@@ -42,8 +42,9 @@ type Config struct {
 	CropFrames  int     `json:"cropFrames"`  // frames of a training crop
 	StyleFrames int     `json:"styleFrames"` // frames of a style reference
 
-	LearningRate float64 `json:"learningRate"` // of G, E, D and C
+	LearningRate float64 `json:"learningRate"` // of G and E
 	MapRate      float64 `json:"mapRate"`      // share of it that F gets
+	JudgeRate    float64 `json:"judgeRate"`    // D's and C's learning rate in units of it
 	WarmUpRate   float64 `json:"warmUpRate"`   // learning rate of the warm-up phase
 	RampSteps    int     `json:"rampSteps"`    // steps over which a phase's rate rises from 0
 	DecayShare   float64 `json:"decayShare"`   // last share of the run over which the rate falls to a tenth
@@ -119,7 +120,7 @@ func DefaultConfig(preset string) (Config, error) {
 		},
 		Steps: 60000, WarmUpShare: 0.2, SourceShare: 1.0 / 3,
 		Batch: 16, CropFrames: 128, StyleFrames: 128,
-		LearningRate: 2e-4, MapRate: 0.01, WarmUpRate: 5e-4, RampSteps: 500, DecayShare: 0.3, WeightDecay: 1e-4, Clip: 5, EMA: 0.999,
+		LearningRate: 2e-4, MapRate: 0.01, JudgeRate: 1, WarmUpRate: 5e-4, RampSteps: 500, DecayShare: 0.3, WeightDecay: 1e-4, Clip: 5, EMA: 0.999,
 		StarEvery: 1, R1Every: 1, R1Sigma: 0.05, EnergyMargin: 0.5, WarpRange: 0.15, TiltRange: 0.5, FreezeShare: 1, EncoderShare: 0,
 		BackTranslation: 0.5, BackTranslationSteps: 1000, PairShare: 0.5, NarrowShare: 0.3,
 		AddVoice: AddVoice{Anchor: 10, RestShare: 0.2},
@@ -192,6 +193,7 @@ func (c Config) Validate() error {
 		{"styleFrames", float64(c.StyleFrames), float64(c.GAN.MinStyleFrames()), 1 << 14},
 		{"learningRate", c.LearningRate, 0, 1},
 		{"mapRate", c.MapRate, 0, 1},
+		{"judgeRate", c.JudgeRate, 0, 1000},
 		{"warmUpRate", c.WarmUpRate, 0, 1},
 		{"rampSteps", float64(c.RampSteps), 0, 1e8},
 		{"decayShare", c.DecayShare, 0, 1},
