@@ -116,7 +116,7 @@ func (w *converting) inPieces(ctx context.Context, j *job, i int) (time.Duration
 	}
 	w.warn(j, heard.Warnings)
 	sides := in.choose(heard)
-	out := outgoing{from: w.model.Features().SampleRate, to: w.o.outputRate(heard.Rate, w.model.Features().SampleRate), frames: sides[0].Samples()}
+	out := outgoing{from: w.model.Features().SampleRate, to: w.o.outputRate(heard.Rate, w.model.Features().SampleRate), frames: sides[0].Samples(), layout: heard.Layout}
 	if w.o.rate != "" {
 		out.frames = max(1, (2*heard.Frames*int64(out.to)+int64(heard.Rate))/int64(2*heard.Rate))
 	}
@@ -152,7 +152,10 @@ func (w *converting) withPicture(ctx context.Context, j *job, i int) (time.Durat
 
 // write writes the result of a job.
 func (w *converting) write(ctx context.Context, j *job, out *outgoing) (time.Duration, error) {
-	sound := audio.Sound{Rate: out.to, Channels: len(out.sides), Frames: out.frames, Depth: w.o.bits}
+	sound := audio.Sound{Rate: out.to, Channels: len(out.sides), Layout: out.layout, Frames: out.frames, Depth: w.o.bits}
+	if err := audio.CheckChannels(j.out, sound.Channels); err != nil {
+		return 0, fmt.Errorf("its result %s cannot be: %w", j.out, err)
+	}
 	picture := ""
 	if j.in != standardStream {
 		sound.Tags = audio.ReadTags(ctx, j.in)
