@@ -53,7 +53,7 @@ func (s *Sound) check() error {
 // CheckChannels says why a file of that name could not hold so many channels, or returns nil.
 func CheckChannels(name string, channels int) error {
 	if ending := Ending(name); channels > 2 && slices.Contains(stereoEndings, ending) {
-		return fmt.Errorf("%s holds two channels, and these are %d: let the name end in .wav, .flac or .m4a, or mix them with --channels mono", ending, channels)
+		return fmt.Errorf("%s holds two channels, and these are %d: let the name end in .wav, .flac or .m4a, or mix them to one", ending, channels)
 	}
 	return nil
 }

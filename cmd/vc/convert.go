@@ -335,10 +335,14 @@ func runConvert(ctx context.Context, e env, o convertOptions) error {
 	if asked.Source, err = o.source(); err != nil {
 		return err
 	}
-	if _, err := m.ChooseVocoder(asked.Vocoder); err != nil {
+	vocoder, err := m.ChooseVocoder(asked.Vocoder)
+	if err != nil {
 		return err // once, rather than for each file
 	}
 	w := &converting{env: e, o: o, model: m, ask: asked, voices: voices, jobs: jobs, parts: make([]float64, len(jobs))}
+	if vocoder == vc.GriffinLim {
+		w.longest = longestGriffinLim
+	}
 	w.bar = newProgress(e.stderr, e.stderrIsTerminal && !o.quiet, "converting")
 	w.run(ctx, workers)
 	w.bar.done()

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"time"
 
+	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/spool"
 )
@@ -15,6 +18,16 @@ type conversion interface {
 	Write(x []float32) error
 	Samples() int64
 	Close() error
+}
+
+const (
+	// longestGriffinLim and longestPicture are how long a recording may be of which all is kept in memory: 16 and 54 MB a minute.
+	longestGriffinLim = 30 * time.Minute
+	longestPicture    = 10 * time.Minute
+)
+
+func tooLongForMemory(flag string, most time.Duration) error {
+	return fmt.Errorf("longer than %g minutes, and %s keeps all of a recording in memory: leave it away, or cut the recording", most.Minutes(), flag)
 }
 
 // copied is a conversion that changes the rate and nothing else: that of a low-frequency channel, which holds no voice.
@@ -75,6 +88,8 @@ type incoming struct {
 	i     int // number of the job
 	sides []conversion
 	mixed []float32 // scratch
+	rate  int       // Hz
+	given int64     // samples of a side
 }
 
 // read reads a recording. A read from a pipe cannot be interrupted, so it is left behind when ctx ends, and the conversions with
@@ -109,6 +124,7 @@ func (in *incoming) read(ctx context.Context, path string) (heard audio.Heard, l
 
 func (in *incoming) begin(heard audio.Heard) error {
 	in.close()
+	in.rate, in.given = heard.Rate, 0
 	w, sides := in.w, heard.Sides
 	if sides == 1 && len(w.voices) == 2 {
 		return errors.New("it has one channel, and --to names voices for two sides: name one voice")
@@ -140,6 +156,10 @@ func (in *incoming) begin(heard audio.Heard) error {
 }
 
 func (in *incoming) take(sides [][]float32) error {
+	in.given += int64(len(sides[0]))
+	if most := in.w.longest; most > 0 && in.given > int64(most.Seconds())*int64(in.rate) {
+		return tooLongForMemory("--vocoder "+string(vc.GriffinLim), most)
+	}
 	for side, c := range in.sides {
 		in.mixed = audio.Side(side).Mix(in.mixed[:0], sides)
 		if err := c.Write(in.mixed); err != nil {

@@ -23,6 +23,8 @@ type converting struct {
 	voices []chosenVoice // one, or those of both sides
 	jobs   []job
 
+	longest time.Duration // of a recording that is converted in pieces, 0 for no limit
+
 	mutex sync.Mutex // for what follows, and for messages
 	bar   *progress
 	parts []float64
@@ -128,7 +130,7 @@ func (w *converting) inPieces(ctx context.Context, j *job, i int) (time.Duration
 
 // withPicture converts a recording that fits into memory and draws it.
 func (w *converting) withPicture(ctx context.Context, j *job, i int) (time.Duration, error) {
-	clip, err := readClip(ctx, w.env, j.in)
+	clip, err := readClipUpTo(ctx, w.env, j.in, "--picture", longestPicture)
 	if err != nil {
 		return 0, err
 	}

@@ -76,7 +76,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"duration": duration, "cutfile": cutFile, "flipbyte": flipByte, "untouched": untouched,
 			"samesize": sameSize, "near": near,
-			"channel": channelOf, "samesound": sameSound, "length": length, "tag": tag, "tagged": tagged, "sides": sides,
+			"silence": silence, "channel": channelOf, "samesound": sameSound, "length": length, "tag": tag, "tagged": tagged, "sides": sides,
 		},
 	})
 }
@@ -99,6 +99,14 @@ func duration(ts *testscript.TestScript, neg bool, args []string) {
 	if len(clip.Warnings) > 0 {
 		ts.Fatalf("%s: %q", args[0], clip.Warnings)
 	}
+}
+
+// silence FILE MINUTES writes a long recording of few bytes.
+func silence(ts *testscript.TestScript, neg bool, args []string) {
+	minutes, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	n := minutes * 60 * 1000
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), riff(1, 1, 1000, 8, bytes.Repeat([]byte{128}, n), uint32(n)), 0o666))
 }
 
 // cutfile FILE OUT BYTES keeps the beginning of a file.
