@@ -39,6 +39,7 @@ type live struct {
 	unplayed func() time.Duration
 	taken    time.Time // when the chunk at hand was
 	watch    func(in, out []float32)
+	lag      int // samples from the first that goes out now to the last that has come
 	cut      int // samples that are to be dropped
 	dropped  int // samples that were dropped and not told of
 	lastDrop time.Time
@@ -250,6 +251,7 @@ func (l *live) give(received, left int) error {
 	if len(y) > 0 {
 		l.gain, l.wet = gain, wet
 	}
+	l.lag = len(l.dry) + left
 	l.dry = slices.Delete(l.dry, 0, len(y))
 	if !l.stream.Healthy() && !l.warned {
 		l.warned = true
@@ -275,7 +277,11 @@ func (l *live) give(received, left int) error {
 // watchDelay sees how much sound has piled up, with so many samples waiting, and orders what is too much to be dropped.
 func (l *live) watchDelay(left int) delayFigures {
 	now := time.Now()
-	age, dry := l.playout.look(now, lasting(left, l.rate), l.unplayed())
+	input := lasting(left, l.rate)
+	if l.playout.told {
+		input = 0 // the player knows how late the last sound is that has come
+	}
+	age, dry := l.playout.look(now, input, l.unplayed())
 	live, gap := l.waiting.state(now)
 	if !live {
 		l.cut = 0

@@ -60,18 +60,24 @@ func runDevices(ctx context.Context, e env, o deviceOptions) (err error) {
 	}
 	l.begin.pace = pace{fixed: true, live: true}
 	l.begin.settle(l)
-	out := &deviceOutput{player: devices.player, margin: deviceMargin(l.begin.latency), tell: l.env.tell}
+	out := &deviceOutput{player: devices.player, margin: deviceMargin(l.begin.latency), live: l}
 	if err := l.connect(l.begin.latency, deviceInput{devices.recorder}, out, o.rate); err != nil {
 		return err
 	}
-	l.watch = status.heard
-	if err := devices.recorder.Start(); err != nil {
+	if err := devices.settle(); err != nil {
 		return fmt.Errorf("live: %w", err)
 	}
-	own := l.stream.Delay(l.pieces)
-	l.followPlayer(out, func(age time.Duration) { status.late(own + devices.recording() + age) })
+	out.own, out.recording = l.stream.Delay(l.pieces), devices.recording()
+	l.playout.told = true
+	l.unplayed = func() time.Duration {
+		l.playout.kept = out.kept()
+		early := out.early()
+		status.late(out.own + devices.late + early)
+		return early
+	}
+	l.watch = status.heard
 	if !o.quiet {
-		l.env.tell("%s", devices.describe(own, out.kept()))
+		l.env.tell("%s", devices.describe(out.own, out.kept()))
 	}
 	end, stopKeys := l.takeKeys(ctx, status)
 	defer stopKeys()
@@ -150,6 +156,7 @@ type deviceRoute struct {
 	microphone   *soundserver.Microphone // nil where there is none
 	recorder     *soundserver.Recorder
 	player       *soundserver.Player
+	late         time.Duration // sound is when it comes from the recorder
 }
 
 func (r *deviceRoute) open(s *soundserver.Server, o deviceOptions) (err error) {
@@ -208,13 +215,26 @@ func findMicrophone(sources []soundserver.Device, name string) (soundserver.Devi
 	return real[0], nil
 }
 
-// recording is how late sound comes from the device, as far as its server says so.
+// settleFor is long enough for the recorder to come to its pace, and to see how late its sound is.
+const settleFor = 100 * time.Millisecond
+
+// settle starts to record.
+func (r *deviceRoute) settle() error {
+	if err := r.recorder.Start(); err != nil {
+		return err
+	}
+	late, err := r.recorder.Settle(settleFor)
+	r.late = min(max(late, -r.recording()), mostMargin) // beyond that a device has not begun yet
+	return err
+}
+
+// recording is the longest piece in which the sound of the device comes.
 func (r *deviceRoute) recording() time.Duration {
 	fragment, device := r.recorder.Buffers()
 	return max(fragment, device)
 }
 
-// describe says where sound goes, and how late: own is the delay of the conversion, kept that of the playing.
+// describe says where sound goes, and how late: own is the delay of the conversion, kept what is waited for chunks.
 func (r *deviceRoute) describe(own, kept time.Duration) string {
 	to := fmt.Sprintf("%q", r.sink.Description)
 	if r.microphone != nil {
@@ -222,8 +242,9 @@ func (r *deviceRoute) describe(own, kept time.Duration) string {
 		to = fmt.Sprintf("the microphone %q", label)
 	}
 	ms := func(d time.Duration) float64 { return 1000 * d.Seconds() }
+	recording := r.late + r.recording()
 	return fmt.Sprintf("from %q to %s, %d Hz; delay %.0f ms: conversion %.0f, recording %.0f, playing %.0f", r.source.Description, to, r.rate,
-		ms(own+r.recording()+kept), ms(own), ms(r.recording()), ms(kept))
+		ms(own+r.late+kept), ms(own), ms(recording), ms(kept-r.recording()))
 }
 
 func (r *deviceRoute) close() error {
@@ -249,11 +270,14 @@ func (i deviceInput) warnings() []string            { return nil }
 // deviceOutput gives sound to a player, so that it is heard a fixed time after it came.
 type deviceOutput struct {
 	player *soundserver.Player
-	margin time.Duration // that a chunk may take to be converted, and be late
-	tell   func(format string, a ...any)
-	begun  bool
-	lost   int64 // underruns that are known
-	last   time.Time
+	live   *live
+	own    time.Duration // delay of the conversion
+	// recording is the piece in which sound comes: the last of a chunk may have come with the first of a piece.
+	recording time.Duration
+	margin    time.Duration // that a chunk may take to be converted, and be late
+	begun     bool
+	lost      int64 // underruns that are known
+	last      time.Time
 }
 
 const (
@@ -268,8 +292,16 @@ const (
 // deviceMargin is what goes with a setting: who wants little delay takes the risk of gaps.
 func deviceMargin(l latencySetting) time.Duration { return max(l.chunk/2, 2*deviceBlock) }
 
-// kept is how long before it must be played a chunk should come, so that its sound is never late.
-func (o *deviceOutput) kept() time.Duration { return o.player.Block() + o.margin }
+// kept is how early a chunk should come, so that none of its sound is too late to be played.
+func (o *deviceOutput) kept() time.Duration { return o.recording + o.player.Block() + o.margin }
+
+// early is how much later than need be the sound at hand will be heard, if converting it took no time.
+func (o *deviceOutput) early() time.Duration { return o.player.Ahead() + o.passed() - o.own }
+
+// passed is how long ago the sound came in that goes out now.
+func (o *deviceOutput) passed() time.Duration {
+	return lasting(o.live.lag, o.live.rate) + time.Since(o.live.taken)
+}
 
 func (o *deviceOutput) write(y []float32) error {
 	if len(y) == 0 {
@@ -278,7 +310,7 @@ func (o *deviceOutput) write(y []float32) error {
 	ahead, underruns := o.player.Ahead(), o.player.Underruns()
 	if ahead < 0 || underruns > o.lost || !o.begun {
 		o.ranDry(ahead)
-		if err := o.player.Silence(o.kept()); err != nil {
+		if err := o.player.Silence(o.own + o.kept() - o.passed()); err != nil {
 			return err
 		}
 	}
@@ -288,26 +320,17 @@ func (o *deviceOutput) write(y []float32) error {
 
 // ranDry is told that the player had nothing to play, and makes the margin larger where that happens again and again.
 func (o *deviceOutput) ranDry(ahead time.Duration) {
-	if !o.begun || -ahead > standstill {
+	if !o.begun {
+		return
+	}
+	o.live.meter.ranDry()
+	if -ahead > standstill {
 		return
 	}
 	now := time.Now()
 	if again := now.Sub(o.last) < marginMemory; again && o.margin < mostMargin {
 		o.margin += marginStep
-		o.tell("sound came too late twice; the delay is %d ms longer from now on", marginStep.Milliseconds())
+		o.live.env.tell("sound came too late twice; the delay is %d ms longer from now on", marginStep.Milliseconds())
 	}
 	o.last = now
-}
-
-// followPlayer lets the player say how much it has to play, and shows how late the sound at hand will be.
-func (l *live) followPlayer(out *deviceOutput, show func(age time.Duration)) {
-	l.playout.told = true
-	l.unplayed = func() time.Duration {
-		// What counts is how early a chunk came, before it was converted.
-		took := time.Since(l.taken)
-		ahead := out.player.Ahead() + took
-		l.playout.kept = out.kept()
-		show(ahead)
-		return ahead
-	}
 }

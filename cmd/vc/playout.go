@@ -42,9 +42,7 @@ var surplusRules = [...]struct {
 // nothing to play.
 func (p *playout) look(now time.Time, input, unplayed time.Duration) (age, dry time.Duration) {
 	playable := unplayed
-	if p.told {
-		dry = max(0, -unplayed)
-	} else if !p.ends.IsZero() {
+	if !p.told && !p.ends.IsZero() {
 		playable = max(playable, p.ends.Sub(now))
 		dry = max(0, now.Sub(p.ends))
 	}

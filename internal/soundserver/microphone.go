@@ -37,8 +37,12 @@ func (s *Server) NewMicrophone(rate int) (*Microphone, error) {
 	}
 	m := &Microphone{server: s, source: name, label: label}
 	sinkName := name + "_sink"
-	err = m.load(nullSink, fmt.Sprintf(`sink_name=%s rate=%d channels=1 channel_map=mono sink_properties='device.description="%s (do not play here)" %s="%s"'`,
-		sinkName, rate, label, idProperty, s.id))
+	args := fmt.Sprintf(`sink_name=%s rate=%d channels=1 channel_map=mono sink_properties='device.description="%s (do not play here)" %s="%s"'`,
+		sinkName, rate, label, idProperty, s.id)
+	// A sink that can take back what it has played runs seconds ahead when idle, and its sound comes a block later.
+	if err = m.load(nullSink, args+" norewinds=1"); err != nil {
+		err = m.load(nullSink, args) // PulseAudio before 15 cannot do without
+	}
 	if err == nil {
 		err = m.load(remapSource, fmt.Sprintf(`master=%s.monitor source_name=%s source_properties='device.description="%s" %s="%s"'`,
 			sinkName, name, label, idProperty, s.id))

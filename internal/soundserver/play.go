@@ -14,6 +14,8 @@ import (
 const (
 	// playBuffer is how much the server can hold.
 	playBuffer = 2 * time.Second
+	// beginWithin is how long a device may take to begin.
+	beginWithin = 10 * time.Second
 	// askEvery is how often the server is asked where it plays.
 	askEvery = 100 * time.Millisecond
 	// askedSlowly is an answer that took so long that it tells nothing.
@@ -74,11 +76,24 @@ func (s *Server) Play(c PlayConfig) (*Player, error) {
 	s.mu.Lock()
 	s.players[p.index] = p
 	s.mu.Unlock()
-	if err := p.ask(true); err != nil {
+	if err := p.begin(); err != nil {
 		return nil, fmt.Errorf("playing to %q: %w", c.Sink.Name, err)
 	}
 	go p.follow()
 	return p, nil
+}
+
+// begin waits until the time line runs. An idle sink may have played silence up to two seconds ahead before it takes any from us.
+func (p *Player) begin() error {
+	for deadline := time.Now().Add(beginWithin); ; time.Sleep(5 * time.Millisecond) {
+		running, err := p.ask(true)
+		if err != nil || running {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the device does not begin to play within %v", beginWithin)
+		}
+	}
 }
 
 // Block is the time in which the device takes its sound, as the server has granted it: so much at least must be there, or a part of
@@ -99,23 +114,24 @@ func (p *Player) follow() {
 		case <-p.stop:
 			return
 		}
-		if err := p.ask(false); err != nil {
+		if _, err := p.ask(false); err != nil {
 			p.end(err)
 			return
 		}
 	}
 }
 
-// ask takes note of where the server plays. An answer that took long is taken only where any is better than none.
-func (p *Player) ask(always bool) error {
+// ask takes note of where the server plays, and whether it does. An answer that took long is taken only where any is better than
+// none.
+func (p *Player) ask(always bool) (running bool, err error) {
 	var l proto.GetPlaybackLatencyReply
 	asked := time.Now()
 	if err := p.server.request(&proto.GetPlaybackLatency{StreamIndex: p.index}, &l); err != nil {
-		return err
+		return false, err
 	}
 	now := time.Now()
 	if took := now.Sub(asked); took > askedSlowly && !always {
-		return nil
+		return true, nil
 	}
 	at := asked.Add(now.Sub(asked) / 2)
 	played := lasting(int(l.ReadIndex), p.rate) - time.Duration(l.Latency)*time.Microsecond
@@ -125,7 +141,7 @@ func (p *Player) ask(always bool) error {
 	if always {
 		p.written = l.WriteIndex
 	}
-	return nil
+	return l.Running, nil
 }
 
 func (p *Player) end(err error) {
@@ -178,7 +194,7 @@ func (p *Player) Silence(d time.Duration) error {
 		if err := p.server.request(&proto.FlushPlaybackStream{StreamIndex: p.index}, nil); err != nil {
 			return err
 		}
-		if err := p.ask(true); err != nil {
+		if _, err := p.ask(true); err != nil {
 			return err
 		}
 	}

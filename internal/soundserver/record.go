@@ -121,15 +121,30 @@ func (r *Recorder) Read(x []float32) (int, error) {
 	return n, nil
 }
 
-// Late is how long ago the sound was made that the recorder will give next, as the server sees it.
-func (r *Recorder) Late() (time.Duration, error) {
+// Settle records for so long, forgets what came, and returns how late sound is when it comes, as the server sees it: about 0 for a
+// microphone, and less for a sink that gives what it will play in a moment.
+func (r *Recorder) Settle(d time.Duration) (time.Duration, error) {
+	const every = time.Millisecond
+	least := time.Hour
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(every) {
+		late, err := r.late()
+		if err != nil {
+			return 0, err
+		}
+		least = min(least, late)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.x = r.x[:0]
+	return least, r.err
+}
+
+// late is how long ago the sound was made that comes next.
+func (r *Recorder) late() (time.Duration, error) {
 	var l proto.GetRecordLatencyReply
 	if err := r.server.request(&proto.GetRecordLatency{StreamIndex: r.index}, &l); err != nil {
 		return 0, err
 	}
-	r.mu.Lock()
-	waiting := len(r.x) * bytesPerSample
-	r.mu.Unlock()
-	late := time.Duration(l.Latency)*time.Microsecond - time.Duration(l.MonitorLatency)*time.Microsecond
-	return late + lasting(int(l.WriteIndex-l.ReadIndex)+waiting, r.rate), nil
+	device := time.Duration(l.Latency)*time.Microsecond - time.Duration(l.MonitorLatency)*time.Microsecond
+	return device + lasting(int(l.WriteIndex-l.ReadIndex), r.rate), nil
 }
