@@ -8,8 +8,10 @@ import "time"
 type playout struct {
 	rate     int
 	maxDelay time.Duration
-	ends     time.Time // when the imagined player will have played all that it was given; zero before it has begun
-	begun    time.Time // the first look since the last cut
+	kept     time.Duration // so much is left in place, against chunks that are a little late
+	told     bool          // the player says itself what it has to play: none needs to be imagined
+	ends     time.Time     // when the imagined player will have played all that it was given; zero before it has begun
+	begun    time.Time     // the first look since the last cut
 	lows     [lowCount]low
 }
 
@@ -23,7 +25,7 @@ const (
 	lowLasts = 250 * time.Millisecond
 	lowCount = 20
 
-	// So much is left in place, against chunks that are a little late.
+	// What is left in place where the player is imagined.
 	keptDelay = 3 * time.Millisecond
 	// The imagined player is this much too fast, so that the clocks of sound cards, which differ, do not look like delay.
 	playFaster = 1.0005
@@ -40,7 +42,7 @@ var surplusRules = [...]struct {
 // nothing to play.
 func (p *playout) look(now time.Time, input, unplayed time.Duration) (age, dry time.Duration) {
 	playable := unplayed
-	if !p.ends.IsZero() {
+	if !p.told && !p.ends.IsZero() {
 		playable = max(playable, p.ends.Sub(now))
 		dry = max(0, now.Sub(p.ends))
 	}
@@ -66,8 +68,9 @@ func (p *playout) played(now time.Time, n int) {
 
 // surplus is how much sound should be dropped, 0 for none. age is what look has returned, gap the longest gap in the input lately.
 func (p *playout) surplus(now time.Time, age, gap time.Duration) time.Duration {
-	if age > p.maxDelay+gap {
-		return age - gap - keptDelay
+	more := p.kept - keptDelay // than where the player is imagined
+	if age > p.maxDelay+more+gap {
+		return age - gap - p.kept
 	}
 	for _, rule := range surplusRules {
 		over := time.Duration(rule.lasts) * lowLasts
@@ -80,8 +83,8 @@ func (p *playout) surplus(now time.Time, age, gap time.Duration) time.Duration {
 				input, playable = min(input, l.input), min(playable, l.playable)
 			}
 		}
-		if s := input + playable; s > rule.least && s < 1<<61 {
-			return s - keptDelay
+		if s := input + playable; s > rule.least+more && s < 1<<61 {
+			return s - p.kept
 		}
 	}
 	return 0
