@@ -11,6 +11,7 @@ import (
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/backlog"
 )
 
 // live is a running stream.
@@ -33,8 +34,8 @@ type live struct {
 	source  vc.Source // what is known of the voice that comes in
 	heard   vc.Source // what was learnt of it, once run has ended
 
-	waiting  *waiting
-	playout  playout
+	waiting  *backlog.Queue
+	playout  backlog.Playout
 	unplayed func() int // bytes
 	cut      int        // samples that are to be dropped
 	dropped  int        // samples that were dropped and not told of
@@ -53,7 +54,7 @@ type live struct {
 // beginning is what a stream begins with.
 type beginning struct {
 	voice    vc.Voice
-	pace     pace
+	pace     backlog.Pace
 	maxDelay time.Duration
 }
 
@@ -84,8 +85,8 @@ func (l *live) open(latency latencySetting, raw pipeFormat) (err error) {
 	l.out = newPipeWriter(l.env.stdout, l.in)
 	l.pieces = l.stream.Pieces(latency.chunk)
 	l.meter = newMeter(l.statsTo, rate, latency.chunk)
-	l.waiting = newWaiting(rate, l.begin.pace)
-	l.playout = playout{rate: rate, maxDelay: l.begin.maxDelay}
+	l.waiting = backlog.New(rate, l.begin.pace)
+	l.playout = backlog.Playout{Rate: rate, MaxDelay: l.begin.maxDelay}
 	l.unplayed = pipeFill(l.env.stdout)
 	return nil
 }
@@ -123,9 +124,9 @@ func (l *live) run(ctx context.Context) error {
 		if err := l.serve(ctx, always); err != nil {
 			return err
 		}
-		t, ok := l.waiting.take(l.piece, next, l.cut)
+		t, ok := l.waiting.Take(l.piece, next, l.cut)
 		if !ok {
-			if err := l.serve(ctx, l.waiting.more); err != nil {
+			if err := l.serve(ctx, l.waiting.More); err != nil {
 				return err
 			}
 			continue
@@ -134,12 +135,12 @@ func (l *live) run(ctx context.Context) error {
 			l.heard = l.stream.Heard()
 			return err
 		}
-		if t.err == io.EOF {
+		if t.Err == io.EOF {
 			l.tellInput()
 			return l.finish()
 		}
-		if t.err != nil {
-			return errors.Join(t.err, l.finish())
+		if t.Err != nil {
+			return errors.Join(t.Err, l.finish())
 		}
 		next = l.pieces.Next()
 	}
@@ -148,9 +149,9 @@ func (l *live) run(ctx context.Context) error {
 // read brings sound to where it waits, until the input or ctx ends.
 func (l *live) read(ctx context.Context, x []float32) {
 	for {
-		for !l.waiting.hasRoom(len(x)) {
+		for !l.waiting.HasRoom(len(x)) {
 			select {
-			case <-l.waiting.space:
+			case <-l.waiting.Space:
 			case <-ctx.Done():
 				return
 			}
@@ -158,7 +159,7 @@ func (l *live) read(ctx context.Context, x []float32) {
 		asked := time.Now()
 		n, err := l.in.read(x)
 		now := time.Now()
-		l.waiting.put(now, now.Sub(asked), x[:n], err)
+		l.waiting.Put(now, now.Sub(asked), x[:n], err)
 		if err != nil {
 			return
 		}
@@ -182,16 +183,16 @@ func (l *live) serve(ctx context.Context, more <-chan struct{}) error {
 
 func gainOf(s settings) float32 { return float32(math.Pow(10, s.gainDB/20)) }
 
-func (l *live) write(t taken) error {
-	l.noteDrop(t.dropped)
-	if len(t.x) == 0 {
+func (l *live) write(t backlog.Taken) error {
+	l.noteDrop(t.Dropped)
+	if len(t.X) == 0 {
 		return nil
 	}
-	l.meter.begin(t.x)
-	l.gate(t.x)
-	l.dry = append(l.dry, t.x...)
-	l.output = l.stream.Process(l.output[:0], t.x)
-	return l.give(len(t.x), t.left)
+	l.meter.begin(t.X)
+	l.gate(t.X)
+	l.dry = append(l.dry, t.X...)
+	l.output = l.stream.Process(l.output[:0], t.X)
+	return l.give(len(t.X), t.Left)
 }
 
 func (l *live) finish() error {
@@ -229,7 +230,7 @@ func (l *live) give(received, left int) error {
 		return err
 	}
 	if len(y) > 0 {
-		l.playout.played(time.Now(), len(y))
+		l.playout.Played(time.Now(), len(y))
 	}
 	return nil
 }
@@ -238,12 +239,12 @@ func (l *live) give(received, left int) error {
 func (l *live) watchDelay(left int) delayFigures {
 	now, f := time.Now(), l.in.format
 	unplayed := l.unplayed() / (f.channels * f.format.BytesPerSample())
-	age, dry := l.playout.look(now, lasting(left, f.rate), lasting(unplayed, f.rate))
-	live, gap := l.waiting.state(now)
+	age, dry := l.playout.Look(now, backlog.Lasting(left, f.rate), backlog.Lasting(unplayed, f.rate))
+	live, gap := l.waiting.State(now)
 	if !live {
 		l.cut = 0
 	} else if l.cut == 0 {
-		l.cut = samplesIn(l.playout.surplus(now, age, gap), f.rate)
+		l.cut = backlog.Samples(l.playout.Surplus(now, age, gap), f.rate)
 	}
 	return delayFigures{live: live, age: age, dry: dry}
 }
@@ -259,12 +260,12 @@ func (l *live) noteDrop(samples int) {
 	now := time.Now()
 	if samples > 0 {
 		l.cut, l.lastDrop = 0, now
-		l.playout.dropped()
+		l.playout.Dropped()
 		l.meter.drop(samples)
 		l.dropped += samples
 	}
 	if l.dropped > 0 && !l.quiet && now.Sub(l.lastDrop) >= dropJoined && now.Sub(l.toldDrop) >= dropTold {
-		l.env.tell("dropped %.2f s of sound that had piled up, to keep the delay", lasting(l.dropped, l.in.format.rate).Seconds())
+		l.env.tell("dropped %.2f s of sound that had piled up, to keep the delay", backlog.Lasting(l.dropped, l.in.format.rate).Seconds())
 		l.dropped, l.toldDrop = 0, now
 	}
 }

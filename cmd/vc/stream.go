@@ -16,6 +16,7 @@ import (
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/backlog"
 	"github.com/urfave/cli/v2"
 )
 
@@ -95,7 +96,7 @@ func streamCommand(e env) *cli.Command {
 const (
 	defaultMaxDelay = 200 * time.Millisecond
 	minMaxDelay     = 20 * time.Millisecond
-	maxMaxDelay     = 10 * time.Second // less than readAhead
+	maxMaxDelay     = 10 * time.Second // less than a backlog.Queue holds
 )
 
 func formatNames() []string {
@@ -244,11 +245,11 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 }
 
 // pace is what is known beforehand of the pace of the input.
-func (o streamOptions) pace(stdin io.Reader) pace {
-	p := pace{fixed: o.live || o.noLive, live: o.live}
-	if f, ok := stdin.(*os.File); ok && !p.fixed {
+func (o streamOptions) pace(stdin io.Reader) backlog.Pace {
+	p := backlog.Pace{Fixed: o.live || o.noLive, Live: o.live}
+	if f, ok := stdin.(*os.File); ok && !p.Fixed {
 		info, err := f.Stat()
-		p.fixed = err == nil && info.Mode().IsRegular()
+		p.Fixed = err == nil && info.Mode().IsRegular()
 	}
 	return p
 }
