@@ -13,13 +13,13 @@ const kinds = [
   ['own', 'Mine', (v) => v.kind !== 'model'],
 ];
 
-let kind = 'all', search = '', list, chosenButton;
+let kind = 'all', search = '', list, chosenButton, settled = false;
 const sample = new Audio();
 let playing = null; // the button whose sample is heard
 
 export function chooser(el) {
   chosenButton = h('button', { class: 'chosen', type: 'button', 'aria-expanded': 'false', onclick: () => open(!el.classList.contains('open')) });
-  const open = (yes) => { el.classList.toggle('open', yes); chosenButton.setAttribute('aria-expanded', yes); };
+  const open = (yes) => { el.classList.toggle('open', yes); chosenButton.setAttribute('aria-expanded', yes); if (yes) reveal(); };
   const find = h('input', { type: 'search', placeholder: 'Find a voice', 'aria-label': 'Find a voice', oninput: () => { search = find.value.trim().toLowerCase(); draw(); } });
   const filters = h('div', { class: 'kinds', role: 'group', 'aria-label': 'Which voices' }, kinds.map(([id, words]) => h('button', {
     type: 'button', 'aria-pressed': String(id === kind), onclick: (e) => {
@@ -92,8 +92,15 @@ function draw() {
     list.append(h('li', { class: 'dim small' }, kind === 'own' && !search
       ? 'None yet. Make one below, or read your own voice in under “My voice”.' : 'No voice is described like this.'));
   }
+  if (!settled && shown.length) { settled = true; requestAnimationFrame(reveal); }
   if (focused) list.querySelector(`[data-id="${CSS.escape(focused)}"] input`)?.focus();
   showChosen();
+}
+
+// reveal scrolls the list, and nothing else, to the voice that is chosen.
+function reveal() {
+  const item = list.querySelector('input:checked')?.closest('li');
+  if (item) list.scrollTop += item.getBoundingClientRect().top - list.getBoundingClientRect().top - (list.clientHeight - item.clientHeight) / 2;
 }
 
 function showChosen() {

@@ -31,7 +31,7 @@ export function convert(view) {
     h('div', { class: 'row centre' },
       h('button', { type: 'button', class: 'main', onclick: () => file.click() }, icon('file'), 'Choose files'),
       h('button', { type: 'button', onclick: () => folder.click() }, icon('folder'), 'A folder'),
-      record()), file, folder);
+      record()), file, folder, h('button', { type: 'button', class: 'quiet small', onclick: (e) => trial(e.currentTarget) }, 'No recording at hand? Try a sentence of ours'));
   view.append(
     h('header', {}, h('h1', { id: 'title-convert' }, 'Say it in another voice'), h('p', { class: 'lead' }, 'Recordings become those of ', into, '. Choose a voice, add what was said, and compare.')),
     h('div', { class: 'convert-top' }, drop, h('section', { class: 'sheet', 'aria-label': 'Adjust the voice' }, h('h2', {}, 'Adjust'), adjust('convert'))),
@@ -81,6 +81,17 @@ async function dropped(transfer) {
   };
   for (const e of entries) await walk(e, false);
   return { files, seen };
+}
+
+// trial converts a sentence that the studio has, in the voice of somebody else than the one that is chosen.
+async function trial(button) {
+  button.disabled = true;
+  const speaker = ['kathleen', 'bdl', store.voices[0]?.id].map((id) => store.voice(id)).find((v) => v && v.id !== store.chosen);
+  try {
+    const wav = await (await fetch(speaker.sample_url)).blob();
+    take([new File([wav], `A sentence by ${speaker.name}.wav`, { type: 'audio/wav' })]);
+  } catch (e) { toast(e.message, true); }
+  button.disabled = false;
 }
 
 // record makes the button that takes a recording here.

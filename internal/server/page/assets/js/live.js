@@ -20,7 +20,7 @@ const meter = (words) => {
   let held = 0, tick = 0;
   el.set = (peak) => {
     const place = (v) => Math.min(100, Math.max(0, (decibels(v) + 60) / 60 * 100));
-    held = Math.max(peak, held * .93);
+    held = Math.max(peak, held * .965);
     track.style.setProperty('--level', `${place(peak)}%`);
     track.style.setProperty('--peak', `${place(held)}%`);
     if (tick++ % 5 === 0) out.textContent = held > .001 ? `${decibels(held).toFixed(0)} dB` : 'silent';
@@ -32,7 +32,7 @@ export function live(el) {
   view = el;
   const no = whyNone();
   status = h('p', { class: 'live-status', role: 'status' }, 'Not running');
-  notices = h('div', { class: 'stack tight', 'aria-live': 'polite' });
+  notices = h('div', { class: 'stack tight notices', 'aria-live': 'polite' });
   face = h('div', { class: 'face' });
   start = h('button', { type: 'button', class: 'main go', disabled: !!no, onclick: () => (stream ? stop() : begin()) });
   mute = h('button', { type: 'button', 'aria-pressed': 'false', disabled: true, onclick: () => setMuted(!muted) });
@@ -56,7 +56,7 @@ export function live(el) {
   const talk = choice('talk', 'When the microphone is open', [['open', 'Always open'], ['push', 'Push to talk']], l.talk, (v) => { store.setLive({ talk: v }); showTalk(); });
   el.append(
     h('header', {}, h('h1', { id: 'title-live' }, 'Speak in another voice'), h('p', { class: 'lead' }, 'Put on headphones, choose a voice, and start. Send it to a call by choosing a virtual cable as the output.')),
-    no ? h('div', { class: 'note warn', role: 'note' }, h('h3', {}, no.title), h('p', {}, no.text), h('ul', {}, no.remedies.map((r) => h('li', {}, r)))) : null,
+    ...(no ? [h('div', { class: 'note warn', role: 'note' }, h('h3', {}, no.title), h('p', {}, no.text), h('ul', {}, no.remedies.map((r) => h('li', {}, r))))] : []),
     h('section', { class: 'sheet stage', 'aria-label': 'Live' },
       face,
       h('div', { class: 'stage-middle' }, status, h('div', { class: 'row' }, start, mute, hold, record), h('div', { class: 'stack tight meters' }, inMeter, outMeter), queues)),
@@ -284,13 +284,12 @@ export async function measure() {
   measureButton.disabled = true;
   measured.textContent = 'Listen: six bursts go through in place of your voice.';
   try {
-    const said = stream.parts.all;
     const m = await stream.measure();
     const all = m.ms + m.outsideMs;
     measured.textContent = m.fit < .35 ? 'The bursts could not be told from other sound. Try again.'
-      : `Measured with six bursts: ${Math.round(all)} ms, of which microphone and output are ${Math.round(m.outsideMs)} ms as the browser says.`;
+      : `Measured with six bursts: ${Math.round(all)} ms, while ${Math.round(m.saidMs)} ms were shown. Of both, microphone and output are ${Math.round(m.outsideMs)} ms as the browser says.`;
     measureButton.disabled = stream?.state !== 'live';
-    return { ...m, measured: all, said };
+    return { ...m, measuredMs: all };
   } catch (e) {
     measured.textContent = e.message;
     measureButton.disabled = stream?.state !== 'live';

@@ -11,10 +11,10 @@ export class LiveStream extends EventTarget {
   server = null;         // the last "ready"
   stats = null;          // the last "stats" of the server
   capture = { count: 0, frame: 0, peak: 0, rms: 0 };
-  playout = { played: 0, frame: 0, spareMs: 0, fillMs: 0, dropped: 0, underruns: 0, peak: 0, rms: 0, state: 'filling' };
+  playout = { played: 0, frame: 0, meanMs: 0, fillMs: 0, dropped: 0, underruns: 0, peak: 0, rms: 0, state: 'filling' };
   rtt = 0; // ms, the median of the last pings
   #rtts = [];
-  #first = 0;            // what the capture had counted when the connection's first piece came
+  #first = 0;            // number of the first sample that went through this connection
   #left = 0;             // samples that the line did not take
   #serverDropped = 0;    // samples
   #record = null;
@@ -89,7 +89,7 @@ export class LiveStream extends EventTarget {
         this.#rtts = [];
         this.#set('live', m);
         break;
-      case 'first': this.#first = this.capture.count + Math.round((this.context.currentTime * this.rate) - this.capture.frame); break;
+      case 'first': this.#first = m.at; break;
       case 'pong':
         if (m.tookMs !== undefined) {
           this.#rtts.push(m.tookMs);
@@ -165,7 +165,7 @@ export class LiveStream extends EventTarget {
       { name: 'Voice', ms: this.server.latency_ms, about: 'what the conversion has to wait for' },
       { name: 'Computing', ms: this.stats ? Math.max(.5, this.stats.rtf * chunk) : chunk / 4, about: 'a piece of sound' },
       { name: 'Waiting there', ms: Math.max(0, this.stats?.waited_ms ?? 0), about: 'for its turn in the studio' },
-      { name: 'Waiting here', ms: this.playout.spareMs, about: 'so that late pieces make no gap' },
+      { name: 'Waiting here', ms: Math.max(0, this.playout.meanMs - chunk / 2), about: 'so that late pieces make no gap' },
       { name: 'Output', ms: 1000 * ((this.context.outputLatency || 0) + (this.context.baseLatency || 0)), about: 'the browser and the system, as they say' },
     ];
     return { parts, all: parts.reduce((sum, p) => sum + p.ms, 0), outsideMs: parts[0].ms + parts.at(-1).ms };
@@ -193,8 +193,16 @@ export class LiveStream extends EventTarget {
     this.testFrom = null;
     this.playoutNode.port.postMessage({ listen: Math.round((total + .8) * rate) });
     this.captureNode.port.postMessage({ test: test.slice() });
-    const { heard: y, heardFrom } = await heard;
-    return { ...fitShift(test, y, rate, heardFrom - this.testFrom), outsideMs: this.parts.outsideMs };
+    const said = [];
+    const watch = setInterval(() => this.parts && said.push(this.parts.all), 100);
+    try {
+      const { heard: y, heardFrom } = await heard;
+      return {
+        ...fitShift(test, y, rate, heardFrom - this.testFrom), outsideMs: this.parts.outsideMs, insideMs: this.insideMs, saidMs: said.reduce((a, b) => a + b, 0) / said.length,
+      };
+    } finally {
+      clearInterval(watch);
+    }
   }
 
   record(on) {

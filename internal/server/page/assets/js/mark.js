@@ -22,12 +22,12 @@ export function mark(voice, size = '') {
   const hue = hueOf(voice.pitchHz);
   const next = random(voice.id);
   const el = svg('svg', { class: `mark ${size}`, viewBox: '0 0 44 44', 'aria-hidden': 'true' });
-  el.append(svg('circle', { cx: 22, cy: 22, r: 22, fill: `oklch(from var(--sheet) calc(l * .5 + .46 * (1 - l) * .9 + l * .42) .055 ${hue})` }));
+  el.append(svg('circle', { cx: 22, cy: 22, r: 22, fill: `light-dark(oklch(.915 .055 ${hue}), oklch(.34 .06 ${hue}))` }));
   for (let i = 0; i < 7; i++) {
     const swell = Math.sin(Math.PI * (i + 1) / 8);
     const tall = 2.5 + 11 * swell * (.35 + .65 * next());
     const x = 10 + 4 * i;
-    el.append(svg('path', { d: `M${x} ${22 - tall}V${22 + tall}`, stroke: `oklch(from var(--accent) l .12 ${hue})`, 'stroke-width': 2.4, 'stroke-linecap': 'round' }));
+    el.append(svg('path', { d: `M${x} ${22 - tall}V${22 + tall}`, stroke: `light-dark(oklch(.47 .11 ${hue}), oklch(.82 .12 ${hue}))`, 'stroke-width': 2.4, 'stroke-linecap': 'round' }));
   }
   return el;
 }

@@ -16,6 +16,8 @@ export function mine(el) {
   view.append(h('header', {}, h('h1', { id: 'title-mine' }, 'Your own voice'), h('p', { class: 'lead' },
     'Read forty sentences, about five minutes. The studio learns your voice from them on this computer, and it joins the others.')), body);
   document.addEventListener('keydown', key);
+  document.addEventListener('theme', redraw);
+  window.addEventListener('resize', redraw);
   window.addEventListener('beforeunload', () => recorder?.close());
 }
 
@@ -86,8 +88,8 @@ function reading() {
   ui.levelWords = h('span', { class: 'small dim' });
   ui.verdict = h('div', { class: 'verdict', role: 'status' });
   ui.record = h('button', { type: 'button', class: 'main go', 'aria-describedby': 'sentence', disabled: !secure(), onclick: () => press() });
-  ui.back = h('button', { type: 'button', class: 'quiet', onclick: () => go(at - 1) }, '← Back');
-  ui.next = h('button', { type: 'button', class: 'quiet', onclick: () => go(at + 1) }, 'Next →');
+  ui.back = h('button', { type: 'button', class: 'quiet', 'aria-label': 'The sentence before', onclick: () => go(at - 1) }, '←', h('span', { class: 'wide-only' }, 'Back'));
+  ui.next = h('button', { type: 'button', class: 'quiet', 'aria-label': 'The next sentence', onclick: () => go(at + 1) }, h('span', { class: 'wide-only' }, 'Next'), '→');
   ui.dots = h('div', { class: 'dots', role: 'group', 'aria-label': 'Sentences' }, sentences.map((s, i) => h('button', { type: 'button', 'aria-label': `Sentence ${i + 1}`, onclick: () => go(i) })));
   ui.advice = h('p', { class: 'small' });
   ui.start = h('button', { type: 'button', class: 'main', onclick: () => begin() }, 'Learn this voice');
@@ -285,6 +287,8 @@ function progress(t) {
   }
 }
 
+function redraw() { if (ui.metrics && ui.curveSheet && !ui.curveSheet.hidden) ui.curveWords.textContent = drawCurve(ui.curve, ui.metrics); }
+
 let asked = 0;
 // details fetches curves and samples, every few seconds at most.
 async function details(now = true) {
@@ -295,7 +299,8 @@ async function details(now = true) {
     const [metrics, { samples }] = await Promise.all([api.get(`trainings/${id}/metrics?points=300`), api.get(`trainings/${id}/samples`)]);
     if (training?.id !== id || !ui.curve) return;
     ui.curveSheet.hidden = !(metrics.steps?.length > 1);
-    if (!ui.curveSheet.hidden) ui.curveWords.textContent = drawCurve(ui.curve, metrics);
+    ui.metrics = metrics;
+    redraw();
     const sounds = samples.filter((s) => /\.wav$/i.test(s.url) || /\.wav$/i.test(s.name)).slice(-8).reverse();
     ui.samplesSheet.hidden = !sounds.length;
     const have = [...ui.samples.querySelectorAll('audio')].map((a) => a.getAttribute('src')).join();

@@ -39,7 +39,6 @@ export class Player {
       h('div', { class: 'row apart' }, h('div', { class: 'row' }, this.button, this.ab, this.time)), this.track,
       h('p', { class: 'small dim keys' }, h('kbd', {}, 'Space'), ' play, ', h('kbd', {}, 'X'), ' original or result, ', h('kbd', {}, '←'), ' ', h('kbd', {}, '→'), ' two seconds'));
     new ResizeObserver(() => { if (this.buffers) this.draw(true); }).observe(this.track);
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.buffers && this.draw(true));
     document.addEventListener('theme', () => this.buffers && this.draw(true));
   }
 
@@ -151,7 +150,7 @@ export class Player {
     drawWave(this.wave, this.buffers[this.which].getChannelData(0), 64, part, colour('--accent'), colour('--line-2'));
     if (all) {
       const tint = `oklch(.68 .13 ${hueOf(this.voice?.pitchHz)})`;
-      drawSpectrogram(this.pictures.source, this.buffers.source.getChannelData(0), this.rate, 92, colour('--line-2'));
+      drawSpectrogram(this.pictures.source, this.buffers.source.getChannelData(0), this.rate, 92, colour('--ink-2'));
       drawSpectrogram(this.pictures.result, this.buffers.result.getChannelData(0), this.rate, 92, tint);
     }
     for (const [name, canvas] of Object.entries(this.pictures)) canvas.parentElement.classList.toggle('other', name !== this.which);

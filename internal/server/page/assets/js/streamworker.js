@@ -17,7 +17,7 @@ onmessage = ({ data }) => {
       ({ start, address } = data);
       fromMicrophone = data.fromMicrophone;
       toLoudspeaker = data.toLoudspeaker;
-      fromMicrophone.onmessage = (e) => piece(e.data);
+      fromMicrophone.onmessage = (e) => piece(e.data.piece, e.data.at);
       wanted = true;
       connect();
       break;
@@ -96,13 +96,13 @@ function connect() {
   };
 }
 
-function piece(x) {
+function piece(x, at) {
   const now = performance.now();
   if (lastPiece && now - lastPiece > 700) tell('stood', { ms: now - lastPiece });
   lastPiece = now;
   if (!ready) return;
   // The first piece after "ready" is sample 0 of the stream: the page is told, so that it can count on.
-  if (sent === 0 && left === 0) tell('first');
+  if (sent === 0 && left === 0) tell('first', { at });
   if (socket.bufferedAmount > boundBytes) {
     left += x.length;
     tell('left', { left });

@@ -39,7 +39,8 @@ class Capture extends AudioWorkletProcessor {
       if (this.filled === this.buffer.length) {
         this.filled = 0;
         const piece = this.buffer.slice();
-        (this.to ?? this.port).postMessage(this.to ? piece : { piece }, [piece.buffer]);
+        const at = this.count + i + 1 - piece.length; // number of its first sample
+        (this.to ?? this.port).postMessage({ piece, at }, [piece.buffer]);
       }
     }
     this.count += 128;

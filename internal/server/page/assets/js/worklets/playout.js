@@ -35,6 +35,7 @@ class Playout extends AudioWorkletProcessor {
     this.underruns = this.underruns ?? 0;
     this.lows = [];
     this.low = Infinity;
+    this.mean = 0; // of the fill, over about a second
     this.window = this.calm = 0;
     this.peak = this.power = this.measured = 0;
     this.last = 0;
@@ -81,7 +82,7 @@ class Playout extends AudioWorkletProcessor {
 
   process(_, outputs) {
     const out = outputs[0][0];
-    if (this.state === 'filling' && this.fill >= this.wanted + 20 * ms) { this.state = 'playing'; this.ramp = 0; this.low = Infinity; }
+    if (this.state === 'filling' && this.fill >= this.wanted + 20 * ms) { this.state = 'playing'; this.ramp = 0; this.low = Infinity; this.mean = Math.max(this.mean, this.fill - 10 * ms); }
     for (let i = 0; i < 128; i++) {
       if (this.state === 'playing' && this.fill <= (this.skip ? this.skip + fadeLength - this.fade : 0)) {
         this.state = 'filling';
@@ -114,6 +115,7 @@ class Playout extends AudioWorkletProcessor {
 
   // follow looks at how much was spare, and drops what is not needed: over 60 ms after a second, over 8 ms after five.
   follow() {
+    this.mean += (this.fill - this.mean) * 128 / sampleRate;
     if (this.state === 'playing' && !this.skip) this.low = Math.min(this.low, this.fill);
     this.window += 128;
     if (this.window < sampleRate) return;
@@ -145,10 +147,9 @@ class Playout extends AudioWorkletProcessor {
   }
 
   tell() {
-    const spare = Math.min(this.low, ...this.lows.slice(-2));
     this.port.postMessage({
       frame: currentFrame + 128, played: this.played, dropped: this.dropped, underruns: this.underruns, state: this.state,
-      fillMs: this.fill / ms, spareMs: spare < Infinity ? spare / ms : this.fill / ms, peak: this.peak, rms: Math.sqrt(this.power / this.measured),
+      fillMs: this.fill / ms, meanMs: this.mean / ms, peak: this.peak, rms: Math.sqrt(this.power / this.measured),
     });
     this.peak = this.power = this.measured = 0;
   }
