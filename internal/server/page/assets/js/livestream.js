@@ -160,13 +160,13 @@ export class LiveStream extends EventTarget {
     const track = this.stream.getAudioTracks()[0]?.getSettings() ?? {};
     const chunk = this.server.chunk_ms;
     const parts = [
-      { name: 'Microphone', ms: 1000 * (track.latency ?? .01), about: 'the browser and the system, as they say' },
+      { name: 'Microphone', ms: 1000 * (track.latency ?? .01), about: 'as the browser says' },
       { name: 'Line', ms: this.rtt + this.waitingMs, about: 'to the studio and back' },
-      { name: 'Voice', ms: this.server.latency_ms, about: 'what the conversion has to wait for' },
+      { name: 'Voice', ms: this.server.latency_ms, about: 'what converting waits for' },
       { name: 'Computing', ms: this.stats ? Math.max(.5, this.stats.rtf * chunk) : chunk / 4, about: 'a piece of sound' },
-      { name: 'Waiting there', ms: Math.max(0, this.stats?.waited_ms ?? 0), about: 'for its turn in the studio' },
-      { name: 'Waiting here', ms: Math.max(0, this.playout.meanMs - chunk / 2), about: 'so that late pieces make no gap' },
-      { name: 'Output', ms: 1000 * ((this.context.outputLatency || 0) + (this.context.baseLatency || 0)), about: 'the browser and the system, as they say' },
+      { name: 'Waiting there', ms: Math.max(0, this.stats?.waited_ms ?? 0), about: 'for its turn' },
+      { name: 'Waiting here', ms: Math.max(0, this.playout.meanMs - chunk / 2), about: 'against gaps' },
+      { name: 'Output', ms: 1000 * ((this.context.outputLatency || 0) + (this.context.baseLatency || 0)), about: 'as the browser says' },
     ];
     return { parts, all: parts.reduce((sum, p) => sum + p.ms, 0), outsideMs: parts[0].ms + parts.at(-1).ms };
   }

@@ -5,7 +5,7 @@ import { svg } from './dom.js';
 // hueOf is the hue of a pitch in degrees of the OKLCH circle.
 export function hueOf(pitchHz) {
   const place = Math.min(1, Math.max(0, Math.log2((pitchHz || 150) / 90) / Math.log2(260 / 90)));
-  return 255 - 205 * place; // blue 255, green 160, orange 50
+  return 255 - 225 * place ** .85; // blue 255, green 150, orange 30
 }
 
 function random(text) {
@@ -27,7 +27,7 @@ export function mark(voice, size = '') {
     const swell = Math.sin(Math.PI * (i + 1) / 8);
     const tall = 2.5 + 11 * swell * (.35 + .65 * next());
     const x = 10 + 4 * i;
-    el.append(svg('path', { d: `M${x} ${22 - tall}V${22 + tall}`, stroke: `light-dark(oklch(.47 .11 ${hue}), oklch(.82 .12 ${hue}))`, 'stroke-width': 2.4, 'stroke-linecap': 'round' }));
+    el.append(svg('path', { d: `M${x} ${22 - tall}V${22 + tall}`, stroke: `light-dark(oklch(.5 .12 ${hue}), oklch(.82 .12 ${hue}))`, 'stroke-width': 2.4, 'stroke-linecap': 'round' }));
   }
   return el;
 }
