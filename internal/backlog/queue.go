@@ -135,3 +135,13 @@ func (q *Queue) State(now time.Time) (live bool, gap time.Duration) {
 	defer q.mu.Unlock()
 	return q.pace.Live, q.pace.gap(now)
 }
+
+// Clear drops all that waits, and an end that was put. It returns how many samples that were.
+func (q *Queue) Clear() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := q.count()
+	q.x, q.head, q.err = q.x[:0], 0, nil
+	signalOne(q.Space)
+	return n
+}
