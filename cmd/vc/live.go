@@ -37,11 +37,11 @@ type live struct {
 	waiting  *waiting
 	playout  playout
 	unplayed func() time.Duration
-	taken    time.Time // when the chunk at hand was
 	watch    func(in, out []float32)
-	lag      int // samples from the first that goes out now to the last that has come
-	cut      int // samples that are to be dropped
-	dropped  int // samples that were dropped and not told of
+	came     time.Time // when the last sample came
+	lag      int       // samples from the first that goes out now to the last that has come
+	cut      int       // samples that are to be dropped
+	dropped  int       // samples that were dropped and not told of
 	lastDrop time.Time
 	toldDrop time.Time
 
@@ -219,7 +219,7 @@ func (l *live) write(t taken) error {
 	if len(t.x) == 0 {
 		return nil
 	}
-	l.taken = time.Now()
+	l.came = t.last
 	l.meter.begin(t.x)
 	if l.watch != nil {
 		l.watch(t.x, nil)

@@ -300,7 +300,7 @@ func (o *deviceOutput) early() time.Duration { return o.player.Ahead() + o.passe
 
 // passed is how long ago the sound came in that goes out now.
 func (o *deviceOutput) passed() time.Duration {
-	return lasting(o.live.lag, o.live.rate) + time.Since(o.live.taken)
+	return lasting(o.live.lag, o.live.rate) + time.Since(o.live.came)
 }
 
 func (o *deviceOutput) write(y []float32) error {

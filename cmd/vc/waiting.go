@@ -15,6 +15,7 @@ type waiting struct {
 	head  int
 	err   error // what reading ended with, io.EOF at the end
 	pace  pace
+	clock arrivalClock
 	more  chan struct{} // has one when something came
 	space chan struct{} // has one when something was taken
 }
@@ -40,6 +41,33 @@ func newWaiting(rate int, p pace) *waiting {
 	}
 }
 
+// arrivalClock knows when sound comes that nothing holds up: of what came within the last seconds, what came earliest says so.
+type arrivalClock struct {
+	since    time.Time // of now
+	old, now time.Time // when the first sample of all would have come
+}
+
+const arrivalMemory = time.Second
+
+// arrived is told that sound came, which makes so much since the beginning.
+func (c *arrivalClock) arrived(at time.Time, total time.Duration) {
+	begin := at.Add(-total)
+	if c.since.IsZero() || at.Sub(c.since) >= arrivalMemory {
+		c.since, c.old, c.now = at, c.now, begin
+	}
+	if begin.Before(c.now) {
+		c.now = begin
+	}
+}
+
+// came is when the sound came that ends at total.
+func (c *arrivalClock) came(total time.Duration) time.Time {
+	if !c.old.IsZero() && c.old.Before(c.now) {
+		return c.old.Add(total)
+	}
+	return c.now.Add(total)
+}
+
 func samplesIn(d time.Duration, rate int) int { return int(math.Round(d.Seconds() * float64(rate))) }
 
 func lasting(samples, rate int) time.Duration {
@@ -61,6 +89,7 @@ func (w *waiting) put(now time.Time, waited time.Duration, x []float32, err erro
 		w.x, w.head = w.x[:copy(w.x, w.x[w.head:])], 0
 	}
 	w.x, w.err = append(w.x, x...), err
+	w.clock.arrived(now, lasting(int(w.pace.total), w.rate))
 	w.mu.Unlock()
 	signalOne(w.more)
 }
@@ -81,9 +110,10 @@ func (w *waiting) count() int { return len(w.x) - w.head }
 // taken is a piece of what waited.
 type taken struct {
 	x       []float32
-	left    int   // samples that wait still
-	dropped int   // samples
-	err     error // what reading ended with, once nothing is left
+	left    int       // samples that wait still
+	last    time.Time // when the last sample came that waits, or that was taken, if nothing had held it up
+	dropped int       // samples
+	err     error     // what reading ended with, once nothing is left
 }
 
 // take moves n samples to dst, which has room for them, once there are so many, or the last ones. ok is false while there are too
@@ -106,7 +136,7 @@ func (w *waiting) take(dst []float32, n, cut int) (t taken, ok bool) {
 	n = min(n, w.count())
 	t.x = append(dst[:0], w.x[w.head:w.head+n]...)
 	w.head += n
-	t.left = w.count()
+	t.left, t.last = w.count(), w.clock.came(lasting(int(w.pace.total), w.rate))
 	if t.left == 0 {
 		t.err = w.err
 	}
