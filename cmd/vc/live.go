@@ -38,11 +38,11 @@ type live struct {
 	waiting  *backlog.Queue
 	playout  backlog.Playout
 	unplayed func() time.Duration
-	taken    time.Time // when the chunk at hand was
 	watch    func(in, out []float32)
-	lag      int // samples from the first that goes out now to the last that has come
-	cut      int // samples that are to be dropped
-	dropped  int // samples that were dropped and not told of
+	came     time.Time // when the last sample came
+	lag      int       // samples from the first that goes out now to the last that has come
+	cut      int       // samples that are to be dropped
+	dropped  int       // samples that were dropped and not told of
 	lastDrop time.Time
 	toldDrop time.Time
 
@@ -220,7 +220,7 @@ func (l *live) write(t backlog.Taken) error {
 	if len(t.X) == 0 {
 		return nil
 	}
-	l.taken = time.Now()
+	l.came = t.Last
 	l.meter.begin(t.X)
 	if l.watch != nil {
 		l.watch(t.X, nil)

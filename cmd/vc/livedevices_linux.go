@@ -301,7 +301,7 @@ func (o *deviceOutput) early() time.Duration { return o.player.Ahead() + o.passe
 
 // passed is how long ago the sound came in that goes out now.
 func (o *deviceOutput) passed() time.Duration {
-	return backlog.Lasting(o.live.lag, o.live.rate) + time.Since(o.live.taken)
+	return backlog.Lasting(o.live.lag, o.live.rate) + time.Since(o.live.came)
 }
 
 func (o *deviceOutput) write(y []float32) error {

@@ -124,12 +124,12 @@ func (k *liveKeys) line(key byte) string {
 		}
 		return "mute off"
 	case 'n', 'p':
-		step := 1
-		if key == 'p' {
-			step = len(k.voices) - 1
-			k.at = max(k.at, 0)
+		if key == 'n' {
+			k.at++
+		} else if k.at--; k.at < 0 {
+			k.at = len(k.voices) - 1
 		}
-		k.at = (k.at + step) % len(k.voices)
+		k.at %= len(k.voices)
 		k.status.voice(k.voices[k.at])
 		return "to " + k.voices[k.at]
 	case '+', '=', '-':

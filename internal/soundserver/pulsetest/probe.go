@@ -1,6 +1,7 @@
 package pulsetest
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -128,9 +129,12 @@ func lasting(samples int) time.Duration {
 	return time.Duration(float64(samples) / Rate * float64(time.Second))
 }
 
-// Clicks are short sounds, every half second.
+// Clicks are short sounds, every half second, over a hum of -60 dB, which keeps gates open.
 func Clicks(seconds int) []float32 {
 	x := make([]float32, seconds*Rate)
+	for i := range x {
+		x[i] = float32(0.001 * math.Sin(2*math.Pi*100*float64(i)/Rate))
+	}
 	for at := Rate / 4; at+48 < len(x); at += Rate / 2 {
 		for i := range 48 {
 			x[at+i] = 0.9
