@@ -31,7 +31,7 @@ func (s Snapshots) Steps() []int {
 	var steps []int
 	for _, e := range entries {
 		digits := strings.TrimSuffix(strings.TrimPrefix(e.Name(), "step-"), ".safetensors")
-		if n, err := strconv.Atoi(digits); err == nil && e.Name() == filepath.Base(s.Path(n)) {
+		if n, err := strconv.Atoi(digits); err == nil && n >= 0 && e.Name() == filepath.Base(s.Path(n)) {
 			steps = append(steps, n)
 		}
 	}
