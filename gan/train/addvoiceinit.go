@@ -37,7 +37,7 @@ func startFrom(vars *mlx.Vars, cfg Config, m *gan.Model, speakers []corpus.Speak
 			continue
 		}
 		old := m.Tensor(p.Name)
-		if perSpeaker(p.Name) {
+		if p.PerSpeaker() {
 			row := 1
 			for _, d := range p.Shape[1:] {
 				row *= d
@@ -70,15 +70,7 @@ func startFrom(vars *mlx.Vars, cfg Config, m *gan.Model, speakers []corpus.Speak
 }
 
 func sizeError(p gan.Param) error {
-	return fmt.Errorf("--init: weight %q has another shape than %v: train with the model's preset", p.Name, p.Shape)
-}
-
-func perSpeaker(name string) bool {
-	switch name {
-	case "map.head.w", "map.head.b", "sty.head.w", "sty.head.b":
-		return true
-	}
-	return false
+	return fmt.Errorf("weight %q has another shape than %v: train with the model's preset", p.Name, p.Shape)
 }
 
 // matchesBase checks that a snapshot holds the model that voices are added to.
