@@ -284,7 +284,9 @@ func matches(vars *mlx.Vars, cfg Config, speakers int) error {
 func (p *pupil) Take(_ context.Context, vars *mlx.Vars) error {
 	e := newEngine(p.req.Config, p.r.Backend, p.r.Device.NativeConv(), vars, p.set.Speakers, vars.Has(mlx.GroupWeights, "pho.stem.w"))
 	e.encoderFromP = e.phones && !p.req.Config.AddVoice.On
-	e.cards, e.refuse = p.r.Device.Cards, p.r.Refuse
+	if err := p.r.Place(e.steps, p.req.Config.Batch); err != nil {
+		return err
+	}
 	p.engine = e
 	var err error
 	p.batcher, err = corpus.NewBatcher(p.set, p.draws(), p.req.Config.Seed)
@@ -377,7 +379,7 @@ func (p *pupil) Inputs() (run.Inputs[readyStep], error) {
 			}
 			return p.engine.ready(batch)
 		},
-		Free:  func(s readyStep) error { return p.engine.free(s.inputs) },
+		Free:  func(s readyStep) error { return p.engine.steps.Free(s.inputs) },
 		Close: batches.Close,
 	}, nil
 }

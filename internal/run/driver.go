@@ -29,6 +29,14 @@ type Run struct {
 // Warn tells a person of something that may be wrong.
 func (r *Run) Warn(format string, a ...any) { r.Say.Linef("warning: "+format, a...) }
 
+// Place readies new steps over batches of so many items for the devices of the run.
+func (r *Run) Place(steps *mlx.Steps, batch int) error {
+	if r.Refuse != nil {
+		steps.Refuse = func(graph string) error { return r.Refuse(graph, batch) }
+	}
+	return steps.Share(r.Device.Cards)
+}
+
 // driver is one call of Train.
 type driver[T any] struct {
 	*Run

@@ -197,8 +197,7 @@ func (p *pupil) Check(vars *mlx.Vars) error {
 // Take makes the engine for variables.
 func (p *pupil) Take(_ context.Context, vars *mlx.Vars) error {
 	p.engine = newEngine(p.req.Config, p.r.Backend, p.r.Device.NativeConv(), vars)
-	p.engine.refuse = p.r.Refuse
-	return p.engine.share(p.r.Device.Cards)
+	return p.r.Place(p.engine.steps, p.req.Config.Batch)
 }
 
 // Keep leaves lint.txt.

@@ -107,8 +107,7 @@ func (p *pupil) Check(vars *mlx.Vars) error {
 // Take makes the engine for variables.
 func (p *pupil) Take(_ context.Context, vars *mlx.Vars) error {
 	p.engine, p.last = newEngine(p.req.Config, p.r.Backend, vars), nil
-	p.engine.refuse = p.r.Refuse
-	return p.engine.steps.Share(p.r.Device.Cards)
+	return p.r.Place(p.engine.steps, p.req.Config.Batch)
 }
 
 // Keep leaves nothing: recordings and settings are all that going on needs.

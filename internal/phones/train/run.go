@@ -144,7 +144,9 @@ func (p *pupil) Check(vars *mlx.Vars) error {
 // Take makes the engine for variables, and has the recordings said in other voices unless no step is left to make.
 func (p *pupil) Take(ctx context.Context, vars *mlx.Vars) error {
 	p.engine = newEngine(p.req.Config, p.r.Backend, p.r.Device.NativeConv(), vars)
-	p.engine.cards, p.engine.refuse = p.r.Device.Cards, p.r.Refuse
+	if err := p.r.Place(p.engine.steps, p.req.Config.Batch); err != nil {
+		return err
+	}
 	if p.r.First == p.req.Config.Steps || p.speech.converted != nil {
 		return nil
 	}
@@ -176,7 +178,7 @@ func (p *pupil) Plan() run.Plan {
 
 // Inputs draws the batches and puts them on the device.
 func (p *pupil) Inputs() (run.Inputs[[]*tensors.Tensor], error) {
-	return p.engine.inputs(p.req.Config, newBatcher(p.req.Config, p.speech.learnt()))
+	return p.engine.inputs(p.req.Config, newBatcher(p.req.Config, p.speech.learnt())), nil
 }
 
 // Step makes a step.
