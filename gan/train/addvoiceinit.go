@@ -12,11 +12,11 @@ import (
 // heads of those speakers that both know by name. It returns the names that are new.
 func startFrom(vars *mlx.Vars, cfg Config, m *gan.Model, speakers []corpus.SpeakerInfo) (fresh []string, err error) {
 	if m.Features != cfg.Features {
-		return nil, fmt.Errorf("--init: the model's features %+v are not this run's %+v: train with the model's", m.Features, cfg.Features)
+		return nil, fmt.Errorf("the model's features %+v are not this run's %+v: train with the model's", m.Features, cfg.Features)
 	}
 	for i := range min(m.Config.EncoderBlocks, cfg.GAN.EncoderBlocks) {
 		if m.Config.EncoderDilation(i) != cfg.GAN.EncoderDilation(i) {
-			return nil, fmt.Errorf("--init: the model's encoder has dilations %v, this run's %v: leave gan.encoderDilations to the model",
+			return nil, fmt.Errorf("the model's encoder has dilations %v, this run's %v: leave gan.encoderDilations to the model",
 				m.Config.EncoderDilations, cfg.GAN.EncoderDilations)
 		}
 	}
