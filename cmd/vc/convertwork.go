@@ -48,7 +48,9 @@ func (w *converting) run(ctx context.Context, workers int) {
 				if j.err != nil && len(w.jobs) > 1 && ctx.Err() == nil {
 					w.say("%s", j.describe())
 				}
-				w.part(i, 1)
+				if ctx.Err() == nil { // else it is not done
+					w.part(i, 1)
+				}
 			}
 		})
 	}

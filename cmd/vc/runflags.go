@@ -55,6 +55,9 @@ func runFlags(u runUsage) []cli.Flag {
 	return flags
 }
 
+// flagName is how messages name an option of a training.
+func flagName(option string) string { return "--" + option }
+
 // runOptions reads them. What needs more than the command line to be judged is left to run.Train.
 func runOptions(e env, c *cli.Context) (run.Options, error) {
 	for _, name := range []string{"steps", "batch", "snapshot-every", "gpus"} {
@@ -67,6 +70,7 @@ func runOptions(e env, c *cli.Context) (run.Options, error) {
 		Steps: c.Int("steps"), Batch: c.Int("batch"), SnapshotEvery: c.Int("snapshot-every"), Seed: c.Uint64("seed"),
 		Output: c.String("output"), Half: c.Bool("float16"), RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"),
 		Device: c.String("device"), GPUs: c.Int("gpus"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
+		Names: flagName,
 	}
 	if o.Speakers == "" && !o.Resume {
 		return o, fmt.Errorf("--speakers is missing: a folder that holds one folder of recordings per speaker")

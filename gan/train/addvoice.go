@@ -9,14 +9,14 @@ import (
 	"github.com/starvc/vc/internal/mlx"
 )
 
-// AddVoice are the settings of a run that adds voices to a trained model, as --init begins one.
+// AddVoice are the settings of a run that adds voices to a trained model, as one that begins with a model does.
 //
 // Such a run keeps the model's whole table of speakers, with their recordings or without. It trains on the voices at hand:
 // for each crop the model as it was says the crop in an old voice, in the stored style or one of F's draws, and G learns to
 // still say the same (the anchor), and to make the crop itself out of that (so it hears other voices, though there are no
 // recordings of any). The bodies of E and F rest; their new heads learn at the full rate, G's decoder at a share of it.
 type AddVoice struct {
-	On        bool    `json:"on"`        // as --init sets it; false trains all weights on the speakers at hand alone
+	On        bool    `json:"on"`        // as a run that begins with a model sets it; false trains all weights on the speakers at hand alone
 	Anchor    float64 `json:"anchor"`    // weight of the loss that keeps the old voices
 	RestShare float64 `json:"restShare"` // share of the rate that G gets, which all voices share
 }
@@ -113,7 +113,7 @@ func keepBase(vars *mlx.Vars, m *gan.Model) error {
 		[]gan.Param{{Name: storedStyles, Shape: []int{speakers, m.Config.StyleDim}}})
 	for _, p := range params {
 		if err := vars.Set(groupBase, p.Name, p.Shape, m.Tensor(p.Name)); err != nil {
-			return fmt.Errorf("--init: %w", err)
+			return err
 		}
 	}
 	return nil

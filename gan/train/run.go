@@ -48,7 +48,7 @@ type pupil struct {
 	o       Options
 	r       *run.Run
 	req     request
-	base    *gan.Model // that the run begins with, of --init, at the run's rate
+	base    *gan.Model // that the run begins with, at the run's rate
 	set     *corpus.Set
 	lint    *corpus.Report
 	batcher *corpus.Batcher
@@ -79,10 +79,10 @@ func (p *pupil) Configure(r *run.Run) error {
 		return err
 	}
 	if q.Config.AddVoice.On && len(q.Voices) == 0 {
-		return fmt.Errorf("addVoice.on adds voices to a model: name the model with --init")
+		return fmt.Errorf("addVoice.on adds voices to a model: name the model with %s", r.Names.Of("init"))
 	}
 	if r.Resume {
-		return run.CheckFixed(dilationsFixed(dilations, q.Config.GAN))
+		return p.r.Names.CheckFixed(dilationsFixed(dilations, q.Config.GAN))
 	}
 	if err := p.choosePhones(); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (p *pupil) begin() error {
 	if o.Init != "" {
 		var err error
 		if p.base, err = base.OpenVoices(o.Init); err != nil {
-			return fmt.Errorf("--init: %w", err)
+			return fmt.Errorf("%s: %w", p.r.Names.Of("init"), err)
 		}
 		if _, err := gan.Preset(p.base.Trained.Preset); preset == "" && err == nil {
 			preset = p.base.Trained.Preset
@@ -112,11 +112,11 @@ func (p *pupil) begin() error {
 	if o.Rate > 0 {
 		f, err := features.ConfigForRate(o.Rate)
 		if err != nil {
-			return fmt.Errorf("--rate: %w", err)
+			return fmt.Errorf("%s: %w", p.r.Names.Of("rate"), err)
 		}
 		if p.base != nil && f != cfg.Features {
 			if p.base, err = widenModel(p.base, f); err != nil {
-				return fmt.Errorf("--rate: %w", err)
+				return fmt.Errorf("%s: %w", p.r.Names.Of("rate"), err)
 			}
 			p.req.Widened = true
 		}
@@ -138,9 +138,9 @@ func (p *pupil) checkFixed() error {
 			return err
 		}
 	}
-	return run.CheckFixed(
-		run.Fixed{Flag: "rate", Was: run.Number(q.Config.Features.SampleRate), Now: run.Number(p.o.Rate)},
-		run.Fixed{Flag: "phones", Was: cmp.Or(q.Phones, noneAtAll), Now: phones},
+	return p.r.Names.CheckFixed(
+		run.Fixed{Option: "rate", Was: run.Number(q.Config.Features.SampleRate), Now: run.Number(p.o.Rate)},
+		run.Fixed{Option: "phones", Was: cmp.Or(q.Phones, noneAtAll), Now: phones},
 	)
 }
 
@@ -152,7 +152,7 @@ func (p *pupil) choosePhones() error {
 		q.Phones = ""
 	case o.Phones == "" && (o.Init == "" || q.Widened):
 		if q.Phones = usualPhones(q.Config); q.Phones != "" {
-			p.r.Say.Linef("the words are kept by the phone network that comes with the program (--phones none leaves it out)")
+			p.r.Say.Linef("the words are kept by the phone network that comes with the program (%s leaves it out)", p.r.Names.Of("phones", noneAtAll))
 		}
 	}
 	if q.Phones == "" {
@@ -160,7 +160,7 @@ func (p *pupil) choosePhones() error {
 	}
 	f, err := base.OpenPhones(q.Phones)
 	if err != nil {
-		return fmt.Errorf("--phones: %w", err)
+		return fmt.Errorf("%s: %w", p.r.Names.Of("phones"), err)
 	}
 	if o.Init == "" {
 		q.Config = withEncoderOf(q.Config, f)
@@ -176,7 +176,7 @@ func (p *pupil) Prepare(ctx context.Context) error {
 	}
 	add := p.req.Config.AddVoice.On
 	if len(speakers) < 2 && !add {
-		return fmt.Errorf("only one speaker found (%s): a voice changer needs two or more, each in a folder of its own; to add one voice to a trained model, name the model with --init", speakers[0].Name)
+		return fmt.Errorf("only one speaker found (%s): a voice changer needs two or more, each in a folder of its own; to add one voice to a trained model, name the model with %s", speakers[0].Name, p.r.Names.Of("init"))
 	}
 	cache, err := os.UserCacheDir()
 	if err == nil {
@@ -239,16 +239,14 @@ func (p *pupil) Fresh() (*mlx.Vars, error) {
 	vars := mlx.NewVars()
 	if p.req.Init != "" {
 		if err := p.openBase(); err != nil {
-			return nil, fmt.Errorf("--init: %w", err)
+			return nil, fmt.Errorf("%s: %w", p.r.Names.Of("init"), err)
 		}
 		fresh, err := startFrom(vars, cfg, p.base, p.set.Speakers)
-		if err != nil {
-			return nil, err
+		if err == nil && cfg.AddVoice.On {
+			err = keepBase(vars, p.base)
 		}
-		if cfg.AddVoice.On {
-			if err := keepBase(vars, p.base); err != nil {
-				return nil, err
-			}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.r.Names.Of("init"), err)
 		}
 		p.r.Say.Linef("starting from %s; new voices: %v", p.req.Init, fresh)
 		if cfg.AddVoice.On {
@@ -257,7 +255,7 @@ func (p *pupil) Fresh() (*mlx.Vars, error) {
 	}
 	if p.req.Phones != "" {
 		if err := loadPhones(vars, cfg, p.req.Phones, p.req.Init == ""); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", p.r.Names.Of("phones"), err)
 		}
 	}
 	return vars, prepare(vars, cfg, len(p.set.Speakers))
@@ -284,7 +282,9 @@ func matches(vars *mlx.Vars, cfg Config, speakers int) error {
 func (p *pupil) Take(_ context.Context, vars *mlx.Vars) error {
 	e := newEngine(p.req.Config, p.r.Backend, p.r.Device.NativeConv(), vars, p.set.Speakers, vars.Has(mlx.GroupWeights, "pho.stem.w"))
 	e.encoderFromP = e.phones && !p.req.Config.AddVoice.On
-	e.cards, e.refuse = p.r.Device.Cards, p.r.Refuse
+	if err := p.r.Place(e.steps, p.req.Config.Batch); err != nil {
+		return err
+	}
 	p.engine = e
 	var err error
 	p.batcher, err = corpus.NewBatcher(p.set, p.draws(), p.req.Config.Seed)
@@ -334,9 +334,10 @@ func (p *pupil) Plan() run.Plan {
 		}
 		return all
 	}
-	larger := fmt.Sprintf("--batch %d", 2*c.Batch)
+	names := p.r.Names
+	larger := names.Of("batch", 2*c.Batch)
 	if !c.BFloat16 {
-		larger += ", for which --set bfloat16=true makes room"
+		larger += ", for which " + names.Setting("bfloat16", true) + " makes room"
 	}
 	return run.Plan{
 		// A step of the star costs several times a step of the warm-up.
@@ -350,11 +351,11 @@ func (p *pupil) Plan() run.Plan {
 		Rate: c.rate,
 		Lower: func(step int) string {
 			if step < c.WarmUpSteps() {
-				return fmt.Sprintf("--set warmUpRate=%g", c.WarmUpRate/2)
+				return names.Setting("warmUpRate", c.WarmUpRate/2)
 			}
-			return fmt.Sprintf("--set learningRate=%g", c.LearningRate/2)
+			return names.Setting("learningRate", c.LearningRate/2)
 		},
-		Smaller: fmt.Sprintf("--set cropFrames=%d", c.CropFrames/2), Larger: larger, Broken: "lint.txt",
+		Smaller: names.Setting("cropFrames", c.CropFrames/2), Larger: larger, Broken: "lint.txt",
 		Cost: run.Cost{Time: c.expected(k, p.r.First, p.r.Device.Kind), Bytes: k.bytes},
 		Blame: func(step int) ([]string, string) {
 			batch := p.batcher.At(step)
@@ -377,7 +378,7 @@ func (p *pupil) Inputs() (run.Inputs[readyStep], error) {
 			}
 			return p.engine.ready(batch)
 		},
-		Free:  func(s readyStep) error { return p.engine.free(s.inputs) },
+		Free:  func(s readyStep) error { return p.engine.steps.Free(s.inputs) },
 		Close: batches.Close,
 	}, nil
 }

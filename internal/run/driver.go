@@ -29,6 +29,14 @@ type Run struct {
 // Warn tells a person of something that may be wrong.
 func (r *Run) Warn(format string, a ...any) { r.Say.Linef("warning: "+format, a...) }
 
+// Place readies new steps over batches of so many items for the devices of the run.
+func (r *Run) Place(steps *mlx.Steps, batch int) error {
+	if r.Refuse != nil {
+		steps.Refuse = func(graph string) error { return r.Refuse(graph, batch) }
+	}
+	return steps.Share(r.Device.Cards)
+}
+
 // driver is one call of Train.
 type driver[T any] struct {
 	*Run
@@ -52,7 +60,7 @@ func (d *driver[T]) run(ctx context.Context) error {
 	if err := d.configure(); err != nil {
 		return err
 	}
-	if err := CheckWritable(d.output); err != nil {
+	if err := d.Names.CheckWritable(d.output); err != nil {
 		return err
 	}
 	device, err := device.Find(d.Options.Device)
@@ -108,14 +116,14 @@ func (d *driver[T]) configure() error {
 	q := d.about.Request.common()
 	if d.Resume {
 		if d.RunDir == "" {
-			return errors.New("--resume: which run? name its folder with --run")
+			return fmt.Errorf("%s: which run? name its folder with %s", d.Names.Of("resume"), d.Names.Of("run"))
 		}
-		if err := ReadRequest(d.RunDir, d.about.Command, d.about.Request); err != nil {
+		if err := d.Names.ReadRequest(d.RunDir, d.about.Command, d.about.Request); err != nil {
 			return err
 		}
 		s := d.settings()
-		if err := CheckFixed(
-			Fixed{Flag: "preset", Was: s.Preset, Now: d.Preset}, Fixed{Flag: "seed", Was: Number(s.Seed), Now: Number(d.Seed)},
+		if err := d.Names.CheckFixed(
+			Fixed{Option: "preset", Was: s.Preset, Now: d.Preset}, Fixed{Option: "seed", Was: Number(s.Seed), Now: Number(d.Seed)},
 		); err != nil {
 			return err
 		}
@@ -125,7 +133,7 @@ func (d *driver[T]) configure() error {
 		return err
 	}
 	if !d.Resume {
-		if err := d.Vacant(); err != nil {
+		if err := d.Vacant(d.Names); err != nil {
 			return err
 		}
 	}
@@ -146,7 +154,7 @@ func (d *driver[T]) load(saved bool) (err error) {
 			return err
 		}
 		if vars != nil {
-			if err := CheckSteps(step, d.settings().Steps); err != nil {
+			if err := d.Names.CheckSteps(step, d.settings().Steps); err != nil {
 				return err
 			}
 			d.vars, d.First = vars, step
@@ -161,7 +169,7 @@ func (d *driver[T]) load(saved bool) (err error) {
 // leave a run as it was, and a new one's name free.
 func (d *driver[T]) begin() error {
 	if !d.Resume {
-		if err := d.Create(); err != nil {
+		if err := d.Create(d.Names); err != nil {
 			return err
 		}
 	}
@@ -177,7 +185,7 @@ func (d *driver[T]) foretell() {
 	if c.Bytes == 0 {
 		return
 	}
-	c.Steps, c.Batch, c.Unit, c.Smaller = s.Steps-d.First, s.Batch, d.Device.BatchUnit(d.about.Even), d.plan.Smaller
+	c.Steps, c.Batch, c.Unit, c.Smaller, c.Names = s.Steps-d.First, s.Batch, d.Device.BatchUnit(d.about.Even), d.plan.Smaller, d.Names
 	c.Tell(d.Device, d.Say)
 }
 
@@ -218,7 +226,7 @@ func (d *driver[T]) finish(ctx context.Context, done int) error {
 		if err := d.pupil.Write(d.output); err != nil {
 			return err
 		}
-		d.Say.Linef("stopped after step %d of %d and saved: go on with `vc %s --run %s --resume`", done, steps, a.Command, d.Dir)
+		d.Say.Linef("stopped after step %d of %d and saved: go on with `vc %s %s %s`", done, steps, a.Command, d.Names.Of("run", d.Dir), d.Names.Of("resume"))
 		d.Say.Linef("the %s so far is %s", a.What, d.output)
 		return ErrStopped
 	}
@@ -237,7 +245,7 @@ func (d *driver[T]) finish(ctx context.Context, done int) error {
 	if a.Made != "" {
 		made = a.Made + ", " + made
 	}
-	d.Say.Linef("run folder: %s (%s; tensorboard --logdir shows it too)", d.Dir, made)
+	d.Say.Linef("run folder: %s (%s; TensorBoard shows it too)", d.Dir, made)
 	use := ""
 	if r.Use != "" {
 		use = " (" + fmt.Sprintf(r.Use, output) + ")"
@@ -262,7 +270,7 @@ func (d *driver[T]) chosen(done int) (vars *mlx.Vars, step int, why string) {
 		d.Warn("the best snapshot cannot be read (%v): the %s is that of the last step", err, d.about.What)
 		return d.vars, done, "the last"
 	}
-	d.Say.Linef("the %s is that of step %d, the best by held-out speech: it got worse since; `--resume --last` takes the last step's instead", d.about.What, b.Step)
+	d.Say.Linef("the %s is that of step %d, the best by held-out speech: it got worse since; `%s %s` takes the last step's instead", d.about.What, b.Step, d.Names.Of("resume"), d.Names.Of("last"))
 	return vars, b.Step, "the best by held-out speech"
 }
 

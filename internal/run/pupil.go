@@ -79,9 +79,9 @@ type Plan struct {
 	Phases   []Phase
 	Compiles func(step int) bool    // whether a step has a new graph though no phase begins; may be nil
 	Rate     func(step int) float64 // the learning rate
-	Lower    func(step int) string  // the setting that lowers it: "--set learningRate=0.001"
-	Smaller  string                 // what makes steps smaller besides a smaller preset: "--set cropFrames=32"
-	Larger   string                 // what gives a card more to do: "--batch 64"
+	Lower    func(step int) string  // the setting that lowers it, see Names.Setting
+	Smaller  string                 // what makes steps smaller besides a smaller preset: a setting, as above
+	Larger   string                 // what gives a card more to do, such as a larger batch
 	Broken   string                 // where a broken recording is found; empty for nowhere
 	Cost     Cost                   // of the steps from r.First on; nothing for what is not known
 	// Blame names the recordings of a step, and what is odd about them, fit to follow a sentence.

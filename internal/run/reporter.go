@@ -15,12 +15,16 @@ type Reporter struct {
 	w        io.Writer
 	quiet    bool
 	terminal bool
-	open     bool // a renewed line is on the screen
+	open     bool   // a renewed line is on the screen
+	held     string // the latest progress, while it was too early to show it
 	last     time.Time
 }
 
 // plainInterval is the time between lines of progress where nothing can be renewed.
 const plainInterval = 10 * time.Second
+
+// renewInterval is that between two states of a line on a terminal.
+const renewInterval = 100 * time.Millisecond
 
 // NewReporter reports to w; nil is nowhere. A quiet one lets only warnings through.
 func NewReporter(w io.Writer, quiet bool) *Reporter {
@@ -36,28 +40,35 @@ func (p *Reporter) Linef(format string, a ...any) {
 	if p.quiet && !strings.HasPrefix(format, "warning") {
 		return
 	}
-	p.Finish()
+	p.endLine()
 	fmt.Fprintf(p.w, "vc: "+format+"\n", a...)
 }
 
-// Progress shows the present state of long work.
+// Progress shows the present state of long work: now, or if the last one is too near, with the next one, or by Finish.
 func (p *Reporter) Progress(line string) {
 	if p.quiet {
 		return
 	}
-	switch {
-	case p.terminal:
-		if time.Since(p.last) < 100*time.Millisecond {
-			return
-		}
+	pause := plainInterval
+	if p.terminal {
+		pause = renewInterval
+	}
+	if time.Since(p.last) < pause {
+		p.held = line
+		return
+	}
+	p.show(line)
+	p.last = time.Now()
+}
+
+func (p *Reporter) show(line string) {
+	p.held = ""
+	if p.terminal {
 		fmt.Fprintf(p.w, "\r\x1b[K%s", line)
 		p.open = true
-	case time.Since(p.last) < plainInterval:
 		return
-	default:
-		fmt.Fprintf(p.w, "vc: %s\n", line)
 	}
-	p.last = time.Now()
+	fmt.Fprintf(p.w, "vc: %s\n", line)
 }
 
 // Count shows done out of total.
@@ -67,12 +78,24 @@ func (p *Reporter) Count(what string, done, total int) {
 	}
 }
 
-// Finish ends a renewed line.
+// Finish shows how the work ended, and ends a renewed line.
 func (p *Reporter) Finish() {
-	if p.open {
-		fmt.Fprintln(p.w)
-		p.open = false
+	if p.held != "" {
+		p.show(p.held)
 	}
+	p.endLine()
+}
+
+// endLine makes room below a line that renews itself, which stays as of now. Plain lines of progress stay as rare as they are.
+func (p *Reporter) endLine() {
+	if !p.open {
+		return
+	}
+	if p.held != "" {
+		p.show(p.held)
+	}
+	fmt.Fprintln(p.w)
+	p.open = false
 }
 
 // Bar draws done out of total in twenty characters.
@@ -87,6 +110,6 @@ func Bar(done, total int) string {
 
 // Write lets a longer text through, below the line that renews itself.
 func (p *Reporter) Write(text []byte) (int, error) {
-	p.Finish()
+	p.endLine()
 	return p.w.Write(text)
 }
