@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 // Depth is how a sample is stored in a file.
@@ -132,35 +134,22 @@ func newEncoder(w io.Writer, ending string, s Sound) (Encoder, error) {
 
 // WriteSound writes the file at path in the format that its name ends in: WAV and FLAC here, others by an ffmpeg on the PATH.
 // fill gives the samples. picture names a video whose pictures, subtitles and chapters are copied, "" for none; it must not be
-// path. The guarantees are those of [WriteAtomic]; ctx ends an ffmpeg that is at work. Errors begin with the path.
+// path. It holds what it held before or the whole sound, never a part; ctx ends an ffmpeg that is at work. Errors begin with the path.
 func WriteSound(ctx context.Context, path string, s Sound, picture string, fill func(Encoder) error) error {
 	ending := Ending(path)
 	if err := CheckOutput(path, s.Depth); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if !slices.Contains(madeEndings, ending) && !slices.Contains(videoEndings, ending) {
-		return WriteAtomic(path, func(w io.Writer) error { return encodeAll(w, ending, s, fill) })
+		return atomicfile.Write(path, func(w io.Writer) error { return encodeAll(w, ending, s, fill) })
 	}
-	err := func() error {
-		program, err := exec.LookPath("ffmpeg")
-		if err != nil {
-			return err
-		}
-		t, err := findTarget(path)
-		switch {
-		case err != nil:
-			return err
-		case t.device:
-			return errors.New("is a device or a pipe: ffmpeg needs a file")
-		}
-		return t.replace(ending, func(f *os.File) error {
-			return ffmpeg{program, ffmpegPatience}.encode(ctx, f, s, picture, fill)
-		})
-	}()
+	program, err := exec.LookPath("ffmpeg")
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, pathCause(err))
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	return nil
+	return atomicfile.Replace(path, ending, func(f *os.File) error {
+		return ffmpeg{program, ffmpegPatience}.encode(ctx, f, s, picture, fill)
+	})
 }
 
 func encodeAll(w io.Writer, ending string, s Sound, fill func(Encoder) error) error {

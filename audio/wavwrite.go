@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 // WAVEncoder writes a WAV. The header is right from the first byte on, so that the file beneath may be a pipe. What does not fit
@@ -154,7 +156,8 @@ func EncodeWAV(w io.Writer, c Clip) error {
 	return e.Close()
 }
 
-// WriteFile writes c as [EncodeWAV] does to the file at path, with the guarantees of [WriteAtomic].
+// WriteFile writes c as [EncodeWAV] does to the file at path, which holds what it held before or all of c,
+// never a part.
 func WriteFile(path string, c Clip) error {
-	return WriteAtomic(path, func(w io.Writer) error { return EncodeWAV(w, c) })
+	return atomicfile.Write(path, func(w io.Writer) error { return EncodeWAV(w, c) })
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/plot"
 )
 
@@ -62,7 +63,7 @@ func drawConversion(j *job, cfg features.Config, r *vc.Result, voice chosenVoice
 		plot.FromFrames("input: "+filepath.Base(j.in), cfg, r.Source),
 		plot.FromFrames("output: "+voice.origin, cfg, out.Frames),
 	}
-	return audio.WriteAtomic(j.picture, func(w io.Writer) error {
+	return atomicfile.Write(j.picture, func(w io.Writer) error {
 		return plot.Mels(w, panels, plot.MelOptions{Title: filepath.Base(j.in) + " to " + voice.label})
 	})
 }

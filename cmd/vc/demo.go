@@ -16,6 +16,7 @@ import (
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/example"
 	"github.com/starvc/vc/internal/plot"
 	"github.com/urfave/cli/v2"
@@ -152,7 +153,7 @@ func runDemo(ctx context.Context, e env, o demoOptions) error {
 		return err
 	}
 	page.Voices = voices
-	if err := audio.WriteAtomic(index, func(w io.Writer) error { return demoTemplate.Execute(w, page) }); err != nil {
+	if err := atomicfile.Write(index, func(w io.Writer) error { return demoTemplate.Execute(w, page) }); err != nil {
 		return err
 	}
 	if !o.quiet {
@@ -239,7 +240,7 @@ func drawSound(path string, cfg features.Config, x []float32, title string) erro
 	if err != nil {
 		return err
 	}
-	return audio.WriteAtomic(path, func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		return plot.Mels(w, []plot.Mel{plot.FromFrames(title, cfg, heard.Frames)}, plot.MelOptions{})
 	})
 }

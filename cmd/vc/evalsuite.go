@@ -17,6 +17,7 @@ import (
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/disturb"
@@ -110,7 +111,7 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 		if out.path == "" {
 			continue
 		}
-		if err := audio.WriteAtomic(out.path, out.write); err != nil {
+		if err := atomicfile.Write(out.path, out.write); err != nil {
 			return err
 		}
 		e.tell("wrote %s", out.path)

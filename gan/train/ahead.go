@@ -85,6 +85,9 @@ func (e *engine) prepareStep(batch *corpus.Batch) (readyStep, error) {
 		build := func(in []*Node) []*Node { return e.warmUp(in, given) }
 		return readyStep{graphs: []readyGraph{{name, build, warmUpMetrics, in}}, inputs: in}, nil
 	}
+	if e.cfg.answers(batch.Step) {
+		return e.prepareAnchor(f, s), nil
+	}
 	withSource := batch.Step >= e.cfg.sourceStep()
 	suffix := ""
 	if withSource {

@@ -23,6 +23,8 @@ type LossWeights struct {
 	// StarIdentity goes on with it in the star: G makes x of x in x's own style, which holds the distortion down that D costs.
 	StarIdentity float64 `json:"starIdentity"`
 	R1           float64 `json:"r1"` // gradient penalty of D
+	// Matching is, where there is a true answer, the distance of what D's layers make of G's output and of that answer.
+	Matching float64 `json:"matching"`
 }
 
 // Config is everything that decides a run besides its recordings. Every number can be set by a JSON file or by
@@ -50,7 +52,13 @@ type Config struct {
 	EMA          float64 `json:"ema"`          // decay of the averaged weights that are exported
 
 	// Patches is the number of halvings after which D judges each patch in time and band; 0 has it judge whole crops.
-	Patches      int     `json:"patches"`
+	Patches int `json:"patches"`
+	// StarEvery is how often the star has a step of its own, with another voice's style, the way back and the classifier: 0 and 1 are always.
+	// The steps between have a true answer as in the warm-up, and D beside it, which they cost a third of.
+	StarEvery int `json:"starEvery"`
+	// Relativistic has D, where there is a true answer, say which of it and G's output is the more real.
+	Relativistic bool    `json:"relativistic"`
+	R1Every      int     `json:"r1Every"`      // D's steps of which one has the gradient penalty, so many times as strong
 	R1Sigma      float64 `json:"r1Sigma"`      // length of R1's step per coordinate, normalised log-mel units
 	EnergyMargin float64 `json:"energyMargin"` // difference of the log-energies that loss.energy lets pass, natural log units
 	WarpRange    float64 `json:"warpRange"`    // largest relative warp of the source's mel axis in the warm-up
@@ -107,12 +115,12 @@ func DefaultConfig(preset string) (Config, error) {
 		Preset: preset, GAN: g, Features: features.DefaultConfig(),
 		Loss: LossWeights{
 			Adversarial: 2, Cycle: 5, Style: 1, Diversity: 5, Content: 10, SourceG: 0.5, SourceC: 0.1, Energy: 1,
-			Identity: 10, R1: 1,
+			Identity: 10, R1: 1, Matching: 2,
 		},
 		Steps: 60000, WarmUpShare: 0.2, SourceShare: 1.0 / 3,
 		Batch: 16, CropFrames: 128, StyleFrames: 128,
 		LearningRate: 2e-4, MapRate: 0.01, WarmUpRate: 5e-4, RampSteps: 500, DecayShare: 0.3, WeightDecay: 1e-4, Clip: 5, EMA: 0.999,
-		R1Sigma: 0.05, EnergyMargin: 0.5, WarpRange: 0.15, TiltRange: 0.5, FreezeShare: 1, EncoderShare: 0,
+		StarEvery: 1, R1Every: 1, R1Sigma: 0.05, EnergyMargin: 0.5, WarpRange: 0.15, TiltRange: 0.5, FreezeShare: 1, EncoderShare: 0,
 		BackTranslation: 0.5, BackTranslationSteps: 1000, PairShare: 0.5, NarrowShare: 0.3,
 		AddVoice: AddVoice{Anchor: 10, RestShare: 0.2},
 		Seed:     1, ValidEvery: 1000, ValidFraction: 0.05, SnapshotEvery: 1000, KeepSnapshots: 3, LogEvery: 10,
@@ -138,6 +146,11 @@ func DefaultConfig(preset string) (Config, error) {
 
 // WarmUpSteps is the length of the warm-up phase.
 func (c Config) WarmUpSteps() int { return int(math.Round(float64(c.Steps) * c.WarmUpShare)) }
+
+// answers tells whether a step is one with a true answer: of the warm-up, or one of the star's that stand between those of its own.
+func (c Config) answers(step int) bool {
+	return step < c.WarmUpSteps() || (step-c.WarmUpSteps())%max(1, c.StarEvery) != 0
+}
 
 // translates tells whether a step of the warm-up has back-translation: not before G can say something in another voice.
 func (c Config) translates(step int) bool {
@@ -191,6 +204,8 @@ func (c Config) Validate() error {
 		{"backTranslation", c.BackTranslation, 0, 1},
 		{"backTranslationSteps", float64(c.BackTranslationSteps), 0, 1e8},
 		{"patches", float64(c.Patches), 0, float64(c.GAN.BodyBlocks())},
+		{"starEvery", float64(c.StarEvery), 0, 1e6},
+		{"r1Every", float64(c.R1Every), 0, 1e6},
 		{"pairShare", c.PairShare, 0, 1},
 		{"disturbShare", c.DisturbShare, 0, 1},
 		{"narrowShare", c.NarrowShare, 0, 1},

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/mlx/gannet"
 	"github.com/starvc/vc/internal/phones"
@@ -31,7 +31,7 @@ func writePhones(t *testing.T, c Config) string {
 		weights[p.Name] = data
 	}
 	path := filepath.Join(t.TempDir(), "phones.safetensors")
-	err := audio.WriteAtomic(path, func(w io.Writer) error {
+	err := atomicfile.Write(path, func(w io.Writer) error {
 		return phones.Write(w, phones.Header{Encoder: c.GAN, Features: c.Features, Names: phones.Names()}, weights, false)
 	})
 	if err != nil {

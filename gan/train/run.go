@@ -287,7 +287,7 @@ func matches(vars *mlx.Vars, cfg Config, speakers int) error {
 // Take makes the engine for variables.
 func (p *pupil) Take(_ context.Context, vars *mlx.Vars) error {
 	e := newEngine(p.req.Config, p.r.Backend, p.r.Device.NativeConv(), vars, p.set.Speakers, vars.Has(mlx.GroupWeights, "pho.stem.w"))
-	e.encoderFromP = e.phones && (p.req.Init == "" || p.req.Widened)
+	e.encoderFromP = e.phones && !p.req.Config.AddVoice.On
 	e.cards, e.refuse = p.r.Device.Cards, p.r.Refuse
 	p.engine = e
 	var err error
@@ -301,7 +301,7 @@ func (p *pupil) draws() corpus.BatchConfig {
 	d := corpus.BatchConfig{
 		Size: c.Batch, CropFrames: c.CropFrames, StyleFrames: c.StyleFrames, LatentDim: c.GAN.LatentDim,
 		MaxLookAhead: c.GAN.StemFuture, NarrowShare: c.NarrowShare,
-		DisturbShare: c.DisturbShare, WantSteps: c.WarmUpSteps(), // the star has no use for them yet
+		DisturbShare: c.DisturbShare, Wants: c.answers,
 	}
 	if p.set.Pairs() > 0 {
 		d.PairShare = c.PairShare
@@ -346,10 +346,10 @@ func (p *pupil) Plan() run.Plan {
 		// A step of the star costs several times a step of the warm-up.
 		Phases: []run.Phase{
 			{Name: "warm-up", End: c.WarmUpSteps(), Cost: k.warmUp, Shown: shown("identity", "content")},
-			{Name: "star", End: c.Steps, Cost: k.star, Shown: shown("adv_d", "adv_g", "cycle", "style", "diversity", "content", "source_g")},
+			{Name: "star", End: c.Steps, Cost: k.star, Shown: shown("anchor_d", "anchor_g", "matching", "identity", "adv_d", "adv_g", "cycle", "style", "diversity", "content", "source_g")},
 		},
 		Compiles: func(step int) bool {
-			return c.translates(step) != c.translates(step-1) || step == c.sourceStep()
+			return c.translates(step) != c.translates(step-1) || step == c.sourceStep() || step == c.WarmUpSteps()+1 && c.answers(step)
 		},
 		Rate: c.rate,
 		Lower: func(step int) string {

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/base"
 )
 
@@ -67,7 +67,7 @@ func (f Folder) Snapshots() Snapshots { return Snapshots{Dir: f.Path("snapshots"
 
 // WriteText writes a file of the folder.
 func (f Folder) WriteText(name string, text io.WriterTo) error {
-	return audio.WriteAtomic(f.Path(name), func(w io.Writer) error {
+	return atomicfile.Write(f.Path(name), func(w io.Writer) error {
 		_, err := text.WriteTo(w)
 		return err
 	})

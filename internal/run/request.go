@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 // Common is what config.json of every run folder holds. A command embeds it in a struct of its own, which has its settings under
@@ -67,7 +67,7 @@ func WriteRequest(dir string, request Request) error {
 	if err != nil {
 		return fmt.Errorf("run folder: %w", err)
 	}
-	return audio.WriteAtomic(requestPath(dir), func(w io.Writer) error {
+	return atomicfile.Write(requestPath(dir), func(w io.Writer) error {
 		_, err := w.Write(append(b, '\n'))
 		return err
 	})

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/judge"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/run"
@@ -230,5 +230,5 @@ func (p *pupil) Report(context.Context) (*run.Report, error) {
 
 // Write writes the judge.
 func (p *pupil) Write(path string) error {
-	return audio.WriteAtomic(path, func(w io.Writer) error { return judge.Write(w, p.req.Config.Judge, p.trained, p.weights) })
+	return atomicfile.Write(path, func(w io.Writer) error { return judge.Write(w, p.req.Config.Judge, p.trained, p.weights) })
 }
