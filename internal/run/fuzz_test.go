@@ -68,7 +68,7 @@ func FuzzRequest(f *testing.F) {
 						Rate  float64 `json:"rate"`
 					} `json:"config"`
 				}
-				if err := ReadRequest(dir, command, &asked); err != nil {
+				if err := Names(nil).ReadRequest(dir, command, &asked); err != nil {
 					continue
 				}
 				if err := WriteRequest(dir, &asked); err != nil {
