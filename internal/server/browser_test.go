@@ -29,7 +29,7 @@ import (
 
 // The tests of the page drive Debian's Chromium, whose microphone is a file.
 
-const browserPatience = 90 * time.Second
+const browserPatience = 4 * time.Minute
 
 var studioModel = sync.OnceValues(vc.Base)
 
@@ -115,7 +115,7 @@ func openStudio(t *testing.T, change func(*server.Config)) *studio {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browser), chromedp.NoSandbox,
 		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true),
 		chromedp.Flag("use-file-for-fake-audio-capture", microphone), chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
-		chromedp.WindowSize(1280, 900))
+		chromedp.Flag("host-resolver-rules", "MAP studio.test 127.0.0.1"), chromedp.WindowSize(1280, 900))
 	ctx, cancel := context.WithTimeout(context.Background(), browserPatience)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
@@ -176,7 +176,7 @@ func (p *studio) text() string {
 // wait waits until an expression is true.
 func (p *studio) wait(what, expression string) {
 	p.t.Helper()
-	const patience = 60 * time.Second
+	const patience = 90 * time.Second
 	for begin := time.Now(); !value[bool](p, "!!("+expression+")"); time.Sleep(50 * time.Millisecond) {
 		if time.Since(begin) > patience {
 			p.t.Fatalf("%s: not within %v; the page says: %s", what, patience, p.text())
