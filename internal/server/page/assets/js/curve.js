@@ -1,10 +1,13 @@
 // The curve of a training on a canvas.
 import { fit, colour } from './spectrum.js';
 
-// drawCurve draws the loss that says most, smoothed, and gives a sentence about it.
+// What is drawn, the first that there is: how far speech that was taken apart and rebuilt is from itself.
+const wanted = [['identity', 'speech rebuilt in its own voice'], ['cycle', 'speech turned into another voice and back'], ['mel', 'spectra'], ['loss', 'the loss']];
+
+// drawCurve draws one loss, smoothed too, and gives a sentence about it.
 export function drawCurve(canvas, { steps, values }) {
   const names = Object.keys(values);
-  const name = names.find((n) => /mel|recon/i.test(n)) ?? names.find((n) => /loss|total/i.test(n)) ?? names[0];
+  const [name, words] = wanted.find(([n]) => names.includes(n)) ?? [names[0], names[0]];
   if (!name) return '';
   const points = steps.map((s, i) => [s, values[name][i]]).filter(([, v]) => Number.isFinite(v));
   if (points.length < 2) return '';
@@ -38,5 +41,5 @@ export function drawCurve(canvas, { steps, values }) {
   line(points, colour('--line-2'), 1);
   let mean = points[0][1];
   line(points.map(([s, v]) => [s, mean += (v - mean) * .15]), colour('--accent'), 2.2);
-  return `Lower is nearer (${name.replaceAll('_', ' ')}): ${all[0].toPrecision(3)} at the beginning, ${mean.toPrecision(3)} now.`;
+  return `Lower is nearer: how far ${words} is from the recordings, ${all[0].toPrecision(3)} at the beginning and ${mean.toPrecision(3)} now.`;
 }

@@ -164,7 +164,7 @@ export class LiveStream extends EventTarget {
       { name: 'Line', ms: this.rtt + this.waitingMs, about: 'to the studio and back' },
       { name: 'Voice', ms: this.server.latency_ms, about: 'what converting waits for' },
       { name: 'Computing', ms: this.stats ? Math.max(.5, this.stats.rtf * chunk) : chunk / 4, about: 'a piece of sound' },
-      { name: 'Waiting there', ms: Math.max(0, this.stats?.waited_ms ?? 0), about: 'for its turn' },
+      { name: 'Waiting there', ms: Math.max(0, (this.stats?.queue_ms ?? 0) - chunk / 2), about: 'for its turn' },
       { name: 'Waiting here', ms: Math.max(0, this.playout.meanMs - chunk / 2), about: 'against gaps' },
       { name: 'Output', ms: 1000 * ((this.context.outputLatency || 0) + (this.context.baseLatency || 0)), about: 'as the browser says' },
     ];
