@@ -85,9 +85,18 @@ func TestConvertOnFailingDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the program dozens of times")
 	}
+	for _, ending := range []string{".wav", ".flac", ".mp3", ".m4a"} {
+		if audio.CheckOutput("x"+ending, "") != nil {
+			continue // for want of an ffmpeg
+		}
+		t.Run(ending, func(t *testing.T) { convertOnFailingDisk(t, ending) })
+	}
+}
+
+func convertOnFailingDisk(t *testing.T, ending string) {
 	dir, vc := faultFolder(t)
 	out := filepath.Join(dir, "out")
-	result := filepath.Join(out, "a-spk1.wav")
+	result := filepath.Join(out, "a-spk1"+ending)
 	old := []byte("what was there before")
 	var after []byte
 	faults.Sweep(t, 3, func() *exec.Cmd {
