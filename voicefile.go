@@ -14,8 +14,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 const (
@@ -84,7 +84,7 @@ func LoadVoice(path string) (VoiceFile, error) {
 }
 
 // Save writes a file, under a temporary name first: on any error what was at path before is still there.
-func (f VoiceFile) Save(path string) error { return audio.WriteAtomic(path, f.Write) }
+func (f VoiceFile) Save(path string) error { return atomicfile.Write(path, f.Write) }
 
 // Write encodes the file.
 func (f VoiceFile) Write(w io.Writer) error {

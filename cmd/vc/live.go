@@ -11,6 +11,7 @@ import (
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/backlog"
 )
 
 // live is a running stream.
@@ -34,8 +35,8 @@ type live struct {
 	source  vc.Source // what is known of the voice that comes in
 	heard   vc.Source // what was learnt of it, once run has ended
 
-	waiting  *waiting
-	playout  playout
+	waiting  *backlog.Queue
+	playout  backlog.Playout
 	unplayed func() time.Duration
 	watch    func(in, out []float32)
 	came     time.Time // when the last sample came
@@ -71,7 +72,7 @@ type liveOutput interface {
 type beginning struct {
 	voice    vc.Voice
 	latency  latencySetting
-	pace     pace
+	pace     backlog.Pace
 	maxDelay time.Duration
 	lines    []string // of the control file
 }
@@ -95,7 +96,7 @@ func (l *live) open(latency latencySetting, raw pipeFormat) (err error) {
 	}
 	out, frame := newPipeWriter(l.env.stdout, in), in.format.channels*in.format.format.BytesPerSample()
 	fill := pipeFill(l.env.stdout)
-	l.unplayed = func() time.Duration { return lasting(fill()/frame, l.rate) }
+	l.unplayed = func() time.Duration { return backlog.Lasting(fill()/frame, l.rate) }
 	return l.connect(latency, in, out, in.format.rate)
 }
 
@@ -111,8 +112,8 @@ func (l *live) connect(latency latencySetting, in liveInput, out liveOutput, rat
 	l.tellInput()
 	l.pieces = l.stream.Pieces(latency.chunk)
 	l.meter = newMeter(l.statsTo, rate, latency.chunk)
-	l.waiting = newWaiting(rate, l.begin.pace)
-	l.playout = playout{rate: rate, maxDelay: l.begin.maxDelay, kept: keptDelay}
+	l.waiting = backlog.New(rate, l.begin.pace)
+	l.playout = backlog.Playout{Rate: rate, MaxDelay: l.begin.maxDelay}
 	return nil
 }
 
@@ -150,9 +151,9 @@ func (l *live) run(ctx context.Context) error {
 		if err := l.serve(ctx, always); err != nil {
 			return err
 		}
-		t, ok := l.waiting.take(l.piece, next, l.cut)
+		t, ok := l.waiting.Take(l.piece, next, l.cut)
 		if !ok {
-			if err := l.serve(ctx, l.waiting.more); err != nil {
+			if err := l.serve(ctx, l.waiting.More); err != nil {
 				return err
 			}
 			continue
@@ -161,12 +162,12 @@ func (l *live) run(ctx context.Context) error {
 			l.heard = l.stream.Heard()
 			return err
 		}
-		if t.err == io.EOF {
+		if t.Err == io.EOF {
 			l.tellInput()
 			return l.finish()
 		}
-		if t.err != nil {
-			return errors.Join(t.err, l.finish())
+		if t.Err != nil {
+			return errors.Join(t.Err, l.finish())
 		}
 		next = l.pieces.Next()
 	}
@@ -175,9 +176,9 @@ func (l *live) run(ctx context.Context) error {
 // read brings sound to where it waits, until the input or ctx ends.
 func (l *live) read(ctx context.Context, x []float32) {
 	for {
-		for !l.waiting.hasRoom(len(x)) {
+		for !l.waiting.HasRoom(len(x)) {
 			select {
-			case <-l.waiting.space:
+			case <-l.waiting.Space:
 			case <-ctx.Done():
 				return
 			}
@@ -185,7 +186,7 @@ func (l *live) read(ctx context.Context, x []float32) {
 		asked := time.Now()
 		n, err := l.in.read(x)
 		now := time.Now()
-		l.waiting.put(now, now.Sub(asked), x[:n], err)
+		l.waiting.Put(now, now.Sub(asked), x[:n], err)
 		if err != nil {
 			return
 		}
@@ -214,20 +215,20 @@ func gainOf(s settings) float32 {
 	return float32(math.Pow(10, s.gainDB/20))
 }
 
-func (l *live) write(t taken) error {
-	l.noteDrop(t.dropped)
-	if len(t.x) == 0 {
+func (l *live) write(t backlog.Taken) error {
+	l.noteDrop(t.Dropped)
+	if len(t.X) == 0 {
 		return nil
 	}
-	l.came = t.last
-	l.meter.begin(t.x)
+	l.came = t.Last
+	l.meter.begin(t.X)
 	if l.watch != nil {
-		l.watch(t.x, nil)
+		l.watch(t.X, nil)
 	}
-	l.gate(t.x)
-	l.dry = append(l.dry, t.x...)
-	l.output = l.stream.Process(l.output[:0], t.x)
-	return l.give(len(t.x), t.left)
+	l.gate(t.X)
+	l.dry = append(l.dry, t.X...)
+	l.output = l.stream.Process(l.output[:0], t.X)
+	return l.give(len(t.X), t.Left)
 }
 
 func (l *live) finish() error {
@@ -269,7 +270,7 @@ func (l *live) give(received, left int) error {
 		return err
 	}
 	if len(y) > 0 {
-		l.playout.played(time.Now(), len(y))
+		l.playout.Played(time.Now(), len(y))
 	}
 	return nil
 }
@@ -277,16 +278,16 @@ func (l *live) give(received, left int) error {
 // watchDelay sees how much sound has piled up, with so many samples waiting, and orders what is too much to be dropped.
 func (l *live) watchDelay(left int) delayFigures {
 	now := time.Now()
-	input := lasting(left, l.rate)
-	if l.playout.told {
+	input := backlog.Lasting(left, l.rate)
+	if l.playout.Told {
 		input = 0 // the player knows how late the last sound is that has come
 	}
-	age, dry := l.playout.look(now, input, l.unplayed())
-	live, gap := l.waiting.state(now)
+	age, dry := l.playout.Look(now, input, l.unplayed())
+	live, gap := l.waiting.State(now)
 	if !live {
 		l.cut = 0
 	} else if l.cut == 0 {
-		l.cut = samplesIn(l.playout.surplus(now, age, gap), l.rate)
+		l.cut = backlog.Samples(l.playout.Surplus(now, age, gap), l.rate)
 	}
 	return delayFigures{live: live, age: age, dry: dry}
 }
@@ -302,12 +303,12 @@ func (l *live) noteDrop(samples int) {
 	now := time.Now()
 	if samples > 0 {
 		l.cut, l.lastDrop = 0, now
-		l.playout.dropped()
+		l.playout.Dropped()
 		l.meter.drop(samples)
 		l.dropped += samples
 	}
 	if l.dropped > 0 && !l.quiet && now.Sub(l.lastDrop) >= dropJoined && now.Sub(l.toldDrop) >= dropTold {
-		l.env.tell("dropped %.2f s of sound that had piled up, to keep the delay", lasting(l.dropped, l.rate).Seconds())
+		l.env.tell("dropped %.2f s of sound that had piled up, to keep the delay", backlog.Lasting(l.dropped, l.rate).Seconds())
 		l.dropped, l.toldDrop = 0, now
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/starvc/vc/internal/backlog"
 	"github.com/starvc/vc/internal/soundserver"
 )
 
@@ -58,7 +59,7 @@ func runDevices(ctx context.Context, e env, o deviceOptions) (err error) {
 	if l.statsTo != nil {
 		l.statsTo = status
 	}
-	l.begin.pace = pace{fixed: true, live: true}
+	l.begin.pace = backlog.Pace{Fixed: true, Live: true}
 	l.begin.settle(l)
 	out := &deviceOutput{player: devices.player, margin: deviceMargin(l.begin.latency), live: l}
 	if err := l.connect(l.begin.latency, deviceInput{devices.recorder}, out, o.rate); err != nil {
@@ -68,9 +69,9 @@ func runDevices(ctx context.Context, e env, o deviceOptions) (err error) {
 		return fmt.Errorf("live: %w", err)
 	}
 	out.own, out.recording = l.stream.Delay(l.pieces), devices.recording()
-	l.playout.told = true
+	l.playout.Told = true
 	l.unplayed = func() time.Duration {
-		l.playout.kept = out.kept()
+		l.playout.Kept = out.kept()
 		early := out.early()
 		status.late(out.own + devices.late + early)
 		return early
@@ -300,7 +301,7 @@ func (o *deviceOutput) early() time.Duration { return o.player.Ahead() + o.passe
 
 // passed is how long ago the sound came in that goes out now.
 func (o *deviceOutput) passed() time.Duration {
-	return lasting(o.live.lag, o.live.rate) + time.Since(o.live.came)
+	return backlog.Lasting(o.live.lag, o.live.rate) + time.Since(o.live.came)
 }
 
 func (o *deviceOutput) write(y []float32) error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/backlog"
 )
 
 // meter measures a live stream and prints a line every second, where it has somewhere to print to.
@@ -98,5 +99,5 @@ func (m *meter) pile(live bool) string {
 	if !live {
 		return "not live"
 	}
-	return fmt.Sprintf("waited %.0f ms  dropped %.0f ms", 1000*m.oldest.Seconds(), 1000*lasting(m.dropped, m.rate).Seconds())
+	return fmt.Sprintf("waited %.0f ms  dropped %.0f ms", 1000*m.oldest.Seconds(), 1000*backlog.Lasting(m.dropped, m.rate).Seconds())
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/starvc/vc/internal/backlog"
 )
 
 // An underrun is a chunk that took too long, or that came late for any other cause.
@@ -29,7 +31,7 @@ func TestMeterCountsUnderruns(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out bytes.Buffer
 				m := newMeter(&out, rate, chunk)
-				x := make([]float32, samplesIn(chunk, rate))
+				x := make([]float32, backlog.Samples(chunk, rate))
 				m.begin(x)
 				m.end(x, len(x), delayFigures{live: c.delay.live})
 				time.Sleep(time.Second)

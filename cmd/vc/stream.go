@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/backlog"
 	"github.com/urfave/cli/v2"
 )
 
@@ -137,11 +138,11 @@ func runStream(ctx context.Context, e env, o streamOptions) error {
 }
 
 // pace is what is known beforehand of the pace of the input.
-func (o streamOptions) pace(stdin io.Reader) pace {
-	p := pace{fixed: o.live || o.noLive, live: o.live}
-	if f, ok := stdin.(*os.File); ok && !p.fixed {
+func (o streamOptions) pace(stdin io.Reader) backlog.Pace {
+	p := backlog.Pace{Fixed: o.live || o.noLive, Live: o.live}
+	if f, ok := stdin.(*os.File); ok && !p.Fixed {
 		info, err := f.Stat()
-		p.fixed = err == nil && info.Mode().IsRegular()
+		p.Fixed = err == nil && info.Mode().IsRegular()
 	}
 	return p
 }

@@ -16,7 +16,7 @@ type readyStep struct {
 	inputs []*tensors.Tensor // of all graphs, each once
 }
 
-// readyGraph is a graph of a step, see engine.call.
+// readyGraph is a graph of a step, see mlx.Steps.Call.
 type readyGraph struct {
 	name    string
 	build   func([]*Node) []*Node
@@ -26,9 +26,6 @@ type readyGraph struct {
 
 // begin makes ready for ready.
 func (e *engine) begin() error {
-	if err := e.open(); err != nil {
-		return err
-	}
 	if e.cfg.AddVoice.On { // while no step holds the variables
 		if _, err := e.oldStyles(); err != nil {
 			return err
@@ -44,16 +41,16 @@ func (e *engine) ready(batch *corpus.Batch) (readyStep, error) {
 		return readyStep{}, err
 	}
 	if err := e.steps.Upload(s.inputs); err != nil {
-		return readyStep{}, errors.Join(fmt.Errorf("step %d: %w", batch.Step, err), e.free(s.inputs))
+		return readyStep{}, errors.Join(fmt.Errorf("step %d: %w", batch.Step, err), e.steps.Free(s.inputs))
 	}
 	return s, nil
 }
 
 // make makes a step, and frees its inputs.
 func (e *engine) make(s readyStep) (done []results, err error) {
-	defer func() { err = errors.Join(err, e.free(s.inputs)) }()
+	defer func() { err = errors.Join(err, e.steps.Free(s.inputs)) }()
 	for _, g := range s.graphs {
-		out, err := e.call(g.name, g.build, g.inputs...)
+		out, err := e.steps.Call(g.name, g.build, g.inputs...)
 		if err != nil {
 			return nil, err
 		}
@@ -84,6 +81,9 @@ func (e *engine) prepareStep(batch *corpus.Batch) (readyStep, error) {
 		}
 		build := func(in []*Node) []*Node { return e.warmUp(in, given) }
 		return readyStep{graphs: []readyGraph{{name, build, warmUpMetrics, in}}, inputs: in}, nil
+	}
+	if e.cfg.answers(batch.Step) {
+		return e.prepareAnchor(f, s), nil
 	}
 	withSource := batch.Step >= e.cfg.sourceStep()
 	suffix := ""

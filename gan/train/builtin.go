@@ -11,7 +11,7 @@ import (
 	"github.com/starvc/vc/internal/safetensors"
 )
 
-// noneAtAll is --phones none.
+// noneAtAll asks for no phone network.
 const noneAtAll = "none"
 
 // usualPhones is the phone network that a run takes if none is named: the program's own where it has the form of G's encoder.
@@ -53,7 +53,7 @@ func fitsPhones(f *safetensors.File, c Config) error {
 
 // dilationsFixed says that a run keeps its encoder's dilations: no weight's shape would tell of others.
 func dilationsFixed(was string, now gan.Config) run.Fixed {
-	return run.Fixed{Flag: "set gan.encoderDilations", Was: was, Now: fmt.Sprint(now.EncoderDilations)}
+	return run.Fixed{Option: "set gan.encoderDilations", Was: was, Now: fmt.Sprint(now.EncoderDilations)}
 }
 
 // withEncoderOf is c with the dilations of a phone network's encoder, which a new G takes over with its weights, unless c says

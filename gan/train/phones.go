@@ -16,15 +16,15 @@ import (
 func loadPhones(vars *mlx.Vars, cfg Config, path string, start bool) error {
 	f, err := base.OpenPhones(path)
 	if err != nil {
-		return fmt.Errorf("--phones: %w", err)
+		return err
 	}
 	if err := fitsPhones(f, cfg); err != nil {
-		return fmt.Errorf("--phones: %s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	for _, p := range phones.EncoderParams(cfg.GAN) {
 		data, err := f.Tensor(p.Name, p.Shape...)
 		if err != nil {
-			return fmt.Errorf("--phones: %s: %w", path, err)
+			return fmt.Errorf("%s: %w", path, err)
 		}
 		if err := vars.Set(mlx.GroupWeights, p.Name, p.Shape, data); err != nil {
 			return err

@@ -118,7 +118,7 @@ func newProfiler(cfg Config, device device.Device, backend compute.Backend) (*pr
 	p.Profiler, err = profile.New(&profile.Report{
 		Device: device.String(), Preset: cfg.Preset, What: "a step of the star with C and P", Batch: cfg.Batch, CropFrames: cfg.CropFrames,
 		StyleFrames: cfg.StyleFrames, Speakers: len(set.Speakers), BFloat16: cfg.BFloat16, NativeConvolution: device.NativeConv(),
-	}, vars, p.engine.adam, p.engine.call)
+	}, vars, p.engine.adam, p.engine.steps.Call)
 	if err != nil {
 		return nil, err
 	}
@@ -182,14 +182,14 @@ func (p *profiler) add() error {
 	for _, t := range inputs {
 		bytes += float64(4 * t.Size())
 	}
-	if err := e.free(inputs); err != nil {
+	if err := e.steps.Free(inputs); err != nil {
 		return err
 	}
 	p.AddTerm(profile.Feeding, bytes, func() (time.Duration, error) {
 		began := time.Now()
 		inputs := e.starInputs(batch)
 		took := time.Since(began)
-		return took, e.free(inputs)
+		return took, e.steps.Free(inputs)
 	})
 	p.AddTerm(profile.Uploading, bytes, func() (time.Duration, error) {
 		inputs := e.starInputs(batch)
@@ -200,7 +200,7 @@ func (p *profiler) add() error {
 			}
 		}
 		took := time.Since(began)
-		return took, e.free(inputs)
+		return took, e.steps.Free(inputs)
 	})
 	p.AddStep(p.steps(batch).Row)
 	return nil
@@ -213,7 +213,7 @@ func (p *profiler) steps(batch *corpus.Batch) profile.Steps[readyStep] {
 			if err := p.engine.begin(); err != nil {
 				return nil, err
 			}
-			return run.StartAhead(0, n, func(int) (readyStep, error) { return p.engine.ready(batch) }, func(s readyStep) error { return p.engine.free(s.inputs) }), nil
+			return run.StartAhead(0, n, func(int) (readyStep, error) { return p.engine.ready(batch) }, func(s readyStep) error { return p.engine.steps.Free(s.inputs) }), nil
 		},
 		Make: p.engine.make,
 	}

@@ -2,7 +2,6 @@ package train
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute"
@@ -36,17 +35,14 @@ type engine struct {
 	phones       bool // the weights hold a phone network, prefix "pho"
 	encoderFromP bool // G's encoder began as that network
 	adam         mlx.AdamW
-	cards        int        // of the backend that share each batch, 0 for one
-	steps        *mlx.Steps // made with the first
-	stored       []float32  // styles of the model that is added to, see oldStyles
-
-	refuse func(graph string, batch int) error // for tests: what a device says that has no memory left
+	steps        *mlx.Steps
+	stored       []float32 // styles of the model that is added to, see oldStyles
 }
 
 func newEngine(cfg Config, backend compute.Backend, native bool, vars *mlx.Vars, speakers []corpus.SpeakerInfo, phones bool) *engine {
 	return &engine{
 		cfg: cfg, backend: backend, native: native, vars: vars, speakers: speakers, phones: phones,
-		adam: optimizer(cfg),
+		adam: optimizer(cfg), steps: mlx.NewSteps(backend, vars),
 	}
 }
 
@@ -218,7 +214,7 @@ func (e *engine) discriminator(in []*Node, withSource bool) []*Node {
 	adversarial := DiscriminatorLoss(onReal, onFake)
 	penalty := GradientPenalty(onReal, onDisturbed, e.cfg.R1Sigma)
 	loss := Add(adversarial, MulScalar(penalty, e.cfg.Loss.R1*0.5))
-	rate := mlx.At(schedule, 0)
+	rate := mlx.At(schedule, 7)
 	rates := []mlx.Rate{{Prefix: "disc.", Rate: rate}}
 	source := ScalarZero(g, dtypes.Float32)
 	if withSource {
@@ -321,43 +317,8 @@ func bandMoments(mel *Node) (mean, spread *Node) {
 
 // run executes a step by name and frees its inputs.
 func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
-	out, err := e.call(name, build, inputs...)
-	return out, errors.Join(err, e.free(inputs))
-}
-
-// open makes the steps, once; for what is done beside them it has to be called before.
-func (e *engine) open() error {
-	if e.steps != nil {
-		return nil
-	}
-	steps := mlx.NewSteps(e.backend, e.vars)
-	if err := steps.Share(e.cards); err != nil {
-		return err
-	}
-	e.steps = steps
-	return nil
-}
-
-// call executes a step by name, compiling it first if need be. A panic of the graph builder becomes an error. The inputs
-// stay, on the device too, for another step.
-func (e *engine) call(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
-	if e.refuse != nil {
-		if err := e.refuse(name, e.cfg.Batch); err != nil {
-			return nil, fmt.Errorf("%s step: %w", name, err)
-		}
-	}
-	if err := e.open(); err != nil {
-		return nil, err
-	}
-	return e.steps.Call(name, build, inputs...)
-}
-
-// free gives the memory of the inputs of call back.
-func (e *engine) free(inputs []*tensors.Tensor) error {
-	if e.steps == nil {
-		return nil
-	}
-	return e.steps.Free(inputs)
+	out, err := e.steps.Call(name, build, inputs...)
+	return out, errors.Join(err, e.steps.Free(inputs))
 }
 
 // results are the metrics of one graph of a step, still on the device.

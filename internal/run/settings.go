@@ -16,7 +16,7 @@ import (
 func setting(assignment, example string) ([]byte, error) {
 	name, value, ok := strings.Cut(assignment, "=")
 	if !ok || name == "" {
-		return nil, fmt.Errorf("--set %q: want name=value, for instance %s", assignment, example)
+		return nil, fmt.Errorf("setting %q: want name=value, for instance %s", assignment, example)
 	}
 	if !json.Valid([]byte(value)) {
 		quoted, _ := json.Marshal(value)
@@ -36,7 +36,7 @@ func ApplySetting(config any, assignment, example string) error {
 	if err != nil {
 		return err
 	}
-	return apply(config, value, "--set "+assignment)
+	return apply(config, value, "setting "+assignment)
 }
 
 // ApplyFile sets the fields of config, a pointer, that a JSON file holds. A name that config does not have is an error.

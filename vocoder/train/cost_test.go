@@ -82,7 +82,7 @@ func TestCostOfTheGraphs(t *testing.T) {
 		t.Fatal(err)
 	}
 	counted := func(name string, build func([]*Node) []*Node) (operations float64) {
-		out, err := e.run(name, func(in []*Node) []*Node {
+		out, err := e.steps.Call(name, func(in []*Node) []*Node {
 			out := build(in)
 			operations = products(out[0], map[*Node]bool{})
 			return out

@@ -83,10 +83,10 @@ func (t *teacher) speaker(name string) (map[string]*teacherFrames, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--teacher: %w", err)
+		return nil, err
 	}
 	fail := func(format string, a ...any) error {
-		return fmt.Errorf("--teacher: %s: %w; %s", path, fmt.Errorf(format, a...), teacherRemedy)
+		return fmt.Errorf("%s: %w; %s", path, fmt.Errorf(format, a...), teacherRemedy)
 	}
 	text, ok := f.Metadata()[teacherKey]
 	if !ok {
@@ -149,7 +149,7 @@ func openTeacher(folder string) (*teacher, error) {
 		return nil, nil
 	}
 	if _, err := os.ReadDir(folder); err != nil {
-		return nil, fmt.Errorf("--teacher: %w; name the folder that holds a file SPEAKER.safetensors per speaker", err)
+		return nil, fmt.Errorf("%w; name the folder that holds a file SPEAKER.safetensors per speaker", err)
 	}
 	return &teacher{folder: folder}, nil
 }
@@ -197,7 +197,7 @@ func (t *teacher) teach(s *phoneSpeech, c Config, say *run.Reporter) error {
 				continue
 			}
 			if err := own.fits(u.sound.seconds(c.Features)); err != nil {
-				return fmt.Errorf("--teacher: %s: utterance %s: %w: %s", t.path(name), u.name(), err, teacherRemedy)
+				return fmt.Errorf("%s: utterance %s: %w: %s", t.path(name), u.name(), err, teacherRemedy)
 			}
 			u.teacher = own
 			found++
@@ -208,14 +208,14 @@ func (t *teacher) teach(s *phoneSpeech, c Config, say *run.Reporter) error {
 				names = append(names, n)
 			}
 			slices.Sort(names)
-			return fmt.Errorf("--teacher: %s has none of %s's %d recordings (it has %q, the speaker %q): %s",
+			return fmt.Errorf("%s has none of %s's %d recordings (it has %q, the speaker %q): %s",
 				t.path(name), name, mine, names[0], example, teacherRemedy)
 		}
 		taught += found
 		total += mine
 	}
 	if taught == 0 {
-		return fmt.Errorf("--teacher: %s has no features of any speaker to train on, such as %s.safetensors: %s",
+		return fmt.Errorf("%s has no features of any speaker to train on, such as %s.safetensors: %s",
 			t.folder, s.speakers[0].Name, teacherRemedy)
 	}
 	if len(without) > 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 	"github.com/starvc/vc/internal/safetensors"
 )
 
@@ -225,7 +226,7 @@ func TestTaughtRun(t *testing.T) {
 
 	// It goes on with the teacher that it began with.
 	// Beside itself it scores the same.
-	compare := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go"}, Compare: o.Output}
+	compare := Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go"}, Compare: o.Output}
 	if err := Run(context.Background(), compare); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +240,7 @@ func TestTaughtRun(t *testing.T) {
 		t.Errorf("compared with a teacher: %v", err)
 	}
 
-	resume, recordings := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 14}}, o.Speakers
+	resume, recordings := Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Steps: 14}}, o.Speakers
 	if err := Run(context.Background(), resume); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 // same frames.
 const phoneVoicesName = "voices.safetensors"
 
-// openVoices reads the model of --voices, nil without one.
+// openVoices reads the model that says the recordings in other voices, nil without one.
 func (p *pupil) openVoices() (*gan.Model, error) {
 	path := p.req.Voices
 	if path == "" {
@@ -28,11 +28,11 @@ func (p *pupil) openVoices() (*gan.Model, error) {
 	}
 	m, err := base.OpenVoices(path)
 	if err != nil {
-		return nil, fmt.Errorf("--voices: %w", err)
+		return nil, fmt.Errorf("%s: %w", p.r.Names.Of("voices"), err)
 	}
 	if own := p.req.Config.Features; !features.SameSpeech(m.Features, own) {
-		return nil, fmt.Errorf("--voices: the model was trained on features %+v, this run has %+v: name a model with the run's, such as base, or leave --voices out",
-			m.Features, own)
+		return nil, fmt.Errorf("%s: the model was trained on features %+v, this run has %+v: name a model with the run's, such as base, or leave %[1]s out",
+			p.r.Names.Of("voices"), m.Features, own)
 	}
 	return m, nil
 }
@@ -63,7 +63,7 @@ func drawVoices(c Config, s *phoneSpeech, m *gan.Model) ([]otherVoice, error) {
 			}
 		}
 		if len(free) < c.VoicesPer {
-			return nil, fmt.Errorf("--voices: the model has %d voices for the recordings of %s, without %s itself and those held out, but voicesPer is %d: lower it (--set voicesPer=1) or name a model of more voices",
+			return nil, fmt.Errorf("the model has %d voices for the recordings of %s, without %s itself and those held out, but voicesPer is %d: lower voicesPer or name a model of more voices",
 				len(free), own, own, c.VoicesPer)
 		}
 		r.Shuffle(len(free), func(a, b int) { free[a], free[b] = free[b], free[a] })
@@ -74,7 +74,7 @@ func drawVoices(c Config, s *phoneSpeech, m *gan.Model) ([]otherVoice, error) {
 	return all, nil
 }
 
-// convertSpeech adds what the model of --voices makes of the utterances to train on, on all cores. A conversion keeps the frames,
+// convertSpeech adds what the other voices make of the utterances to train on, on all cores. A conversion keeps the frames,
 // so the labels stay.
 func (p *pupil) convertSpeech(ctx context.Context) error {
 	c, s, m := p.req.Config, p.speech, p.voices
@@ -83,7 +83,7 @@ func (p *pupil) convertSpeech(ctx context.Context) error {
 	}
 	draws, err := drawVoices(c, s, m)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", p.r.Names.Of("voices"), err)
 	}
 	model := vc.New(m)
 	s.converted = make([]labelled, len(draws))

@@ -125,7 +125,7 @@ func TestConvertedFramesStay(t *testing.T) {
 	if p.voices, err = p.openVoices(); err != nil {
 		t.Fatal(err)
 	}
-	if p.speech, err = readPhoneSpeech(context.Background(), p.req, p.r.Say); err != nil {
+	if p.speech, err = readPhoneSpeech(context.Background(), p.req, nil, p.r.Say); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.convertSpeech(context.Background()); err != nil {
@@ -180,7 +180,7 @@ func TestPhonesOfVoicesResume(t *testing.T) {
 	if err := os.Remove(model); err != nil {
 		t.Fatal(err)
 	}
-	resume := Options{Options: run.Options{RunDir: part.RunDir, Resume: true, Device: "go"}}
+	resume := Options{Options: run.Options{Names: runtest.Dashed, RunDir: part.RunDir, Resume: true, Device: "go"}}
 	if err := Run(context.Background(), resume); err != nil {
 		t.Fatal(err)
 	}
