@@ -43,7 +43,7 @@ func (c Config) stepBytes() float64 {
 // presets tiny and small.
 const (
 	xlaPerCore = 55e9
-	goPerCore  = 2.9e9
+	goPerCore  = 4e9
 )
 
 // drawing is what it takes one core to disturb a second of sound and make its features: rooms, noise and spectra.
