@@ -30,7 +30,8 @@ func Depths() []Depth { return []Depth{Depth16, Depth24, DepthFloat} }
 type Sound struct {
 	Rate     int // Hz
 	Channels int
-	Frames   int64 // moments that will be written, all channels together count as one
+	Layout   Layout // the places of the channels, 0 for unknown; one or two need none
+	Frames   int64  // moments that will be written, all channels together count as one
 	Depth    Depth
 	Tags     Tags
 }
@@ -45,7 +46,18 @@ func (s *Sound) check() error {
 	if s.Frames < 0 {
 		return fmt.Errorf("%d samples, want 0 or more", s.Frames)
 	}
+	if s.Layout.positions(s.Channels) == nil {
+		s.Layout = 0
+	}
 	return errors.Join(checkRate(int64(s.Rate)), checkChannels(s.Channels))
+}
+
+// CheckChannels says why a file of that name could not hold so many channels, or returns nil.
+func CheckChannels(name string, channels int) error {
+	if ending := Ending(name); channels > 2 && slices.Contains(stereoEndings, ending) {
+		return fmt.Errorf("%s holds two channels, and these are %d: let the name end in .wav, .flac or .m4a, or mix them to one", ending, channels)
+	}
+	return nil
 }
 
 // Encoder writes the sound of one file. Write takes interleaved samples, whole frames, rounds them to the nearest step without
@@ -94,6 +106,8 @@ var (
 	// madeEndings are those of the formats that an ffmpeg writes: those that keep the length of the sound, and the mark of a converted
 	// voice.
 	madeEndings = []string{".mp3", ".ogg", ".opus", ".m4a", ".m4b", ".aif", ".aiff", ".caf", ".wma", ".wv", ".mka"}
+	// stereoEndings are those that hold no more than two channels.
+	stereoEndings = []string{".mp3", ".wma"}
 	// videoEndings are those of containers that hold pictures beside sound, of which the same is true.
 	videoEndings = []string{".mp4", ".m4v", ".mov", ".mkv", ".webm"}
 )

@@ -84,7 +84,11 @@ func (p ffmpeg) encode(ctx context.Context, f *os.File, s Sound, picture string,
 
 func encodeArguments(path string, s Sound, picture string) []string {
 	args := []string{"-nostdin", "-hide_banner", "-v", "error", "-y", "-protocol_whitelist", "file,pipe",
-		"-f", "f32le", "-ar", strconv.Itoa(s.Rate), "-ac", strconv.Itoa(s.Channels), "-i", "pipe:0"}
+		"-f", "f32le", "-ar", strconv.Itoa(s.Rate), "-ac", strconv.Itoa(s.Channels)}
+	if s.Channels > 2 && s.Layout != 0 {
+		args = append(args, "-channel_layout", fmt.Sprintf("0x%x", uint32(s.Layout)))
+	}
+	args = append(args, "-i", "pipe:0")
 	if picture != "" {
 		args = append(args, "-protocol_whitelist", "file,pipe", "-i", "file:"+picture, "-map", "0:a", "-map", "1:v?", "-c:v", "copy",
 			"-map_chapters", "1")

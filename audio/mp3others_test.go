@@ -49,8 +49,10 @@ func TestMP3AsMPG123(t *testing.T) {
 					t.Skipf("this mpg123 does not decode it: %v", err)
 				}
 				var sides [2][]float32
-				p := Pieces{Apart: true, Begin: func(int, int) error { return nil }, Take: func(left, right []float32) error {
-					sides[0], sides[1] = append(sides[0], left...), append(sides[1], right...)
+				p := Pieces{Apart: true, Begin: func(Heard) error { return nil }, Take: func(x [][]float32) error {
+					for side := range x {
+						sides[side] = append(sides[side], x[side]...)
+					}
 					return nil
 				}}
 				heard, err := p.ReadFile(context.Background(), file)

@@ -33,7 +33,7 @@ type Config struct {
 	// blocks see neighbouring bands as they see neighbouring frames. nMels must be a multiple of the bands. Width, Hidden
 	// and Kernel are then the encoder's, but for Hidden/Width, which is the widening inside a block in both.
 	DecoderBands    int `json:"decoderBands,omitempty"`
-	DecoderChannels int `json:"decoderChannels,omitempty"`
+	DecoderChannels int `json:"decoderChannels,omitempty"` // channels of that image
 
 	// Styles.
 	StyleDim  int `json:"styleDim"`  // numbers in a style code

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,6 +15,7 @@ import (
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/backlog"
 	"github.com/starvc/vc/internal/untrained"
 )
 
@@ -66,9 +66,9 @@ func (r *recorder) run() {
 	last := 0
 	for at := r.every; at <= r.lasts; at += r.every {
 		time.Sleep(time.Until(r.start.Add(at)))
-		n := samplesIn(at, numberedRate)
+		n := backlog.Samples(at, numberedRate)
 		r.mu.Lock()
-		if room := 4 * samplesIn(r.room, numberedRate); len(r.b) < room {
+		if room := 4 * backlog.Samples(r.room, numberedRate); len(r.b) < room {
 			r.b = append(r.b, numbered(last, n)...)
 		}
 		last = n
@@ -113,16 +113,16 @@ func (p *player) Write(b []byte) (int, error) {
 		p.ends = now
 	}
 	for i := 0; i < len(b); i += 4 {
-		at := p.ends.Sub(p.start) + lasting(i/4, numberedRate)
+		at := p.ends.Sub(p.start) + backlog.Lasting(i/4, numberedRate)
 		recorded := time.Duration(numberOf(b[i:]) / numberedRate * float64(time.Second))
 		p.heard = append(p.heard, heard{at, at - recorded})
 	}
-	p.ends = p.ends.Add(lasting(len(b)/4, numberedRate))
+	p.ends = p.ends.Add(backlog.Lasting(len(b)/4, numberedRate))
 	return len(b), nil
 }
 
 // unchanged is a stream that gives its input back unchanged, as late as it would be converted.
-func unchanged(t *testing.T, m *vc.Model, latency string, p pace, in io.Reader, out io.Writer) *live {
+func unchanged(t *testing.T, m *vc.Model, latency string, p backlog.Pace, in io.Reader, out io.Writer) *live {
 	t.Helper()
 	setting, err := findLatency(latency)
 	if err != nil {
@@ -147,13 +147,13 @@ func TestDelayIsKept(t *testing.T) {
 	for _, c := range []struct {
 		name, latency string
 		every, room   time.Duration
-		pace          pace
+		pace          backlog.Pace
 		settled       time.Duration // after the beginning
 	}{
-		{"by pace", "low", 5 * time.Millisecond, time.Hour, pace{}, 6 * time.Second},
-		{"by pace", "normal", 5 * time.Millisecond, time.Hour, pace{}, 6 * time.Second},
-		{"told, and the recorder loses sound", "low", 10 * time.Millisecond, 700 * time.Millisecond, pace{fixed: true, live: true}, time.Second},
-		{"told, and the recorder loses sound", "normal", 10 * time.Millisecond, 700 * time.Millisecond, pace{fixed: true, live: true}, time.Second},
+		{"by pace", "low", 5 * time.Millisecond, time.Hour, backlog.Pace{}, 6 * time.Second},
+		{"by pace", "normal", 5 * time.Millisecond, time.Hour, backlog.Pace{}, 6 * time.Second},
+		{"told, and the recorder loses sound", "low", 10 * time.Millisecond, 700 * time.Millisecond, backlog.Pace{Fixed: true, Live: true}, time.Second},
+		{"told, and the recorder loses sound", "normal", 10 * time.Millisecond, 700 * time.Millisecond, backlog.Pace{Fixed: true, Live: true}, time.Second},
 	} {
 		t.Run(c.latency+" "+c.name, func(t *testing.T) {
 			m := tinyModel()
@@ -178,7 +178,7 @@ func TestDelayIsKept(t *testing.T) {
 					}
 					t.Logf("from %v to %v: said %v, heard %v to %v", from, to, said, least, most)
 					// Beside what is said, the recorder keeps sound until a piece of its own is complete.
-					if n < samplesIn(to-from, numberedRate)-2 || least < said-tolerance || most > said+tolerance {
+					if n < backlog.Samples(to-from, numberedRate)-2 || least < said-tolerance || most > said+tolerance {
 						t.Errorf("from %v to %v %d samples were heard", from, to, n)
 					}
 				}
@@ -203,11 +203,11 @@ func TestLargePiecesAreNotDropped(t *testing.T) {
 			r.come = sync.NewCond(&r.mu)
 			go r.run()
 			var out bytes.Buffer
-			l := unchanged(t, m, "normal", pace{fixed: true, live: true}, r, &out)
+			l := unchanged(t, m, "normal", backlog.Pace{Fixed: true, Live: true}, r, &out)
 			if err := l.run(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			want := numbered(samplesIn(2*every, numberedRate), samplesIn(15*time.Second/every*every, numberedRate))
+			want := numbered(backlog.Samples(2*every, numberedRate), backlog.Samples(15*time.Second/every*every, numberedRate))
 			if !bytes.HasSuffix(out.Bytes(), want) {
 				t.Errorf("every %v: of %d samples behind the second piece not all came out", every, len(want)/4)
 			}
@@ -224,7 +224,7 @@ type pacedReader struct {
 func (r pacedReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p[:min(len(p), 1280)])
 	if r.pace > 0 {
-		time.Sleep(time.Duration(float64(lasting(n/4, numberedRate)) / r.pace))
+		time.Sleep(time.Duration(float64(backlog.Lasting(n/4, numberedRate)) / r.pace))
 	}
 	return n, err
 }
@@ -257,7 +257,7 @@ func TestFilesLoseNothing(t *testing.T) {
 					if played {
 						out = &pacedWriter{player: player{start: time.Now()}}
 					}
-					l := unchanged(t, m, "low", pace{}, pacedReader{bytes.NewReader(data), speed}, out)
+					l := unchanged(t, m, "low", backlog.Pace{}, pacedReader{bytes.NewReader(data), speed}, out)
 					if err := l.run(context.Background()); err != nil {
 						t.Fatal(err)
 					}
@@ -267,76 +267,5 @@ func TestFilesLoseNothing(t *testing.T) {
 				})
 			})
 		}
-	}
-}
-
-func TestPace(t *testing.T) {
-	const rate = 1000
-	type step struct {
-		every time.Duration
-		n     int // samples
-		lasts time.Duration
-	}
-	real := step{10 * time.Millisecond, 10, 3 * time.Second}
-	backlog := step{0, 700, 1}
-	for _, c := range []struct {
-		name  string
-		steps []step
-		live  bool
-	}{
-		{"real time", []step{real}, true},
-		{"a backlog, then real time", []step{backlog, real}, true},
-		{"a backlog, and not long enough", []step{backlog, {10 * time.Millisecond, 10, time.Second}}, false},
-		{"large pieces in real time", []step{{340 * time.Millisecond, 340, 4 * time.Second}}, true},
-		{"faster", []step{{10 * time.Millisecond, 11, 30 * time.Second}}, false},
-		{"slower", []step{{10 * time.Millisecond, 9, 30 * time.Second}}, false},
-		{"as fast as can be", []step{{0, 10000, 1}}, false},
-		{"real time, then faster", []step{real, {10 * time.Millisecond, 20, time.Second}}, false},
-		{"real time, a standstill, and what it left", []step{real, {time.Second, 1000, time.Second}, real}, true},
-		{"real time, and sound that the recorder lost", []step{real, {3 * time.Second, 500, 3 * time.Second}, real}, true},
-	} {
-		p, now := pace{rate: rate}, time.Unix(1e9, 0)
-		for _, s := range c.steps {
-			for at := time.Duration(0); at < s.lasts; at += max(1, s.every) {
-				now = now.Add(s.every)
-				p.arrived(now, s.every, s.n)
-			}
-		}
-		if p.live != c.live {
-			t.Errorf("%s: live %t", c.name, p.live)
-		}
-	}
-}
-
-// Where sound is dropped it goes on without a jump.
-func TestDropMakesNoClick(t *testing.T) {
-	const rate = 16000
-	w := newWaiting(rate, pace{})
-	x := make([]float32, rate)
-	for i := range x {
-		x[i] = float32(math.Sin(2 * math.Pi * 100 * float64(i) / rate))
-	}
-	w.put(time.Now(), 0, x, io.EOF)
-	steepest := 2 * math.Pi * 100 / rate
-	dst := make([]float32, 0, rate)
-	a, _ := w.take(dst, 160, 0)
-	got := slices.Clone(a.x)
-	b, ok := w.take(dst, 800, 4321) // not a whole number of periods
-	got = append(got, b.x...)
-	if !ok || b.dropped != 4321 || b.left != rate-160-4321-800 || b.err != nil {
-		t.Errorf("%d dropped, %d left, error %v", b.dropped, b.left, b.err)
-	}
-	for i := 1; i < len(got); i++ {
-		if d := math.Abs(float64(got[i] - got[i-1])); d > 1.5*steepest {
-			t.Errorf("a jump of %.3f at sample %d", d, i)
-		}
-	}
-	if last := got[len(got)-1]; last != x[160+4321+799] {
-		t.Errorf("the last sample is %g, want %g", last, x[160+4321+799])
-	}
-	// Too little is left to drop so much: all of it comes.
-	c, ok := w.take(dst, rate, rate)
-	if !ok || c.dropped != 0 || len(c.x) != b.left || c.err != io.EOF {
-		t.Errorf("%d samples, %d dropped, error %v", len(c.x), c.dropped, c.err)
 	}
 }

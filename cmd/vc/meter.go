@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/backlog"
 )
 
 // meter measures a live stream and prints a line every second, where it has somewhere to print to.
@@ -56,6 +57,9 @@ type delayFigures struct {
 // drop is told of samples that were dropped.
 func (m *meter) drop(samples int) { m.dropped += samples }
 
+// ranDry is told by a player that it has had nothing to play.
+func (m *meter) ranDry() { m.underr++ }
+
 // end takes the sound that went out, for so many samples that came in. It is an underrun if a chunk took longer than its sound
 // lasts, or if it goes out so long after the ones before it, whatever the cause, that a player has run dry for half a chunk.
 func (m *meter) end(y []float32, received int, delay delayFigures) {
@@ -95,5 +99,5 @@ func (m *meter) pile(live bool) string {
 	if !live {
 		return "not live"
 	}
-	return fmt.Sprintf("waited %.0f ms  dropped %.0f ms", 1000*m.oldest.Seconds(), 1000*lasting(m.dropped, m.rate).Seconds())
+	return fmt.Sprintf("waited %.0f ms  dropped %.0f ms", 1000*m.oldest.Seconds(), 1000*backlog.Lasting(m.dropped, m.rate).Seconds())
 }

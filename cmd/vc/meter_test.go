@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/starvc/vc/internal/backlog"
 )
 
 // An underrun is a chunk that took too long, or that came late for any other cause.
@@ -29,7 +31,7 @@ func TestMeterCountsUnderruns(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out bytes.Buffer
 				m := newMeter(&out, rate, chunk)
-				x := make([]float32, samplesIn(chunk, rate))
+				x := make([]float32, backlog.Samples(chunk, rate))
 				m.begin(x)
 				m.end(x, len(x), delayFigures{live: c.delay.live})
 				time.Sleep(time.Second)
@@ -69,15 +71,18 @@ func TestVoicesComeBeforeSound(t *testing.T) {
 		read = true
 		return sound.Read(p)
 	})
-	if err := runLive(t, e, streamOptions{control: control}); err != nil || !read {
+	if err := streamThrough(t, e, streamOptions{liveOptions: liveOptions{control: control}}); err != nil || !read {
 		t.Errorf("read %t, error %v", read, err)
 	}
 }
 
 func TestStreamOptionsOfDelay(t *testing.T) {
 	good := streamOptions{
-		format: "s16le", latency: "low", rate: 16000, channels: 1, maxDelay: defaultMaxDelay,
-		set: settings{voiceChoice: voiceChoice{to: "a"}, wet: 1, gateDB: -90},
+		format: "s16le", rate: 16000, channels: 1,
+		liveOptions: liveOptions{
+			latency: "low", maxDelay: defaultMaxDelay,
+			set: settings{voiceChoice: voiceChoice{to: "a"}, wet: 1, gateDB: -90},
+		},
 	}
 	if err := good.validate(); err != nil {
 		t.Fatal(err)

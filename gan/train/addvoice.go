@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
@@ -27,17 +28,64 @@ const groupBase = "base"
 
 const storedStyles = "speakers.style"
 
-// forAddedVoices are the defaults of a run that begins with --init: few steps, on top of the model's own preset.
-func (c Config) forAddedVoices() Config {
+// forAddedVoices are the defaults of a run that begins with --init: few steps, on top of the model's own preset. A thorough one has
+// more, and D joins near its end.
+func (c Config) forAddedVoices(thorough bool) Config {
 	c.AddVoice.On = true
-	c.Steps, c.WarmUpShare, c.SourceShare = 1500, 0.7, 1
+	c.Steps, c.WarmUpShare, c.SourceShare = 600, 1, 1
 	c.RampSteps, c.DecayShare, c.EMA = 100, 0.5, 0.99
 	c.BackTranslation = 0 // its steps have none
-	c.ValidEvery, c.SnapshotEvery = 250, 250
+	c.ValidEvery, c.SnapshotEvery = 100, 100
+	if thorough {
+		c.Steps, c.WarmUpShare, c.ValidEvery, c.SnapshotEvery = 3000, 0.7, 250, 250
+	}
 	if c.Preset == "tiny" {
-		c.Steps, c.RampSteps = 200, 20
+		c.Steps, c.RampSteps = c.Steps/3, 20
 	}
 	return c
+}
+
+// withoutPart are settings that have no part in a run that adds voices.
+var withoutPart = []string{
+	"loss.cycle", "loss.diversity", "loss.content", "loss.sourceG", "loss.sourceC", "loss.energy", "loss.starIdentity",
+	"sourceShare", "energyMargin", "mapRate", "backTranslation", "backTranslationSteps", "pairShare", "disturbShare", "freezeShare", "patches",
+}
+
+// refuseIgnored refuses settings of --set that would change nothing.
+func (c Config) refuseIgnored(set []string) error {
+	if !c.AddVoice.On {
+		return nil
+	}
+	for _, s := range set {
+		if name, _, _ := strings.Cut(s, "="); slices.Contains(withoutPart, name) {
+			return fmt.Errorf("--set %s: the setting has no part in adding a voice: leave it out", s)
+		}
+	}
+	return nil
+}
+
+// tellVoices says which voices a run that begins with a model learns, and which of the model's it keeps.
+func (p *pupil) tellVoices(fresh []string) {
+	say, init := p.r.Say, p.req.Init
+	if !p.req.Config.AddVoice.On {
+		say.Linef("starting from %s; new voices: %s", init, listed(fresh))
+		return
+	}
+	without := voicesWithout(p.set)
+	for _, s := range p.set.Names() {
+		if !slices.Contains(without, s) && !slices.Contains(fresh, s) {
+			p.r.Warn("%s is a voice of %s already and is taught anew: give the recordings another name for a voice of its own", s, init)
+		}
+	}
+	say.Linef("%s: new in %s, whose %d voices are kept as they are", listed(fresh), init, len(without))
+}
+
+// listed names voices, for a sentence.
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }
 
 // withOldVoices is a set whose table begins with the model's speakers, in their order, whether or not they have recordings

@@ -264,7 +264,7 @@ func TestAddVoiceCost(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		add := c.forAddedVoices()
+		add := c.forAddedVoices(false)
 		if err := add.Validate(); err != nil {
 			t.Error(err)
 		}

@@ -223,6 +223,19 @@ func (c Config) voiceCost(g, body, style forward) (alone, judged float64) {
 	return alone, alone + b*(2*body.MACs+2*g.MACs+style.MACs+9*body.MACs)
 }
 
+// voiceKept is what a step keeps for its backward pass, see stepCost: of G the decoder's three passes, unless the encoder learns too,
+// and where D has a part, its own.
+func (c Config) voiceKept(g, body forward) forward {
+	kept := g.Times(3 * decoderShare(c.GAN))
+	if c.EncoderShare > 0 {
+		kept = g.Times(3)
+	}
+	if c.WarmUpSteps() < c.Steps {
+		kept = kept.Plus(body.Times(4))
+	}
+	return kept
+}
+
 // oldStyles are the stored styles of the model that the run began with, [old speakers*styleDim].
 func (e *engine) oldStyles() ([]float32, error) {
 	if e.stored == nil {

@@ -74,7 +74,7 @@ func (e *engine) anchoredDiscriminator(in []*Node, penalised bool) []*Node {
 		penalty = GradientPenalty(onReal, part(2), e.cfg.R1Sigma)
 		loss = Add(loss, MulScalar(penalty, e.penaltyWeight()))
 	}
-	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: "disc.", Rate: mlx.At(a.schedule, 0)})
+	norms, ok := e.adam.Step(e.vars, loss, mlx.Rate{Prefix: "disc.", Rate: mlx.At(a.schedule, 7)})
 	return mlx.Results(ok, norms[0], adversarial, penalty, ReduceAllMean(onReal), ReduceAllMean(onFake))
 }
 

@@ -222,14 +222,15 @@ func (c Config) stepCost(speakers int, phones, native bool) cost {
 	if every > 1 {
 		k.star += operations(c.anchorPasses(phones)) * (every - 1) / every
 	}
-	if c.AddVoice.On {
-		k.warmUp, k.star = c.voiceCost(g, body, style)
-	}
 
 	kept := g.Times(3).Plus(body.Times(4)).Plus(p)
 	kept.Kept = max(kept.Kept, body.Kept*3)
 	if c.WarmUpSteps() >= c.Steps {
 		kept = g.Plus(style).Plus(p)
+	}
+	if c.AddVoice.On {
+		k.warmUp, k.star = c.voiceCost(g, body, style)
+		kept = c.voiceKept(g, body)
 	}
 	weights := 0.0
 	for _, params := range [][]gan.Param{
@@ -253,10 +254,15 @@ func (c Config) stepCost(speakers int, phones, native bool) cost {
 }
 
 // Operations per second and core, forward and backward, that training reaches: measured on two cores of a Xeon (Sapphire
-// Rapids) with presets tiny and small.
+// Rapids) with presets tiny and small, and with medium, whose wider layers keep a core busier. Adding a voice, most of which goes
+// forward only, reached 50e9 there and 110e9 on a core of an EPYC.
 const (
-	xlaPerCore = 14e9
-	goPerCore  = 1.4e9
+	xlaPerCore      = 14e9
+	xlaWidePerCore  = 37e9
+	xlaVoicePerCore = 60e9
+	goPerCore       = 1.4e9
+
+	wideLayers = 192
 
 	compileTime = time.Minute
 )
@@ -264,7 +270,17 @@ const (
 // expected is how long the steps from first on take on this computer's CPU, compiling included.
 func (c Config) expected(k cost, first int, kind string) time.Duration {
 	w := c.WarmUpSteps()
-	return run.Time(kind, compileTime, run.Load{
-		Operations: float64(max(0, w-first))*k.warmUp + float64(c.Steps-max(first, w))*k.star, XLA: xlaPerCore, Go: goPerCore,
-	})
+	early, late := float64(max(0, w-first)), float64(c.Steps-max(first, w))
+	plain := run.Load{Operations: early * k.warmUp, XLA: xlaPerCore, Go: goPerCore}
+	star := run.Load{Operations: late * k.star, XLA: xlaPerCore, Go: goPerCore}
+	switch {
+	case c.GAN.Width < wideLayers:
+	case c.AddVoice.On: // what a step has besides is D's
+		plain.XLA = xlaVoicePerCore
+		plain.Operations += late * k.warmUp
+		star.Operations = late * (k.star - k.warmUp)
+	default:
+		plain.XLA = xlaWidePerCore
+	}
+	return run.Time(kind, compileTime, plain, star)
 }

@@ -17,15 +17,15 @@ import (
 // schedule holds the scalars that change from step to step. They enter the graph as one input: a changed constant would
 // compile it again.
 type schedule struct {
-	Rate, MapRate, EncoderRate, Diversity, SourceG, SourceC, EMA float64
+	Rate, MapRate, EncoderRate, Diversity, SourceG, SourceC, EMA, JudgeRate float64
 }
 
-const scheduleLength = 7
+const scheduleLength = 8
 
 func (s schedule) values() []float32 {
 	return []float32{
 		float32(s.Rate), float32(s.MapRate), float32(s.EncoderRate), float32(s.Diversity), float32(s.SourceG),
-		float32(s.SourceC), float32(s.EMA),
+		float32(s.SourceC), float32(s.EMA), float32(s.JudgeRate),
 	}
 }
 
@@ -34,6 +34,10 @@ func (c Config) schedule(step int, encoderFromP bool) schedule {
 	w := c.WarmUpSteps()
 	s := schedule{Rate: c.rate(step), EMA: mlx.EMADecay(c.EMA, step)}
 	s.MapRate = s.Rate * c.MapRate
+	s.JudgeRate = s.Rate
+	if c.JudgeRate > 0 { // runs that began before there was such a setting have 0
+		s.JudgeRate *= c.JudgeRate
+	}
 	s.EncoderRate = s.Rate
 	if encoderFromP {
 		s.EncoderRate = s.Rate * c.EncoderShare

@@ -15,7 +15,8 @@ import (
 // Adversarial Networks", 2017) in place of whole crops: it gives a logit for each cell that is left after so many halvings. A crop is
 // then some hundred examples of what is real, not one, and G is told where it is not. The first halving folds squares of two frames by
 // two bands into channels, which costs a quarter of a convolution at full size; each block makes another. Since a cell does not see
-// which bands it lies in, the bands' places are a second channel of what goes in.
+// which bands it lies in, the bands' places are a second channel of what goes in. What is real of any voice is told by a logit that all
+// speakers share, since a speaker's own learns from few items; the two are added.
 
 // foldedChannels are those of a folded mel with its bands' places.
 const foldedChannels = 2 * 4
@@ -34,7 +35,10 @@ func patchParams(c gan.Config, patches, speakers int) []gan.Param {
 			list = append(list, p)
 		}
 	}
-	return append(list, gan.Param{Name: "disc.head.w", Shape: []int{c.BodyWidths[patches], speakers}}, gan.Param{Name: "disc.head.b", Shape: []int{speakers}})
+	w := c.BodyWidths[patches]
+	return append(list,
+		gan.Param{Name: "disc.common.w", Shape: []int{w, 1}}, gan.Param{Name: "disc.common.b", Shape: []int{1}},
+		gan.Param{Name: "disc.head.w", Shape: []int{w, speakers}}, gan.Param{Name: "disc.head.b", Shape: []int{speakers}})
 }
 
 // judgeParams lists D's weights.
@@ -59,9 +63,11 @@ func (n networks) judgePatches(x, oneHot *Node) (own *Node, layers []*Node) {
 	}
 	h = mlx.LeakyReLU(h)
 	e := h.Shape().Dimensions
-	logits := mlx.Float(n.net.Linear(Reshape(h, e[0], e[1]*e[2], e[3]), "disc.head")) // [batch, patches, speakers]
+	h = Reshape(h, e[0], e[1]*e[2], e[3])
+	logits := mlx.Float(n.net.Linear(h, "disc.head")) // [batch, patches, speakers]
 	chosen := BroadcastToShape(InsertAxes(oneHot, 1), logits.Shape())
-	return ReduceSum(Mul(logits, chosen), -1), layers
+	common := mlx.Float(n.net.Linear(h, "disc.common"))
+	return Add(ReduceSum(Mul(logits, chosen), -1), ReduceSum(common, -1)), layers
 }
 
 // fold makes channels of squares of two by two: x [batch, frames, bands, channels] to [batch, frames/2, bands/2, 4*channels]. A last

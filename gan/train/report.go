@@ -41,18 +41,18 @@ func (p *pupil) Report(ctx context.Context) (*run.Report, error) {
 			{Head: "colour", Metric: "valid_colour"}, {Head: "spread", Metric: "valid_spread"},
 		},
 	}}
-	for i, source := range run.Turns(sampleCount, len(p.set.Speakers), speakerOf, p.set.Valid, p.set.Train) {
-		p.r.Say.Count("converting samples", i, sampleCount)
-		target := (source.Speaker + 1) % len(m.Speakers)
-		from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
-		name := strings.TrimSuffix(filepath.Base(source.Path), filepath.Ext(source.Path))
-		s, err := p.sample(ctx, model, source, target)
-		if err != nil {
-			return nil, fmt.Errorf("sample %s to %s: %w", filepath.Base(source.Path), to, err)
+	make := p.conversions
+	if fresh := p.newVoices(); len(fresh) > 0 {
+		make = func(ctx context.Context, model *vc.Model) ([]run.Sample, error) {
+			return p.newVoiceSamples(ctx, model, fresh)
 		}
-		s.Title, s.File = name+": "+from+" to "+to, name+"-"+from+"-to-"+to
-		s.Kind, s.Name, s.Brief = "converted", from+" to "+to+"/"+name, name+" to "+to
-		report.Samples = append(report.Samples, s)
+		report.Use = fmt.Sprintf("vc demo --voices %s --model %%[1]s, or vc convert YOUR-RECORDING.wav --to %[1]s --model %%[1]s", m.Speakers[fresh[0]].Name)
+	} else {
+		report.Use = fmt.Sprintf("vc demo --model %%[1]s, or vc convert YOUR-RECORDING.wav --to %s --model %%[1]s", m.Speakers[0].Name)
+	}
+	var err error
+	if report.Samples, err = make(ctx, model); err != nil {
+		return nil, err
 	}
 	p.r.Say.Finish()
 	for _, s := range m.Speakers {
@@ -63,14 +63,54 @@ func (p *pupil) Report(ctx context.Context) (*run.Report, error) {
 
 func speakerOf(u corpus.Utterance) int { return u.Speaker }
 
-// sample is one conversion of a report.
-func (p *pupil) sample(ctx context.Context, model *vc.Model, source corpus.Utterance, target int) (s run.Sample, err error) {
+// conversions are recordings of the run's speakers, each as the next one.
+func (p *pupil) conversions(ctx context.Context, model *vc.Model) ([]run.Sample, error) {
+	var all []run.Sample
 	m := model.Networks()
-	from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
-	clip, err := audio.ReadFile(source.Path)
-	if err != nil {
-		return s, err
+	for _, source := range run.Turns(sampleCount, len(p.set.Speakers), speakerOf, p.set.Valid, p.set.Train) {
+		target := (source.Speaker + 1) % len(m.Speakers)
+		from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
+		name := utteranceName(source)
+		clip, err := p.clipOf(source)
+		if err != nil {
+			return nil, err
+		}
+		s, err := p.sample(ctx, model, clip, from, target)
+		if err != nil {
+			return nil, fmt.Errorf("sample %s to %s: %w", filepath.Base(source.Path), to, err)
+		}
+		s.Title, s.File = name+": "+from+" to "+to, name+"-"+from+"-to-"+to
+		s.Kind, s.Name, s.Brief = "converted", from+" to "+to+"/"+name, name+" to "+to
+		all = append(all, s)
 	}
+	return all, nil
+}
+
+// utteranceName tells an utterance from others of its speaker: by its file, and where that was cut by where it is.
+func utteranceName(u corpus.Utterance) string {
+	name := strings.TrimSuffix(filepath.Base(u.Path), filepath.Ext(u.Path))
+	if u.Start > 0 {
+		name += fmt.Sprintf("-frame-%d", u.Start)
+	}
+	return name
+}
+
+// clipOf reads the sound of an utterance, which may be a part of a file.
+func (p *pupil) clipOf(u corpus.Utterance) (audio.Clip, error) {
+	clip, err := audio.ReadFile(u.Path)
+	if err != nil {
+		return clip, err
+	}
+	perFrame := float64(p.set.Features.Hop) / float64(p.set.Features.SampleRate) * float64(clip.Rate)
+	from := min(int(float64(u.Start)*perFrame), len(clip.Samples))
+	clip.Samples = clip.Samples[from:min(len(clip.Samples), from+int(float64(u.Frames.Len())*perFrame))]
+	return clip, nil
+}
+
+// sample is one conversion of a report, of a clip of the speaker from.
+func (p *pupil) sample(ctx context.Context, model *vc.Model, clip audio.Clip, from string, target int) (s run.Sample, err error) {
+	m := model.Networks()
+	to := m.Speakers[target].Name
 	result, err := model.Convert(ctx, clip, model.SpeakerVoice(target), vc.Options{})
 	if ctx.Err() != nil {
 		return s, err
@@ -95,7 +135,7 @@ func (p *pupil) sample(ctx context.Context, model *vc.Model, source corpus.Utter
 	}
 	if own, ok := run.Nth(p.set.Train, speakerOf, target, 0); ok {
 		panels = append(panels, plot.FromFrames("a recording of "+to, m.Features, own.Frames))
-		recording, err := audio.ReadFile(own.Path)
+		recording, err := p.clipOf(own)
 		if err != nil {
 			return s, err
 		}

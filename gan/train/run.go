@@ -21,6 +21,7 @@ type Options struct {
 	run.Options        // Preset is tiny, small, medium, live or hq; medium if it is empty
 	Rate        int    // samples per second of the model: 16000 or 24000
 	Init        string // model to add the voices to
+	Thorough    bool   // with Init: more steps, and D has a part in them
 	Phones      string // phone network for the content loss; base or, if it fits, empty for the program's own; none for none
 }
 
@@ -59,7 +60,7 @@ type pupil struct {
 func (p *pupil) about() run.About {
 	return run.About{
 		Command: "train", What: "model", File: "model.safetensors", Folder: "2006-01-02-150405", Made: "samples/", Curves: curves,
-		Even: true, Request: &p.req, Config: &p.req.Config,
+		Even: true, Live: true, Request: &p.req, Config: &p.req.Config,
 	}
 }
 
@@ -76,6 +77,9 @@ func (p *pupil) Configure(r *run.Run) error {
 	}
 	dilations := fmt.Sprint(q.Config.GAN.EncoderDilations) // which settings are written into
 	if err := r.Override(&q.Config); err != nil {
+		return err
+	}
+	if err := q.Config.refuseIgnored(p.o.Set); err != nil {
 		return err
 	}
 	if q.Config.AddVoice.On && len(q.Voices) == 0 {
@@ -123,7 +127,7 @@ func (p *pupil) begin() error {
 		cfg = cfg.withFeatures(f)
 	}
 	if p.base != nil && !p.req.Widened {
-		cfg = cfg.forAddedVoices()
+		cfg = cfg.forAddedVoices(o.Thorough)
 		p.req.Voices = p.base.Speakers
 	}
 	p.req.Config, p.req.Init, p.req.Phones = cfg, o.Init, o.Phones
@@ -153,6 +157,10 @@ func (p *pupil) choosePhones() error {
 	case o.Phones == "" && (o.Init == "" || q.Widened):
 		if q.Phones = usualPhones(q.Config); q.Phones != "" {
 			p.r.Say.Linef("the words are kept by the phone network that comes with the program (%s leaves it out)", p.r.Names.Of("phones", noneAtAll))
+		} else {
+			n := p.r.Names
+			p.r.Warn("words will suffer: the phone network in the program, which keeps them, fits preset %s and not this one; make one by `vc train phones %s` and name it with %s, or take %s (%s says that this is meant)",
+				usualPreset, n.Of("preset", q.Config.Preset), n.Of("phones"), n.Of("preset", usualPreset), n.Of("phones", noneAtAll))
 		}
 	}
 	if q.Phones == "" {
@@ -189,7 +197,7 @@ func (p *pupil) Prepare(ctx context.Context) error {
 		held = -1 // to corpus, 0 stands for its default
 	}
 	set, report, err := corpus.Prepare(ctx, speakers, p.req.Config.Features, corpus.PrepareOptions{
-		CacheDir: cache, ValidFraction: held,
+		CacheDir: cache, ValidFraction: held, Cut: true, Embed: embedder(p.req.Config.Features),
 		Progress: func(done, total int) { p.r.Say.Count("reading recordings", done, total) },
 	})
 	p.r.Say.Finish()
@@ -248,10 +256,7 @@ func (p *pupil) Fresh() (*mlx.Vars, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.r.Names.Of("init"), err)
 		}
-		p.r.Say.Linef("starting from %s; new voices: %v", p.req.Init, fresh)
-		if cfg.AddVoice.On {
-			p.r.Say.Linef("without recordings, so held to what the model makes of them; kept: %v", voicesWithout(p.set))
-		}
+		p.tellVoices(fresh)
 	}
 	if p.req.Phones != "" {
 		if err := loadPhones(vars, cfg, p.req.Phones, p.req.Init == ""); err != nil {
@@ -321,7 +326,7 @@ func (p *pupil) Keep() error {
 			return err
 		}
 	}
-	return p.r.WriteText("lint.txt", p.lint)
+	return p.r.WriteText("lint.txt", corpus.Details{Report: p.lint})
 }
 
 // Plan is how the steps go.
@@ -355,7 +360,7 @@ func (p *pupil) Plan() run.Plan {
 			}
 			return names.Setting("learningRate", c.LearningRate/2)
 		},
-		Smaller: names.Setting("cropFrames", c.CropFrames/2), Larger: larger, Broken: "lint.txt",
+		Compile: compileTime, Smaller: names.Setting("cropFrames", c.CropFrames/2), Larger: larger, Broken: "lint.txt",
 		Cost: run.Cost{Time: c.expected(k, p.r.First, p.r.Device.Kind), Bytes: k.bytes},
 		Blame: func(step int) ([]string, string) {
 			batch := p.batcher.At(step)

@@ -214,7 +214,7 @@ func (e *engine) discriminator(in []*Node, withSource bool) []*Node {
 	adversarial := DiscriminatorLoss(onReal, onFake)
 	penalty := GradientPenalty(onReal, onDisturbed, e.cfg.R1Sigma)
 	loss := Add(adversarial, MulScalar(penalty, e.cfg.Loss.R1*0.5))
-	rate := mlx.At(schedule, 0)
+	rate := mlx.At(schedule, 7)
 	rates := []mlx.Rate{{Prefix: "disc.", Rate: rate}}
 	source := ScalarZero(g, dtypes.Float32)
 	if withSource {

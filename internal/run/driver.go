@@ -46,6 +46,10 @@ type driver[T any] struct {
 	vars    *mlx.Vars
 	plan    Plan
 	unsaved Unsaved
+
+	progress *progress // of the steps under way
+	madeOf   int       // what the pupil's model was made after, steps+1; 0 for nothing
+	mute     bool      // it was told that the report cannot be written
 }
 
 // Train trains a pupil as a command does: it makes a run folder or goes on with one, reads what is learnt from, makes the steps,
@@ -139,10 +143,17 @@ func (d *driver[T]) configure() error {
 	}
 	q.Command = d.about.Command
 	q.Speakers = corpus.AbsoluteSpec(cmp.Or(d.Speakers, q.Speakers))
+	before := q.Output // which the run that goes on may have written
 	q.Output = cmp.Or(d.Output, q.Output)
 	q.Half = q.Half || d.Half
 	d.output = cmp.Or(q.Output, d.Path(d.about.File))
-	return Whole(&q.Output)
+	if err := Whole(&q.Output); err != nil {
+		return err
+	}
+	if !d.Force && fileIsThere(d.output) && !(d.Resume && q.Output == before) {
+		return fmt.Errorf("output %s is there already: name another file with -o, or write over it with --force", d.output)
+	}
+	return nil
 }
 
 // load takes the variables of the newest snapshot, if saved is set and there is one, or new ones, and settles the first step.
@@ -216,6 +227,7 @@ func (d *driver[T]) smaller(ctx context.Context, cause error) error {
 func (d *driver[T]) finish(ctx context.Context, done int) error {
 	a, steps := d.about, d.settings().Steps
 	vars, step, why := d.chosen(done)
+	d.madeOf = 0
 	if err := d.pupil.Export(vars, step); err != nil {
 		return err
 	}
@@ -226,11 +238,16 @@ func (d *driver[T]) finish(ctx context.Context, done int) error {
 		if err := d.pupil.Write(d.output); err != nil {
 			return err
 		}
+		if d.about.Live && done > 0 {
+			if _, err := d.report(context.WithoutCancel(ctx), done, false); err != nil {
+				d.Warn("report.html: %v", err)
+			}
+		}
 		d.Say.Linef("stopped after step %d of %d and saved: go on with `vc %s %s %s`", done, steps, a.Command, d.Names.Of("run", d.Dir), d.Names.Of("resume"))
 		d.Say.Linef("the %s so far is %s", a.What, d.output)
 		return ErrStopped
 	}
-	r, err := d.report(context.WithoutCancel(ctx), done)
+	r, err := d.report(context.WithoutCancel(ctx), done, false)
 	if err != nil {
 		return errors.Join(err, d.pupil.Write(d.output)) // hours of training are not lost for want of a picture
 	}
@@ -246,11 +263,10 @@ func (d *driver[T]) finish(ctx context.Context, done int) error {
 		made = a.Made + ", " + made
 	}
 	d.Say.Linef("run folder: %s (%s; TensorBoard shows it too)", d.Dir, made)
-	use := ""
+	d.Say.Linef("%s: %s, of step %d of %d, %s", a.What, output, step, done, why)
 	if r.Use != "" {
-		use = " (" + fmt.Sprintf(r.Use, output) + ")"
+		d.Say.Linef("next: %s", fmt.Sprintf(r.Use, output))
 	}
-	d.Say.Linef("%s: %s, of step %d of %d, %s%s", a.What, output, step, done, why, use)
 	return suspect
 }
 

@@ -18,6 +18,7 @@ type Options struct {
 	Seed          uint64
 
 	Output  string // the file that is made; empty for the usual one
+	Force   bool   // write over what is there under Output's name
 	Half    bool   // write float16
 	RunDir  string // empty for a new one under runs/
 	Resume  bool   // go on with the run in RunDir

@@ -28,6 +28,15 @@ type Page struct {
 	Voices           []Voice
 	Scores           Scores
 	Lint             string // what was found wrong with the recordings
+	Left             string // of a run under way: "8 min left"; empty for one that has ended
+
+	Earlier map[string][]Earlier // by Sample.File
+}
+
+// Earlier is a sample's sound after fewer steps, by its address as seen from the page.
+type Earlier struct {
+	Step int
+	File string
 }
 
 // Voice is a speaker.

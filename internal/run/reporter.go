@@ -5,13 +5,16 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
 )
 
 // Reporter tells a person how the work goes: one line that renews itself on a terminal, plain lines now and then elsewhere.
+// Several goroutines may use it.
 type Reporter struct {
+	mu       sync.Mutex
 	w        io.Writer
 	quiet    bool
 	terminal bool
@@ -40,6 +43,8 @@ func (p *Reporter) Linef(format string, a ...any) {
 	if p.quiet && !strings.HasPrefix(format, "warning") {
 		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.endLine()
 	fmt.Fprintf(p.w, "vc: "+format+"\n", a...)
 }
@@ -49,6 +54,8 @@ func (p *Reporter) Progress(line string) {
 	if p.quiet {
 		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	pause := plainInterval
 	if p.terminal {
 		pause = renewInterval
@@ -64,11 +71,40 @@ func (p *Reporter) Progress(line string) {
 func (p *Reporter) show(line string) {
 	p.held = ""
 	if p.terminal {
+		if width := p.width(); len([]rune(line)) >= width { // a line that wraps could not be renewed
+			line = string([]rune(line)[:width-1])
+		}
 		fmt.Fprintf(p.w, "\r\x1b[K%s", line)
 		p.open = true
 		return
 	}
 	fmt.Fprintf(p.w, "vc: %s\n", line)
+}
+
+// ProgressOf shows a state of several parts, the most important first. On a terminal those at the end that the line has no room for are
+// left out, and before them bar, which stands behind the first.
+func (p *Reporter) ProgressOf(first, bar string, others ...string) {
+	all := append([]string{first + " " + bar}, others...)
+	if p.terminal {
+		all = p.fitting(p.width()-1, first, bar, others)
+	}
+	p.Progress(strings.Join(all, "  "))
+}
+
+// fitting is those parts that a line of so many characters has room for.
+func (p *Reporter) fitting(width int, first, bar string, others []string) []string {
+	length := func(s string) int { return len([]rune(s)) }
+	all, used := []string{first}, length(first)
+	for _, part := range others {
+		if used += 2 + length(part); used > width {
+			break
+		}
+		all = append(all, part)
+	}
+	if len(all) == len(others)+1 && used+1+length(bar) <= width {
+		all[0] += " " + bar
+	}
+	return all
 }
 
 // Count shows done out of total.
@@ -80,6 +116,8 @@ func (p *Reporter) Count(what string, done, total int) {
 
 // Finish shows how the work ended, and ends a renewed line.
 func (p *Reporter) Finish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.held != "" {
 		p.show(p.held)
 	}
@@ -110,6 +148,45 @@ func Bar(done, total int) string {
 
 // Write lets a longer text through, below the line that renews itself.
 func (p *Reporter) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.endLine()
 	return p.w.Write(text)
+}
+
+// unknownWidth is that of a terminal that does not tell.
+const unknownWidth = 80
+
+// width is the terminal's, in characters.
+func (p *Reporter) width() int {
+	if f, ok := p.w.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 1 {
+			return w
+		}
+	}
+	return unknownWidth
+}
+
+// Clock shows how long something has been going on that tells nothing of itself, beside how long it usually takes where that is
+// known, until stop is called, which waits for the last word. Nothing is shown of what takes less than a second.
+func (p *Reporter) Clock(what string, usual time.Duration) (stop func()) {
+	done, ended, began := make(chan struct{}), make(chan struct{}), time.Now()
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				line := fmt.Sprintf("%s, %.0f s so far", what, time.Since(began).Seconds())
+				if usual > 0 {
+					line += fmt.Sprintf("; usually %.0f s", usual.Seconds())
+				}
+				p.Progress(line)
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
 }

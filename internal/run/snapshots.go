@@ -1,7 +1,9 @@
 package run
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,7 +33,7 @@ func (s Snapshots) Steps() []int {
 	var steps []int
 	for _, e := range entries {
 		digits := strings.TrimSuffix(strings.TrimPrefix(e.Name(), "step-"), ".safetensors")
-		if n, err := strconv.Atoi(digits); err == nil && e.Name() == filepath.Base(s.Path(n)) {
+		if n, err := strconv.Atoi(digits); err == nil && n >= 0 && e.Name() == filepath.Base(s.Path(n)) {
 			steps = append(steps, n)
 		}
 	}
@@ -48,9 +50,17 @@ func (s Snapshots) Save(vars *mlx.Vars, step, keep int) error {
 	if err := vars.WriteSnapshot(s.Path(step), map[string]string{StepKey: strconv.Itoa(step)}); err != nil {
 		return err
 	}
+	return s.prune(keep)
+}
+
+// prune removes the oldest snapshots beyond keep, and what was made of them.
+func (s Snapshots) prune(keep int) error {
 	steps := s.Steps()
 	for _, old := range steps[min(keep, len(steps)):] {
 		if err := os.Remove(s.Path(old)); err != nil {
+			return fmt.Errorf("remove old snapshot: %w", err)
+		}
+		if err := os.Remove(s.ModelPath(old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove old snapshot: %w", err)
 		}
 	}

@@ -1,16 +1,16 @@
-package main
+package backlog
 
 import (
 	"math"
 	"time"
 )
 
-// pace finds out whether sound comes from a recorder, which gives a second of sound in a second, or from a file or a program,
+// Pace finds out whether sound comes from a recorder, which gives a second of sound in a second, or from a file or a program,
 // which gives it as fast as it is taken. Only what is recorded may be dropped when it piles up.
-type pace struct {
+type Pace struct {
 	rate   float64
-	fixed  bool // by --live or --no-live, or because the sound can be no recording
-	live   bool
+	Fixed  bool // said beforehand, or because the sound can be no recording
+	Live   bool
 	total  int64   // samples that have come
 	bursts []burst // the latest ones, the oldest first
 	since  burst   // what had come when it was taken for live
@@ -34,7 +34,7 @@ const (
 )
 
 // arrived is told of n samples that came at now after a wait.
-func (p *pace) arrived(now time.Time, waited time.Duration, n int) {
+func (p *Pace) arrived(now time.Time, waited time.Duration, n int) {
 	p.total += int64(n)
 	if waited < paceWait && len(p.bursts) > 0 {
 		p.bursts[len(p.bursts)-1].total = p.total
@@ -45,33 +45,33 @@ func (p *pace) arrived(now time.Time, waited time.Duration, n int) {
 		}
 		p.bursts = append(p.bursts[:copy(p.bursts, p.bursts[old:])], burst{now, waited, p.total})
 	}
-	if p.fixed {
+	if p.Fixed {
 		return
 	}
-	if !p.live {
-		if p.live = p.inTime(now); p.live {
+	if !p.Live {
+		if p.Live = p.inTime(now); p.Live {
 			p.since = burst{at: now, total: p.total}
 		}
 		return
 	}
 	real := now.Sub(p.since.at)
 	if p.seconds(p.total-p.since.total) > real.Seconds()*(1+paceDrift)+paceExcess.Seconds() {
-		p.live = false
+		p.Live = false
 		p.bursts = p.bursts[:0]
 	}
 }
 
 // refused is told that there was no room for what would have come: its pace is then unknown.
-func (p *pace) refused() {
-	if !p.live {
+func (p *Pace) refused() {
+	if !p.Live {
 		p.bursts = p.bursts[:0]
 	}
 }
 
-func (p *pace) seconds(samples int64) float64 { return float64(samples) / p.rate }
+func (p *Pace) seconds(samples int64) float64 { return float64(samples) / p.rate }
 
 // inTime tells whether all that came within the last paceWindow came in real time.
-func (p *pace) inTime(now time.Time) bool {
+func (p *Pace) inTime(now time.Time) bool {
 	first := -1
 	for i := len(p.bursts) - 2; i >= 0; i-- {
 		if now.Sub(p.bursts[i].at) >= paceWindow {
@@ -93,7 +93,7 @@ func (p *pace) inTime(now time.Time) bool {
 
 // gap is the longest wait before a burst lately. A recorder that gives sound in large pieces makes one as long as they
 // are, and what comes at once after it has not piled up.
-func (p *pace) gap(now time.Time) time.Duration {
+func (p *Pace) gap(now time.Time) time.Duration {
 	longest := time.Duration(0)
 	for i := len(p.bursts) - 1; i >= 0 && now.Sub(p.bursts[i].at) <= gapMemory; i-- {
 		longest = max(longest, p.bursts[i].waited)

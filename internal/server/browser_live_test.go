@@ -1,0 +1,121 @@
+package server_test
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/starvc/vc/audio"
+)
+
+// listenLive records what the page plays.
+func (p *studio) listenLive(d time.Duration) audio.Clip {
+	p.t.Helper()
+	return p.sound(fmt.Sprintf(`const s = (await import('/studio/js/live.js')).current();
+		const got = new Promise((ok) => s.addEventListener('recorded', (e) => ok(e.detail), { once: true }));
+		s.record(true);
+		await new Promise((ok) => setTimeout(ok, %d));
+		s.record(false);
+		const { pieces, rate } = await got;
+		const x = new Float32Array(pieces.length * 128);
+		pieces.forEach((piece, i) => x.set(piece, 128 * i));
+		return { rate, x };`, d.Milliseconds()))
+}
+
+func (p *studio) waitLive(state string) {
+	p.t.Helper()
+	p.wait("the line to be "+state, `(await import('/studio/js/live.js')).current()?.state === '`+state+`'`)
+}
+
+// clicks are jumps between two samples such as speech does not have: a multiple of the usual difference nearby.
+func clicks(x []float32) int {
+	n := 0
+	const around = 2400
+	for i := around; i+around < len(x); i += around {
+		var most, sum float64
+		for k := i; k < i+around; k++ {
+			d := math.Abs(float64(x[k+1]) - 2*float64(x[k]) + float64(x[k-1]))
+			most = max(most, d)
+			sum += d / around
+		}
+		if most > 0.3 && most > 60*sum {
+			n++
+		}
+	}
+	return n
+}
+
+// Speech goes into the microphone of the browser and comes out as the target's, when the page says; the voice changes on the way, and
+// a line that broke is taken up again.
+func TestBrowserLive(t *testing.T) {
+	p := openStudio(t, nil)
+	p.choose("lj")
+	p.do(`location.hash = 'live'`)
+	p.press("#view-live", "Start")
+	p.waitLive("live")
+	p.wait("sound", `(await import('/studio/js/live.js')).current().playout.peak > 0.01`)
+
+	judge := newListener(t)
+	kathleen, lj := clip(t, "kathleen_arctic_a0344"), clip(t, "lj_LJ001-0132")
+	heard := p.listenLive(5 * time.Second)
+	if rms(heard.Samples) < 0.005 {
+		t.Errorf("what comes out has RMS %.4f: silence", rms(heard.Samples))
+	}
+	to, from := judge.alike(heard, lj), judge.alike(heard, kathleen)
+	t.Logf("live: %.2f like lj, %.2f like kathleen, who speaks", to, from)
+	if to <= from {
+		t.Errorf("what comes out is %.2f like lj and %.2f like kathleen", to, from)
+	}
+
+	// Another voice while it is spoken.
+	p.do(`window.changed = new Promise(async (ok) => (await import('/studio/js/live.js')).current().addEventListener('changed', () => ok(true), { once: true }))`)
+	p.choose("dirk")
+	p.wait("the change of voice", `await window.changed`)
+	heard = p.listenLive(5 * time.Second)
+	dirk := converted(t, speech(t), "dirk")
+	if now, before := judge.alike(heard, dirk), judge.alike(heard, lj); now <= before {
+		t.Errorf("after the change it is %.2f like dirk and %.2f like lj", now, before)
+	} else {
+		t.Logf("live, changed on the way: %.2f like dirk, %.2f like lj", now, before)
+	}
+	if n := clicks(heard.Samples); n > 0 {
+		t.Errorf("%d clicks in what was heard", n)
+	}
+
+	// What the page says of the delay, and what bursts of sound need.
+	var off []float64
+	for range 3 {
+		m := value[struct{ MeasuredMs, SaidMs, InsideMs, Fit float64 }](p, `(await (async () => {
+			const r = await (await import('/studio/js/live.js')).measure(); return { MeasuredMs: r.measuredMs, SaidMs: r.saidMs, InsideMs: r.insideMs, Fit: r.fit }; })())`)
+		t.Logf("said %.0f ms, measured %.0f ms, counted %.0f ms inside the browser, fit %.2f", m.SaidMs, m.MeasuredMs, m.InsideMs, m.Fit)
+		off = append(off, m.MeasuredMs-m.SaidMs)
+	}
+	slices.SortFunc(off, func(a, b float64) int { return int(math.Abs(a)*1000) - int(math.Abs(b)*1000) })
+	if math.Abs(off[1]) > 30 {
+		t.Errorf("the delay differs from what the page says by %.0f ms, the median of %.0f", off[1], off)
+	}
+
+	if dir := os.Getenv("STUDIO_PICTURES"); dir != "" {
+		p.pictures(dir, "live")
+	}
+
+	// The line breaks.
+	p.do(`const s = (await import('/studio/js/live.js')).current();
+		window.states = []; s.addEventListener('state', (e) => window.states.push(e.detail.state)); s.cut();`)
+	p.wait("the break to be seen", `window.states.includes('lost')`)
+	p.waitLive("live")
+	p.wait("sound again", `(await import('/studio/js/live.js')).current().playout.peak > 0.01`)
+
+	// Muted, nothing comes out once what is under way has been heard.
+	p.do(`document.dispatchEvent(new KeyboardEvent('keydown', { key: 'm', bubbles: true }))`)
+	contains(t, p.text(), "Muted")
+	time.Sleep(700 * time.Millisecond)
+	if quiet := rms(p.listenLive(500 * time.Millisecond).Samples); quiet > 0.003 {
+		t.Errorf("muted, the RMS is %.4f", quiet)
+	}
+	p.press("#view-live", "Stop")
+	p.wait("the end", `!(await import('/studio/js/live.js')).current()`)
+}
