@@ -218,7 +218,7 @@ func (p *pupil) Report(context.Context) (*run.Report, error) {
 				{Head: "nearest to its own speaker", Metric: "valid_identified"}, {Head: "similarity at the threshold", Metric: "valid_threshold"},
 			},
 		},
-		Use: "use it with `vc eval " + p.r.Names.Of("judge") + " %s`",
+		Use: "vc eval " + p.r.Names.Of("judge") + " %s",
 	}
 	for i, name := range p.speech.names {
 		frames := 0
