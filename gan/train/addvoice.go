@@ -58,7 +58,7 @@ func (c Config) refuseIgnored(set []string) error {
 	}
 	for _, s := range set {
 		if name, _, _ := strings.Cut(s, "="); slices.Contains(withoutPart, name) {
-			return fmt.Errorf("--set %s: the setting has no part in adding a voice: leave it out", s)
+			return fmt.Errorf("setting %s: it has no part in adding a voice: leave it out", s)
 		}
 	}
 	return nil

@@ -46,9 +46,9 @@ func (p *pupil) Report(ctx context.Context) (*run.Report, error) {
 		make = func(ctx context.Context, model *vc.Model) ([]run.Sample, error) {
 			return p.newVoiceSamples(ctx, model, fresh)
 		}
-		report.Use = fmt.Sprintf("vc demo --voices %s --model %%[1]s, or vc convert YOUR-RECORDING.wav --to %[1]s --model %%[1]s", m.Speakers[fresh[0]].Name)
+		report.Use = p.next(m.Speakers[fresh[0]].Name, true)
 	} else {
-		report.Use = fmt.Sprintf("vc demo --model %%[1]s, or vc convert YOUR-RECORDING.wav --to %s --model %%[1]s", m.Speakers[0].Name)
+		report.Use = p.next(m.Speakers[0].Name, false)
 	}
 	var err error
 	if report.Samples, err = make(ctx, model); err != nil {
@@ -59,6 +59,16 @@ func (p *pupil) Report(ctx context.Context) (*run.Report, error) {
 		report.Voices = append(report.Voices, run.Voice{Name: s.Name, Seconds: s.Seconds})
 	}
 	return report, nil
+}
+
+// next is what to type to hear the model: a demonstration, of the named voice alone if asked for, or a recording in that voice.
+func (p *pupil) next(voice string, alone bool) string {
+	names, demo := p.r.Names, "vc demo "
+	if alone {
+		demo += names.Of("voices", voice) + " "
+	}
+	model := names.Of("model", "%[1]s")
+	return demo + model + ", or vc convert YOUR-RECORDING.wav " + names.Of("to", voice) + " " + model
 }
 
 func speakerOf(u corpus.Utterance) int { return u.Speaker }
