@@ -66,7 +66,7 @@ debian() {
 	install -m 644 "$work/completion.fish" "$d/usr/share/fish/vendor_completions.d/vc.fish"
 	cat >"$d/DEBIAN/control" <<-END
 		Package: vc
-		Version: ${debversion/-/\~}
+		Version: ${debversion//-/\~}
 		Architecture: $2
 		Maintainer: the vc authors <vc@localhost>
 		Section: sound
@@ -80,7 +80,7 @@ debian() {
 		 other programs over HTTP, and learns new voices from recordings.
 	END
 	same_time "$d"
-	dpkg-deb --root-owner-group -Zxz --build "$d" "$out/vc_${debversion}_$2.deb" >/dev/null
+	dpkg-deb --root-owner-group -Zgzip --build "$d" "$out/vc_${debversion}_$2.deb" >/dev/null
 	echo "vc_${debversion}_$2.deb"
 }
 
