@@ -15,7 +15,7 @@ func TestManual(t *testing.T) {
 	for name, wants := range map[string][]string{
 		"vc.1":         {".TH VC 1", "vc \\- change the voice", ".SH \"COMMANDS\"", "convert"},
 		"vc-convert.1": {".SH NAME\nvc\\-convert \\- ", ".SH \"OPTIONS\"", "\\-\\-to VOICE"},
-		"vc-live.1":    {".SH NAME\nvc\\-live \\- "},
+		"vc-live.1":    {".SH NAME\nvc\\-live \\- ", ".SH \"OPTIONS\"", "\\-\\-output DEVICE", "LIVE SPEECH"},
 	} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
