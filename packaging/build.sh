@@ -40,7 +40,8 @@ trap 'rm -rf "$work"' EXIT
 
 # The manual pages are made by the program itself, as it runs here.
 CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-X main.version=$version" -o "$work/vc-here" ./cmd/vc
-"$work/vc-here" man "$work/man"
+mkdir -p "$work/man"
+"$work/vc-here" help --man >"$work/man/vc.1"
 for shell in bash zsh fish; do
 	"$work/vc-here" completion "$shell" >"$work/completion.$shell"
 done

@@ -16,15 +16,19 @@ var pages embed.FS
 
 func pageNames() []string { return []string{"live", "training", "voices"} }
 
-func helpCommand() *cli.Command {
+func helpCommand(e env) *cli.Command {
 	return &cli.Command{
 		Name:      "help",
 		Aliases:   []string{"h"},
 		Usage:     "show the help of a command, or a page: " + strings.Join(pageNames(), ", "),
 		UsageText: "vc help [COMMAND | " + strings.Join(pageNames(), " | ") + "]",
 		ArgsUsage: "[COMMAND]",
+		Flags:     []cli.Flag{&cli.BoolFlag{Name: "man", DisableDefaultText: true, Usage: "print the manual page, for packages: vc help --man > vc.1"}},
 		Action: func(c *cli.Context) error {
 			words := c.Args().Slice()
+			if c.Bool("man") {
+				return writeMan(c.App.Writer, e)
+			}
 			if len(words) == 0 {
 				return cli.ShowAppHelp(c)
 			}

@@ -1,99 +1,74 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
+	"regexp"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 )
 
-// manCommand writes manual pages of the help texts, for packages.
-func manCommand(e env) *cli.Command {
-	return &cli.Command{
-		Name:        "man",
-		Hidden:      true,
-		Usage:       "write the manual pages vc.1, vc-convert.1 and so on into a folder",
-		UsageText:   "vc man FOLDER",
-		ArgsUsage:   "FOLDER",
-		Description: "The pages are the help texts, as troff. Packages put them into /usr/share/man/man1.",
-		Action: func(c *cli.Context) error {
-			if c.NArg() != 1 {
-				return usagef("man", "man: name one folder to write the pages into")
-			}
-			return writeManual(e, c.Args().First())
-		},
+// manSection is that of programs which users start.
+const manSection = 1
+
+// writeMan writes the manual page: what help says of the program and of every command, and the pages of help.
+func writeMan(w io.Writer, e env) error {
+	app := newApp(e)
+	app.Flags = append(app.Flags, cli.HelpFlag, cli.VersionFlag)
+	app.Description = manMarkdown(app.Description)
+	for _, c := range app.Commands {
+		forMan(c)
+	}
+	for _, name := range pageNames() {
+		text, err := pages.ReadFile("help/" + name + ".txt")
+		if err != nil {
+			return err
+		}
+		app.Commands = append(app.Commands, &cli.Command{Name: "help " + name, Usage: manMarkdown(string(text))})
+	}
+	page, err := app.ToManWithSection(manSection)
+	if err != nil {
+		return fmt.Errorf("manual page: %w", err)
+	}
+	_, err = io.WriteString(w, page)
+	return err
+}
+
+// forMan has a command's description stand where the library, which has no place for it in its manual, puts the usage.
+func forMan(c *cli.Command) {
+	c.Usage = manMarkdown(c.Usage + "\n\n" + c.Description)
+	for _, s := range c.Subcommands {
+		forMan(s)
+		s.Name = c.Name + " " + s.Name // whose heading otherwise does not say so
+		s.Aliases = nil
 	}
 }
 
-func writeManual(e env, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("man: %w", plainCause(err))
-	}
-	for _, topic := range helpTopics(newApp(e)) {
-		var text bytes.Buffer
-		quiet := e
-		quiet.stdout = &text
-		app := newApp(quiet)
-		if err := app.Run(append([]string{"vc", "help"}, topic...)); err != nil {
-			return errors.Join(fmt.Errorf("man: %q", topic), err)
-		}
-		name := strings.Join(append([]string{"vc"}, topic...), "-")
-		about := "change the voice in recordings and live speech"
-		commands := app.Commands
-		for i, word := range topic {
-			about = "about " + word
-			if command := findCommand(commands, word); command != nil {
-				about, commands = command.Usage, command.Subcommands
-			} else if i == 0 {
-				break // a page about a matter
-			}
-		}
-		if err := os.WriteFile(filepath.Join(dir, name+".1"), manualPage(name, about, text.String()), 0o644); err != nil {
-			return fmt.Errorf("man: %w", plainCause(err))
-		}
-	}
-	return nil
-}
+// itemNumber is a line's number, which Markdown would count anew after an example.
+var itemNumber = regexp.MustCompile(`^(\d+)\.`)
 
-// manualPage is text as a page of troff: its headings, which begin a line and have no small letters, become headings, and all else
-// stays as it is laid out.
-func manualPage(name, about, text string) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, ".TH %s 1 \"\" vc\n.SH NAME\n%s \\- %s\n", strings.ToUpper(strings.ReplaceAll(name, "-", `\-`)), strings.ReplaceAll(name, "-", `\-`), troff(about))
-	open := false
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, " \n")
-		heading := strings.TrimSuffix(line, ":")
-		if heading != "" && heading[0] >= 'A' && heading[0] <= 'Z' && heading == strings.ToUpper(heading) {
-			if open {
-				b.WriteString(".fi\n")
-			}
-			if heading == "NAME" {
-				heading = "SUMMARY" // whatis wants the first one for itself
-			}
-			fmt.Fprintf(&b, ".SH \"%s\"\n.nf\n", troff(heading))
-			open = true
+// manMarkdown makes help, whose lines that are to stay as they are stand three columns in or more, into Markdown.
+func manMarkdown(help string) string {
+	var b strings.Builder
+	as := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `_`, `\_`, `<`, `\<`, `[`, `\[`, "`", "\\`")
+	example := false
+	for line := range strings.Lines(help) {
+		text := strings.TrimRight(line, " \n")
+		indented := strings.HasPrefix(text, "   ")
+		if indented && !example {
+			b.WriteString("\n")
+		}
+		switch {
+		case text == "":
+			b.WriteString("\n")
 			continue
+		case indented:
+			b.WriteString("    " + text[3:] + "\n")
+		default:
+			b.WriteString(itemNumber.ReplaceAllString(as.Replace(text), `$1\.`) + "\n")
 		}
-		if !open {
-			b.WriteString(".SH DESCRIPTION\n.nf\n")
-			open = true
-		}
-		b.WriteString(troff(line) + "\n")
+		example = indented
 	}
-	b.WriteString(".fi\n")
-	return b.Bytes()
-}
-
-// troff writes a line so that it stands for itself.
-func troff(line string) string {
-	line = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(line)
-	if strings.HasPrefix(line, ".") || strings.HasPrefix(line, "'") {
-		return `\&` + line
-	}
-	return line
+	return b.String()
 }

@@ -1,34 +1,84 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/urfave/cli/v2"
 )
 
-func TestManual(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "man")
-	if err := newApp(testEnv()).Run([]string{"vc", "man", dir}); err != nil {
+// Every command, every flag and every page of help is in the manual, each flag under its command.
+func TestManHasAllThereIs(t *testing.T) {
+	var b strings.Builder
+	if err := writeMan(&b, testEnv()); err != nil {
 		t.Fatal(err)
 	}
-	for name, wants := range map[string][]string{
-		"vc.1":         {".TH VC 1", "vc \\- change the voice", ".SH \"COMMANDS\"", "convert"},
-		"vc-convert.1": {".SH NAME\nvc\\-convert \\- ", ".SH \"OPTIONS\"", "\\-\\-to VOICE"},
-		"vc-live.1":    {".SH NAME\nvc\\-live \\- ", ".SH \"OPTIONS\"", "\\-\\-output DEVICE", "LIVE SPEECH"},
-	} {
-		b, err := os.ReadFile(filepath.Join(dir, name))
+	page := plainRoff(b.String())
+	if !strings.Contains(page, ".TH vc 1\n") {
+		t.Errorf("it begins %.40q", page)
+	}
+	sections := map[string]string{}
+	for _, s := range regexp.MustCompile(`(?m)^\.S[HS] `).Split(page, -1)[1:] {
+		name, text, _ := strings.Cut(s, "\n")
+		sections[name] = text
+	}
+	app := newApp(testEnv())
+	commands, flags := 0, 0
+	var look func(within string, c *cli.Command)
+	look = func(within string, c *cli.Command) {
+		if c.Hidden {
+			return
+		}
+		commands++
+		name := strings.TrimSpace(within + " " + c.Name)
+		heading := name
+		if within == "" {
+			heading = strings.Join(c.Names(), ", ")
+		}
+		text, ok := sections[heading]
+		if !ok {
+			t.Errorf("no section %q", heading)
+			return
+		}
+		first, _, _ := strings.Cut(c.Description, "\n")
+		for _, want := range []string{c.Usage, first} {
+			if !strings.Contains(text, strings.TrimSpace(want)) {
+				t.Errorf("%s: the manual does not say %q", name, want)
+			}
+		}
+		for _, f := range c.VisibleFlags() {
+			flags++
+			long := "--" + f.Names()[0]
+			if !regexp.MustCompile(`(?m)^` + long + `(, --?[a-z-]+)*(="")?: .{10}`).MatchString(text) {
+				t.Errorf("%s: the manual does not explain %s", name, long)
+			}
+		}
+		for _, s := range c.Subcommands {
+			look(name, s)
+		}
+	}
+	for _, c := range app.Commands {
+		look("", c)
+	}
+	if commands < 20 || flags < 150 {
+		t.Errorf("%d commands with %d flags looked at", commands, flags)
+	}
+	for _, name := range pageNames() {
+		text, err := pages.ReadFile("help/" + name + ".txt")
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range wants {
-			if !strings.Contains(string(b), want) {
-				t.Errorf("%s: no %q in %.400q", name, want, b)
-			}
+		if got, want := strings.Fields(sections["help "+name]), strings.Fields(string(text)); !slices.Equal(got, want) {
+			t.Errorf("the page %s: %q, want %q", name, got, want)
 		}
 	}
-	page := string(manualPage("vc-x", "about", "FIRST\n.dot 'a' \\b\n"))
-	if want := ".SH \"FIRST\"\n.nf\n\\&.dot 'a' \\eb\n.fi\n"; !strings.HasSuffix(page, want) {
-		t.Errorf("%q does not end with %q", page, want)
-	}
+}
+
+// plainRoff takes all requests but headings, fonts and escapes off a page.
+func plainRoff(page string) string {
+	page = regexp.MustCompile(`(?m)^\.(PP|EX|EE|RS|RE|IP).*$`).ReplaceAllString(page, "")
+	page = regexp.MustCompile(`\\f[A-Z]`).ReplaceAllString(page, "")
+	return strings.NewReplacer(`\-`, "-", `\&`, "", `\[aq]`, "'", `\(aq`, "'", `\[dq]`, `"`, `\(dq`, `"`, "\\\\", "\\", `\[la]`, "<", `\[ra]`, ">").Replace(page)
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/mlx/gannet"
 	"github.com/starvc/vc/internal/run"
 )
 
@@ -20,12 +21,7 @@ func generatorCost(c gan.Config, frames int) forward {
 
 // encoderCost and decoderCost are the blocks on one frame.
 func encoderCost(c gan.Config) forward {
-	return blockCost(c).Times(float64(c.EncoderBlocks))
-}
-
-func blockCost(c gan.Config) forward {
-	w, h := float64(c.Width), float64(c.Hidden)
-	return forward{MACs: w*float64(c.Kernel) + 2*w*h, Kept: 5*w + 4*h}
+	return gannet.BlockCost(c).Times(float64(c.EncoderBlocks))
 }
 
 func decoderCost(c gan.Config) forward {
@@ -34,7 +30,7 @@ func decoderCost(c gan.Config) forward {
 		h := w * float64(c.Hidden) / float64(c.Width)
 		return forward{MACs: 9*w*w + 2*w*h, Kept: (9+5)*w + 4*h}.Times(float64(c.DecoderBlocks * c.DecoderBands))
 	}
-	return blockCost(c).Times(float64(c.DecoderBlocks))
+	return gannet.BlockCost(c).Times(float64(c.DecoderBlocks))
 }
 
 // decoderShare is the decoder's part of G's blocks.

@@ -31,6 +31,9 @@ var curves = []run.Curve{
 // sampleCount is how many conversions a report shows.
 const sampleCount = 4
 
+// shownFrames is how much of a recording beside a sample is drawn, where the sample is shorter.
+const shownFrames = 300
+
 // Report converts a few recordings, held-out ones where there are, each beside its source and a recording of the target.
 func (p *pupil) Report(ctx context.Context) (*run.Report, error) {
 	m, model := p.made, vc.New(p.made)
@@ -46,9 +49,9 @@ func (p *pupil) Report(ctx context.Context) (*run.Report, error) {
 		make = func(ctx context.Context, model *vc.Model) ([]run.Sample, error) {
 			return p.newVoiceSamples(ctx, model, fresh)
 		}
-		report.Use = fmt.Sprintf("vc demo --voices %s --model %%[1]s, or vc convert YOUR-RECORDING.wav --to %[1]s --model %%[1]s", m.Speakers[fresh[0]].Name)
+		report.Use = p.next(m.Speakers[fresh[0]].Name, true)
 	} else {
-		report.Use = fmt.Sprintf("vc demo --model %%[1]s, or vc convert YOUR-RECORDING.wav --to %s --model %%[1]s", m.Speakers[0].Name)
+		report.Use = p.next(m.Speakers[0].Name, false)
 	}
 	var err error
 	if report.Samples, err = make(ctx, model); err != nil {
@@ -61,6 +64,16 @@ func (p *pupil) Report(ctx context.Context) (*run.Report, error) {
 	return report, nil
 }
 
+// next is what to type to hear the model: a demonstration, of the named voice alone if asked for, or a recording in that voice.
+func (p *pupil) next(voice string, alone bool) string {
+	names, demo := p.r.Names, "vc demo "
+	if alone {
+		demo += names.Of("voices", voice) + " "
+	}
+	model := names.Of("model", "%[1]s")
+	return demo + model + ", or vc convert YOUR-RECORDING.wav " + names.Of("to", voice) + " " + model
+}
+
 func speakerOf(u corpus.Utterance) int { return u.Speaker }
 
 // conversions are recordings of the run's speakers, each as the next one.
@@ -70,7 +83,7 @@ func (p *pupil) conversions(ctx context.Context, model *vc.Model) ([]run.Sample,
 	for _, source := range run.Turns(sampleCount, len(p.set.Speakers), speakerOf, p.set.Valid, p.set.Train) {
 		target := (source.Speaker + 1) % len(m.Speakers)
 		from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
-		name := utteranceName(source)
+		name := p.utteranceName(source)
 		clip, err := p.clipOf(source)
 		if err != nil {
 			return nil, err
@@ -86,11 +99,11 @@ func (p *pupil) conversions(ctx context.Context, model *vc.Model) ([]run.Sample,
 	return all, nil
 }
 
-// utteranceName tells an utterance from others of its speaker: by its file, and where that was cut by where it is.
-func utteranceName(u corpus.Utterance) string {
+// utteranceName tells an utterance from others of its speaker: by its file, and where that was cut by the second at which it begins.
+func (p *pupil) utteranceName(u corpus.Utterance) string {
 	name := strings.TrimSuffix(filepath.Base(u.Path), filepath.Ext(u.Path))
 	if u.Start > 0 {
-		name += fmt.Sprintf("-frame-%d", u.Start)
+		name += fmt.Sprintf("-at-%ds", u.Start*p.set.Features.Hop/p.set.Features.SampleRate)
 	}
 	return name
 }
@@ -134,7 +147,8 @@ func (p *pupil) sample(ctx context.Context, model *vc.Model, clip audio.Clip, fr
 		return s, err
 	}
 	if own, ok := run.Nth(p.set.Train, speakerOf, target, 0); ok {
-		panels = append(panels, plot.FromFrames("a recording of "+to, m.Features, own.Frames))
+		shown := own.Frames.Slice(0, min(own.Frames.Len(), max(output.Len(), shownFrames)))
+		panels = append(panels, plot.FromFrames("a recording of "+to, m.Features, shown))
 		recording, err := p.clipOf(own)
 		if err != nil {
 			return s, err

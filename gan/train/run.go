@@ -391,38 +391,6 @@ func (p *pupil) Inputs() (run.Inputs[readyStep], error) {
 // Step makes a step.
 func (p *pupil) Step(_ int, in readyStep) ([]run.Results, error) { return p.engine.make(in) }
 
-// validBatches is how many held-out batches a validation scores, at most.
-const validBatches = 8
-
-// Score scores the averaged networks on held-out speech.
-func (p *pupil) Score() (*run.Scored, error) {
-	n := min(p.batcher.ValidBatches(), validBatches)
-	if n == 0 {
-		return nil, nil
-	}
-	var sums []float32
-	for i := range n {
-		v, err := p.engine.score(p.batcher.ValidAt(i))
-		if err != nil {
-			return nil, err
-		}
-		if i == 0 {
-			sums = make([]float32, len(v))
-		}
-		for j := range sums {
-			sums[j] += v[j] / float32(n)
-		}
-	}
-	scores := map[string]float32{}
-	for i, v := range sums {
-		scores[starValidMetrics[i]] = v
-	}
-	return &run.Scored{
-		Metrics: scores, Sum: validScore(sums),
-		Line: fmt.Sprintf("held-out speech: rebuilt %.3f, through the cycle %.3f, style read back %.3f", sums[0], sums[1], sums[2]),
-	}, nil
-}
-
 // Export makes the model out of variables.
 func (p *pupil) Export(vars *mlx.Vars, steps int) (err error) {
 	e := p.engine

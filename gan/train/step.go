@@ -281,38 +281,12 @@ func (e *engine) generator(in []*Node, withSource bool) []*Node {
 	return mlx.Results(ok, norms[decoderPart], norms[len(generatorParts)], norms[len(generatorParts)+1], adversarial, styleLoss, diversity, cycle, contentLoss, source, energy, commonLoss, identity)
 }
 
-// validate scores the averaged weights on held-out speech: x rebuilt in its own style, x through the cycle, how well the
-// style is read back from a conversion, and how far the conversion's mel bands are from the target's recording in their
-// mean over time and in their spread, which smooth, dull speech lacks.
-// Inputs: x, same, ref, controls of the source, controls of the target, y, target, taps; with bands above features.SpeechHz which
-// targets have them, and which items.
-func (e *engine) validate(in []*Node) []*Node {
-	x, same, ref, own, moved, y, target, taps := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
-	net := e.over(x.Graph(), mlx.GroupEMA, true)
-	ownStyle, _ := net.encodeStyle(same, y)
-	style, _ := net.encodeStyle(ref, target)
-	targetKnown, known := e.known(at(in, 8)), e.known(at(in, 9))
-	fake := e.alike(net.generate(x, moved, style, taps), targetKnown)
-	read, _ := net.encodeStyle(fake, target)
-	fakeMean, fakeSpread := bandMoments(fake)
-	realMean, realSpread := bandMoments(e.alike(ref, targetKnown))
-	return mlx.Results(IdentityLoss(x, net.generate(x, own, ownStyle, taps), known), CycleLoss(x, net.generate(fake, own, ownStyle, taps), known),
-		StyleLoss(style, read), l1(realMean, fakeMean), l1(realSpread, fakeSpread))
-}
-
 // at is input i, nil where there are fewer.
 func at(in []*Node, i int) *Node {
 	if i < len(in) {
 		return in[i]
 	}
 	return nil
-}
-
-// bandMoments are each band's mean and standard deviation over time, [batch, nMels], of a mel [batch, frames, nMels].
-func bandMoments(mel *Node) (mean, spread *Node) {
-	mean = ReduceMean(mel, 1)
-	centred := Sub(mel, BroadcastToShape(InsertAxes(mean, 1), mel.Shape()))
-	return mean, Sqrt(AddScalar(ReduceMean(Square(centred), 1), 1e-8))
 }
 
 // run executes a step by name and frees its inputs.
@@ -323,21 +297,3 @@ func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensor
 
 // results are the metrics of one graph of a step, still on the device.
 type results = run.Results
-
-// score runs the validation graph on one held-out batch. The values are those of starValidMetrics, or of validMetrics
-// alone.
-func (e *engine) score(batch *corpus.Batch) ([]float32, error) {
-	if e.cfg.AddVoice.On {
-		return e.scoreVoice(batch)
-	}
-	f := feed{cfg: e.cfg, speakers: e.speakers, batch: batch}
-	in := []*tensors.Tensor{f.x(), f.same(), f.ref(), f.controls(batch.Y), f.controls(batch.Target), f.oneHot(batch.Y), f.oneHot(batch.Target), f.taps()}
-	if e.cfg.Features.HasUpper() {
-		in = append(in, f.flags(batch.TargetFullBand), f.flags(batch.FullBand))
-	}
-	out, err := e.run("validation", e.validate, in...)
-	if err != nil {
-		return nil, err
-	}
-	return results{Names: starValidMetrics, Tensor: out}.Fetch(), nil
-}

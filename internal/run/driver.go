@@ -151,7 +151,7 @@ func (d *driver[T]) configure() error {
 		return err
 	}
 	if !d.Force && fileIsThere(d.output) && !(d.Resume && q.Output == before) {
-		return fmt.Errorf("output %s is there already: name another file with -o, or write over it with --force", d.output)
+		return fmt.Errorf("output %s is there already: name another file with %s, or write over it with %s", d.output, d.Names.Of("output"), d.Names.Of("force"))
 	}
 	return nil
 }

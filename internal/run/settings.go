@@ -52,13 +52,13 @@ func apply(config any, b []byte, where string) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(config); err != nil {
-		return fmt.Errorf("%s: %w (a run's config.json lists every name)", where, plainSettingError(err))
+		return fmt.Errorf("%s: %w (a run's config.json lists every name)", where, PlainSettingError(err))
 	}
 	return nil
 }
 
-// plainSettingError says in plain words that a setting is of another kind, where that is what the JSON decoder's error means.
-func plainSettingError(err error) error {
+// PlainSettingError says in plain words that a setting is of another kind, where that is what the JSON decoder's error means.
+func PlainSettingError(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
 		return fmt.Errorf("%s cannot be %s: it is %s", wrong.Field, article(wrong.Value), kindOf(wrong.Type))

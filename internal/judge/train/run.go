@@ -116,6 +116,8 @@ func (p *pupil) Keep() error { return nil }
 // Plan is how the steps go.
 func (p *pupil) Plan() run.Plan {
 	c, names := p.req.Config, p.r.Names
+	cost := c.expect(p.r.First, len(p.speech.classes), p.r.Device.Kind)
+	cost.Host = p.speech.bytes()
 	return run.Plan{
 		Phases: []run.Phase{{Name: "judge", End: c.Steps, Cost: 1, Shown: []run.Shown{
 			{Name: "loss", Metric: "loss"}, {Name: "right", Metric: "accuracy", Percent: true},
@@ -123,6 +125,7 @@ func (p *pupil) Plan() run.Plan {
 		Rate:    c.rate,
 		Lower:   func(int) string { return names.Setting("learningRate", c.LearningRate/2) },
 		Smaller: names.Setting("cropFrames", max(c.CropFrames/4*2, minCrop)), Larger: names.Of("batch", 2*c.Batch),
+		Cost:  cost,
 		Blame: func(step int) ([]string, string) { return p.speech.at(c, step).files, "" },
 	}
 }
@@ -215,7 +218,7 @@ func (p *pupil) Report(context.Context) (*run.Report, error) {
 				{Head: "nearest to its own speaker", Metric: "valid_identified"}, {Head: "similarity at the threshold", Metric: "valid_threshold"},
 			},
 		},
-		Use: "use it with `vc eval " + p.r.Names.Of("judge") + " %s`",
+		Use: "vc eval " + p.r.Names.Of("judge") + " %s",
 	}
 	for i, name := range p.speech.names {
 		frames := 0

@@ -173,7 +173,7 @@ func TestResume(t *testing.T) {
 		return Options{
 			Options: run.Options{
 				Names:    runtest.Dashed,
-				Speakers: root, RunDir: filepath.Join(dir, name), Output: filepath.Join(dir, name+".safetensors"), Device: "go",
+				Speakers: root, RunDir: filepath.Join(dir, name), Output: filepath.Join(dir, "made", name, name+".safetensors"), Device: "go",
 				Set: []string{"steps=12", "scoreEvery=4", "snapshotEvery=4", "logEvery=2"},
 			},
 			HoldOut: []string{"v2", "v4"},
@@ -191,6 +191,9 @@ func TestResume(t *testing.T) {
 	}
 	if j, err := judge.Load(part.Output); err != nil || j.Trained().Steps != 4 {
 		t.Errorf("the judge so far: %+v, %v", j, err)
+	}
+	if err := os.RemoveAll(filepath.Dir(part.Output)); err != nil { // it is made again
+		t.Fatal(err)
 	}
 	resume := func(o Options) error {
 		o.RunDir, o.Resume, o.Device, o.Names = part.RunDir, true, "go", runtest.Dashed

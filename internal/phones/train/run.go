@@ -165,6 +165,8 @@ func (p *pupil) Keep() error {
 func (p *pupil) Plan() run.Plan {
 	c, names := p.req.Config, p.r.Names
 	draws := newBatcher(c, p.speech.learnt())
+	cost := c.expect(p.r.First, p.scoredFrames(), p.r.Device.Kind)
+	cost.Host = p.speech.bytes()
 	return run.Plan{
 		Phases: []run.Phase{{Name: "phones", End: c.Steps, Cost: 1, Shown: []run.Shown{
 			{Name: "loss", Metric: "loss"}, {Name: "frames right", Metric: "accuracy", Percent: true},
@@ -172,8 +174,17 @@ func (p *pupil) Plan() run.Plan {
 		Rate:    c.rate,
 		Lower:   func(int) string { return names.Setting("learningRate", c.LearningRate/2) },
 		Smaller: names.Setting("cropFrames", max(c.CropFrames/2, minPhoneCrop)), Larger: names.Of("batch", 2*c.Batch),
+		Cost:  cost,
 		Blame: func(step int) ([]string, string) { return draws.at(step).files, "" },
 	}
+}
+
+// scoredFrames is how many frames a score in training reads.
+func (p *pupil) scoredFrames() (n int) {
+	for _, u := range scoredInTraining(p.req.Config, p.speech) {
+		n += u.frames.Len() * len(phoneConditions())
+	}
+	return n
 }
 
 // Inputs draws the batches and puts them on the device.

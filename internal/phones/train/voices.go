@@ -47,7 +47,7 @@ type otherVoice struct {
 // drawVoices draws VoicesPer voices for every utterance to train on: all different, none its own speaker's, and none of a
 // speaker who is held out, for the score would flatter a network that has heard an imitation of him. What is drawn depends on
 // the seed and the utterances alone.
-func drawVoices(c Config, s *phoneSpeech, m *gan.Model) ([]otherVoice, error) {
+func drawVoices(c Config, s *phoneSpeech, m *gan.Model, names run.Names) ([]otherVoice, error) {
 	held := map[string]bool{}
 	for _, p := range s.speakers {
 		held[p.Name] = p.HeldOut
@@ -63,8 +63,8 @@ func drawVoices(c Config, s *phoneSpeech, m *gan.Model) ([]otherVoice, error) {
 			}
 		}
 		if len(free) < c.VoicesPer {
-			return nil, fmt.Errorf("the model has %d voices for the recordings of %s, without %s itself and those held out, but voicesPer is %d: lower voicesPer or name a model of more voices",
-				len(free), own, own, c.VoicesPer)
+			return nil, fmt.Errorf("the model has %d voices for the recordings of %s, without %s itself and those held out, but voicesPer is %d: lower it (%s) or name a model of more voices",
+				len(free), own, own, c.VoicesPer, names.Setting("voicesPer", 1))
 		}
 		r.Shuffle(len(free), func(a, b int) { free[a], free[b] = free[b], free[a] })
 		for _, k := range free[:c.VoicesPer] {
@@ -81,7 +81,7 @@ func (p *pupil) convertSpeech(ctx context.Context) error {
 	if m == nil {
 		return nil
 	}
-	draws, err := drawVoices(c, s, m)
+	draws, err := drawVoices(c, s, m, p.r.Names)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.r.Names.Of("voices"), err)
 	}
