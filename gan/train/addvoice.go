@@ -77,7 +77,7 @@ func (p *pupil) tellVoices(fresh []string) {
 			p.r.Warn("%s is a voice of %s already and is taught anew: give the recordings another name for a voice of its own", s, init)
 		}
 	}
-	say.Linef("%s: new in %s, whose %d voices are kept as they are", listed(fresh), init, len(without))
+	say.Linef("new: %s; the %d voices of %s that have no recordings here are held to what the model makes of them", listed(fresh), len(without), init)
 }
 
 // listed names voices, for a sentence.

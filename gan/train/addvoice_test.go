@@ -102,7 +102,7 @@ func TestAddVoice(t *testing.T) {
 		if err := Run(context.Background(), o); err != nil {
 			t.Fatalf("%v\n%s", err, said.String())
 		}
-		for _, want := range []string{"new voices: [eve]", "kept: [spk0 spk1]"} {
+		for _, want := range []string{"new: eve; the 2 voices of ", "next: vc demo --voices eve --model "} {
 			if !strings.Contains(said.String(), want) {
 				t.Errorf("it does not say %q:\n%s", want, said.String())
 			}

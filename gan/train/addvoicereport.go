@@ -57,7 +57,7 @@ func (p *pupil) newVoiceSamples(ctx context.Context, model *vc.Model, fresh []in
 		if s, err = p.sample(ctx, model, said, who, v); err != nil {
 			return nil, fmt.Errorf("sample of %s: %w", who, err)
 		}
-		add(utteranceName(own)+"-as-"+who, fmt.Sprintf("%s through the model, as %s", utteranceName(own), who), s)
+		add(p.utteranceName(own)+"-as-"+who, fmt.Sprintf("%s through the model, as %s", p.utteranceName(own), who), s)
 	}
 	return all, nil
 }

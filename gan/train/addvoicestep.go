@@ -195,7 +195,7 @@ func (e *engine) validateVoice(in []*Node) []*Node {
 	known := e.voiceKnown(in)
 	back := e.alike(net.generate(far.mel, controls, own, taps), known)
 	read, _ := net.encodeStyle(back, y)
-	return mlx.Results(IdentityLoss(x, net.generate(x, controls, own, taps), known), CycleLoss(x, back, known), StyleLoss(own, read))
+	return mlx.Results(apartKnown(x, net.generate(x, controls, own, taps), known), apartKnown(x, back, known), apart(own, read))
 }
 
 func (e *engine) scoreVoice(batch *corpus.Batch) ([]float32, error) {

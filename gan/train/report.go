@@ -31,6 +31,9 @@ var curves = []run.Curve{
 // sampleCount is how many conversions a report shows.
 const sampleCount = 4
 
+// shownFrames is how much of a recording beside a sample is drawn, where the sample is shorter.
+const shownFrames = 300
+
 // Report converts a few recordings, held-out ones where there are, each beside its source and a recording of the target.
 func (p *pupil) Report(ctx context.Context) (*run.Report, error) {
 	m, model := p.made, vc.New(p.made)
@@ -80,7 +83,7 @@ func (p *pupil) conversions(ctx context.Context, model *vc.Model) ([]run.Sample,
 	for _, source := range run.Turns(sampleCount, len(p.set.Speakers), speakerOf, p.set.Valid, p.set.Train) {
 		target := (source.Speaker + 1) % len(m.Speakers)
 		from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
-		name := utteranceName(source)
+		name := p.utteranceName(source)
 		clip, err := p.clipOf(source)
 		if err != nil {
 			return nil, err
@@ -96,11 +99,11 @@ func (p *pupil) conversions(ctx context.Context, model *vc.Model) ([]run.Sample,
 	return all, nil
 }
 
-// utteranceName tells an utterance from others of its speaker: by its file, and where that was cut by where it is.
-func utteranceName(u corpus.Utterance) string {
+// utteranceName tells an utterance from others of its speaker: by its file, and where that was cut by the second at which it begins.
+func (p *pupil) utteranceName(u corpus.Utterance) string {
 	name := strings.TrimSuffix(filepath.Base(u.Path), filepath.Ext(u.Path))
 	if u.Start > 0 {
-		name += fmt.Sprintf("-frame-%d", u.Start)
+		name += fmt.Sprintf("-at-%ds", u.Start*p.set.Features.Hop/p.set.Features.SampleRate)
 	}
 	return name
 }
@@ -144,7 +147,8 @@ func (p *pupil) sample(ctx context.Context, model *vc.Model, clip audio.Clip, fr
 		return s, err
 	}
 	if own, ok := run.Nth(p.set.Train, speakerOf, target, 0); ok {
-		panels = append(panels, plot.FromFrames("a recording of "+to, m.Features, own.Frames))
+		shown := own.Frames.Slice(0, min(own.Frames.Len(), max(output.Len(), shownFrames)))
+		panels = append(panels, plot.FromFrames("a recording of "+to, m.Features, shown))
 		recording, err := p.clipOf(own)
 		if err != nil {
 			return s, err

@@ -85,8 +85,8 @@ func (e *engine) validate(in []*Node) []*Node {
 	read, _ := net.encodeStyle(fake, target)
 	fakeMean, fakeSpread := bandMoments(fake)
 	realMean, realSpread := bandMoments(e.alike(ref, targetKnown))
-	return mlx.Results(IdentityLoss(x, net.generate(x, own, ownStyle, taps), known), CycleLoss(x, net.generate(fake, own, ownStyle, taps), known),
-		StyleLoss(style, read), l1(realMean, fakeMean), l1(realSpread, fakeSpread))
+	return mlx.Results(apartKnown(x, net.generate(x, own, ownStyle, taps), known), apartKnown(x, net.generate(fake, own, ownStyle, taps), known),
+		apart(style, read), apart(realMean, fakeMean), apart(realSpread, fakeSpread))
 }
 
 // bandMoments are each band's mean and standard deviation over time, [batch, nMels], of a mel [batch, frames, nMels].

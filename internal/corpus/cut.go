@@ -91,7 +91,8 @@ func cutAtPauses(f features.Frames, long int) []span {
 
 // utterances are the pieces of a recording that are speech. What became of it is told to report.
 func (r recording) utterances(speaker, long int, perFrame float64, report *SpeakerReport) []Utterance {
-	var all []Utterance
+	var us []Utterance
+	all, spoken := 0, 0 // frames
 	pieces := cutAtPauses(r.frames, long)
 	cut := CutFile{Path: r.path}
 	for _, p := range pieces {
@@ -104,9 +105,13 @@ func (r recording) utterances(speaker, long int, perFrame float64, report *Speak
 			u.Hash = u.part.Sum // pieces of one file are held out each by itself
 		}
 		where := Piece{From: float64(u.Start) * perFrame, To: float64(u.Start+u.Frames.Len()) * perFrame, Fault: notSpeech(u.Frames)}
+		if where.Fault == "" {
+			spoken += u.Frames.Len()
+		}
+		all += u.Frames.Len()
 		cut.Pieces = append(cut.Pieces, where)
 		if where.Fault == "" || len(pieces) == 1 && where.Fault == hardlyMoves {
-			all = append(all, u)
+			us = append(us, u)
 		}
 		if where.Fault == "" {
 			continue
@@ -117,10 +122,18 @@ func (r recording) utterances(speaker, long int, perFrame float64, report *Speak
 		}
 		report.Problems = append(report.Problems, Problem{Path: r.path, Kind: NoSpeech, Detail: detail, Skipped: len(pieces) > 1 || where.Fault != hardlyMoves})
 	}
-	if len(pieces) > 1 {
-		report.Cut = append(report.Cut, cut)
+	if len(pieces) == 1 {
+		return us
 	}
-	return all
+	if len(us) > 0 && 2*spoken < all {
+		report.Problems = append(report.Problems, Problem{Path: r.path, Kind: NoSpeech, Detail: "most of it is music or noise, so all of it goes", Skipped: true})
+		for i := range cut.Pieces {
+			cut.Pieces[i].Fault = cmp.Or(cut.Pieces[i].Fault, "most of the recording is music or noise")
+		}
+		us = nil
+	}
+	report.Cut = append(report.Cut, cut)
+	return us
 }
 
 // clock is a time in a recording as a player shows it.

@@ -163,6 +163,45 @@ func TestPrepareCuts(t *testing.T) {
 	}
 }
 
+// TestMostlyMusicGoes: of a long recording that is music with a little talk between, nothing is used.
+func TestMostlyMusicGoes(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	const rate = 16000
+	show := func(talk int) []float32 {
+		var x []float32
+		for part := range 8 {
+			if part < talk {
+				x = append(x, voiceSignal(120, 6, rate, uint64(part))...)
+			} else {
+				for i := range 6 * rate {
+					at := float64(i) / rate
+					v := 0.0
+					for _, hz := range []float64{220, 277, 330, 440} {
+						v += 0.08 * (0.7 + 0.3*math.Cos(math.Pi*math.Mod(at*2, 1))) * math.Sin(2*math.Pi*hz*at)
+					}
+					x = append(x, float32(v))
+				}
+			}
+			x = append(x, make([]float32, rate)...)
+		}
+		return x
+	}
+	writeClip(t, filepath.Join(root, "radio.wav"), show(2), rate)
+	writeClip(t, filepath.Join(root, "talk.wav"), show(8), rate)
+	set, report := mustPrepare(t, root, PrepareOptions{Cut: true})
+	for _, u := range append(set.Train, set.Valid...) {
+		if filepath.Base(u.Path) != "talk.wav" {
+			t.Errorf("%s is used from frame %d", u.Path, u.Start)
+		}
+	}
+	var text strings.Builder
+	report.WriteTo(&text)
+	if report.Speakers[0].LeftOut != 1 || !strings.Contains(text.String(), "left out") {
+		t.Errorf("the report says\n%s", &text)
+	}
+}
+
 // framesOf is the frames of one recording.
 func framesOf(t *testing.T, path string) (features.Frames, error) {
 	t.Helper()

@@ -28,6 +28,24 @@ func TestFitting(t *testing.T) {
 	}
 }
 
+func TestFold(t *testing.T) {
+	const line = "  recordings: 86 of 100, the poorest memo.mp3 with 71 (room); what would help most: less room\n"
+	for _, columns := range []int{40, 60, 80} {
+		folded := fold(line, columns)
+		for part := range strings.Lines(folded) {
+			if len(strings.TrimRight(part, "\n")) > columns {
+				t.Errorf("%d columns: %q", columns, part)
+			}
+		}
+		if got := strings.Join(strings.Fields(folded), " "); got != strings.TrimSpace(line) {
+			t.Errorf("%d columns: the words are %q", columns, got)
+		}
+	}
+	if got := fold(line, 120); got != line {
+		t.Errorf("a line with room is %q", got)
+	}
+}
+
 func TestClock(t *testing.T) {
 	var said strings.Builder
 	stop := NewReporter(&said, false).Clock("compiling the graph of the star", 80*time.Second)

@@ -46,7 +46,49 @@ func (p *Reporter) Linef(format string, a ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endLine()
-	fmt.Fprintf(p.w, "vc: "+format+"\n", a...)
+	fmt.Fprint(p.w, p.filled("vc: "+fmt.Sprintf(format, a...)+"\n"))
+}
+
+// filled is text whose lines keep to the terminal's width, those that go on indented. Commands to copy, behind "next: ", stay whole.
+func (p *Reporter) filled(text string) string {
+	if !p.terminal {
+		return text
+	}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "vc: next: ") {
+			b.WriteString(line)
+			continue
+		}
+		b.WriteString(fold(line, p.width()))
+	}
+	return b.String()
+}
+
+// fold breaks a line at blanks so that none is longer than so many characters, where its words allow it.
+func fold(line string, columns int) string {
+	length := func(s string) int { return len([]rune(s)) }
+	if length(line) <= columns {
+		return line
+	}
+	start := len(line) - len(strings.TrimLeft(line, " "))
+	indent := strings.Repeat(" ", start+4)
+	var b strings.Builder
+	used := 0
+	for i, word := range strings.Split(strings.TrimRight(line[start:], "\n"), " ") {
+		switch {
+		case i == 0:
+			b.WriteString(line[:start] + word)
+			used = start + length(word)
+		case used+1+length(word) > columns:
+			b.WriteString("\n" + indent + word)
+			used = len(indent) + length(word)
+		default:
+			b.WriteString(" " + word)
+			used += 1 + length(word)
+		}
+	}
+	return b.String() + "\n"
 }
 
 // Progress shows the present state of long work: now, or if the last one is too near, with the next one, or by Finish.
@@ -151,7 +193,10 @@ func (p *Reporter) Write(text []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endLine()
-	return p.w.Write(text)
+	if _, err := io.WriteString(p.w, p.filled(string(text))); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 // unknownWidth is that of a terminal that does not tell.

@@ -10,9 +10,13 @@ import (
 )
 
 // Start starts PulseAudio with two null sinks, "first" and "second", 48 kHz stereo, and stops it when the test ends. It returns the
-// environment in which programs find it. A test on a machine without PulseAudio is skipped.
+// environment in which programs find it. A test on a machine without PulseAudio is skipped. Where VC_SOUND_SERVER names a server, such
+// as PipeWire's at unix:/run/user/1000/pulse/native, that one is taken, and must have the two sinks.
 func Start(t testing.TB) map[string]string {
 	t.Helper()
+	if s := os.Getenv("VC_SOUND_SERVER"); s != "" {
+		return map[string]string{"PULSE_SERVER": s, "HOME": os.Getenv("HOME")}
+	}
 	path, err := exec.LookPath("pulseaudio")
 	if err != nil {
 		t.Skip("PulseAudio is not installed")
