@@ -141,7 +141,7 @@ func TestInitAddsASpeaker(t *testing.T) {
 	if err := Run(context.Background(), next); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(said.String(), "new voices: [eve]") {
+	if !strings.Contains(said.String(), "new: eve; the ") {
 		t.Errorf("nothing is said of the new voice:\n%s", said.String())
 	}
 	old, err := gan.Load(first)

@@ -79,11 +79,11 @@ func (p *pupil) Configure(r *run.Run) error {
 	if err := r.Override(&q.Config); err != nil {
 		return err
 	}
-	if err := q.Config.refuseIgnored(p.o.Set); err != nil {
-		return err
-	}
 	if q.Config.AddVoice.On && len(q.Voices) == 0 {
 		return fmt.Errorf("addVoice.on adds voices to a model: name the model with %s", r.Names.Of("init"))
+	}
+	if err := q.Config.refuseIgnored(p.o.Set); err != nil {
+		return err
 	}
 	if r.Resume {
 		return p.r.Names.CheckFixed(dilationsFixed(dilations, q.Config.GAN))
