@@ -53,7 +53,7 @@ func TestFFmpegWriteFaults(t *testing.T) {
 }
 
 func TestFFmpegWriteIsSlowButNotHanging(t *testing.T) {
-	program := filepath.Join(fakeFFmpeg(t, `for a; do to=${a#file:}; done; cat > /dev/null; for i in 1 2 3 4 5 6 7 8; do sleep 0.2; echo more >> "$to"; done`), "ffmpeg")
+	program := filepath.Join(fakeFFmpeg(t, `for a; do to=${a#file:}; done; [ "$to" = - ] && exit; cat > /dev/null; for i in 1 2 3 4 5 6 7 8; do sleep 0.2; echo more >> "$to"; done`), "ffmpeg")
 	f := mustCreate(t, filepath.Join(t.TempDir(), "x.mp3"))
 	err := ffmpeg{program, 600 * time.Millisecond}.encode(context.Background(), f, Sound{Rate: 16000, Channels: 1, Frames: 2}, "",
 		func(e Encoder) error {

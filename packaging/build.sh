@@ -46,6 +46,9 @@ for shell in bash zsh fish; do
 	"$work/vc-here" completion "$shell" >"$work/completion.$shell"
 done
 
+# The licences of what is built in ask for their text to go along.
+go run ./packaging/notices >"$work/NOTICES"
+
 # All files of a folder get the time of the commit, so that archives do not differ.
 same_time() { find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
 
@@ -57,14 +60,14 @@ debian() {
 	install -m 755 "$1" "$d/usr/bin/vc"
 	install -m 644 "$work"/man/*.1 "$d/usr/share/man/man1/"
 	gzip -9n "$d"/usr/share/man/man1/*.1
-	install -m 644 LICENSE "$d/usr/share/doc/vc/copyright"
+	cat LICENSE "$work/NOTICES" >"$d/usr/share/doc/vc/copyright"
 	install -m 644 README.md "$d/usr/share/doc/vc/README.md"
 	install -m 644 "$work/completion.bash" "$d/usr/share/bash-completion/completions/vc"
 	install -m 644 "$work/completion.zsh" "$d/usr/share/zsh/vendor-completions/_vc"
 	install -m 644 "$work/completion.fish" "$d/usr/share/fish/vendor_completions.d/vc.fish"
 	cat >"$d/DEBIAN/control" <<-END
 		Package: vc
-		Version: ${debversion/-/\~}
+		Version: ${debversion//-/\~}
 		Architecture: $2
 		Maintainer: the vc authors <vc@localhost>
 		Section: sound
@@ -78,7 +81,7 @@ debian() {
 		 other programs over HTTP, and learns new voices from recordings.
 	END
 	same_time "$d"
-	dpkg-deb --root-owner-group -Zxz --build "$d" "$out/vc_${debversion}_$2.deb" >/dev/null
+	dpkg-deb --root-owner-group -Zgzip --build "$d" "$out/vc_${debversion}_$2.deb" >/dev/null
 	echo "vc_${debversion}_$2.deb"
 }
 
@@ -91,7 +94,7 @@ for target in "${targets[@]}"; do
 	fi
 	mkdir -p "$work/$name"
 	CGO_ENABLED=0 GOOS=$os GOARCH=$arch go build -trimpath -buildvcs=true -ldflags "-s -w -X main.version=$version" -o "$work/$name/$program" ./cmd/vc
-	cp README.md LICENSE CHANGELOG.md "$work/$name/"
+	cp README.md LICENSE CHANGELOG.md "$work/NOTICES" "$work/$name/"
 	if [ "$os" != windows ]; then
 		mkdir "$work/$name/man"
 		cp "$work"/man/*.1 "$work/$name/man/"

@@ -45,7 +45,7 @@ func wholeOrOld(t *testing.T, r faults.Run, path string, before, after []byte) {
 	if err != nil && !(before == nil && os.IsNotExist(err)) {
 		t.Errorf("%v: %v: %s", r.Fault, err, r.Said)
 	}
-	isNew := bytes.Equal(got, after)
+	isNew := bytes.Equal(got, after) || err == nil && sameLength(path, after)
 	switch {
 	case !isNew && !bytes.Equal(got, before):
 		t.Errorf("%v: %s holds neither the old nor the new, but %d bytes: %s", r.Fault, path, len(got), r.Said)
@@ -54,6 +54,20 @@ func wholeOrOld(t *testing.T, r faults.Run, path string, before, after []byte) {
 	case r.Err != nil && !r.Killed && r.Said == "" && r.Call != "write": // whose victim may be the message
 		t.Errorf("%v: an error without a word", r.Fault)
 	}
+}
+
+// sameLength tells of a format whose files have a number drawn by chance, such as Ogg, whether one is as long as another in bytes and
+// decodes without a warning.
+func sameLength(path string, other []byte) bool {
+	if ending := audio.Ending(path); ending == ".wav" || ending == ".flac" || ending == ".safetensors" {
+		return false
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Size() != int64(len(other)) {
+		return false
+	}
+	clip, err := audio.ReadFile(path)
+	return err == nil && clip.Warnings == nil
 }
 
 // noLeftovers checks that temporary files lie about only after the program was killed, or could not remove them.
@@ -85,7 +99,7 @@ func TestConvertOnFailingDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the program dozens of times")
 	}
-	for _, ending := range []string{".wav", ".flac", ".mp3", ".m4a"} {
+	for _, ending := range []string{".wav", ".flac", ".mp3", ".m4a", ".ogg"} {
 		if audio.CheckOutput("x"+ending, "") != nil {
 			continue // for want of an ffmpeg
 		}

@@ -37,6 +37,14 @@ func helpCommand(e env) *cli.Command {
 				if err != nil {
 					return err
 				}
+				if findCommand(c.App.Commands, words[0]) != nil { // a command of that name has its help before the page
+					if err := c.App.RunContext(c.Context, []string{c.App.Name, words[0], "--help"}); err != nil {
+						return err
+					}
+					if _, err := fmt.Fprintln(c.App.Writer); err != nil {
+						return err
+					}
+				}
 				_, err = c.App.Writer.Write(text)
 				return err
 			}

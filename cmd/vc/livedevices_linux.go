@@ -277,6 +277,7 @@ type deviceOutput struct {
 	recording time.Duration
 	margin    time.Duration // that a chunk may take to be converted, and be late
 	begun     bool
+	late      bool  // the last chunk was
 	lost      int64 // underruns that are known
 	last      time.Time
 }
@@ -309,21 +310,25 @@ func (o *deviceOutput) write(y []float32) error {
 		return nil
 	}
 	ahead, underruns := o.player.Ahead(), o.player.Underruns()
-	if ahead < 0 || underruns > o.lost || !o.begun {
-		o.ranDry(ahead)
+	late := ahead < 0 || underruns > o.lost
+	if late || !o.begun {
+		// After a standstill one chunk after the other is late, until they have caught up: that is one gap.
+		if o.begun && !o.late {
+			o.ranDry(ahead)
+		}
+		if o.begun && ahead < 0 {
+			o.live.noteDrop(min(len(y), backlog.Samples(-ahead, o.live.rate))) // the player leaves it out
+		}
 		if err := o.player.Silence(o.own + o.kept() - o.passed()); err != nil {
 			return err
 		}
 	}
-	o.begun, o.lost = true, underruns
+	o.begun, o.late, o.lost = true, late, underruns
 	return o.player.Write(y)
 }
 
 // ranDry is told that the player had nothing to play, and makes the margin larger where that happens again and again.
 func (o *deviceOutput) ranDry(ahead time.Duration) {
-	if !o.begun {
-		return
-	}
 	o.live.meter.ranDry()
 	if -ahead > standstill {
 		return

@@ -56,6 +56,13 @@ func TestBrowserLive(t *testing.T) {
 	p.do(`location.hash = 'live'`)
 	p.press("#view-live", "Start")
 	p.waitLive("live")
+	p.do(`window.notices = []; const s = (await import('/studio/js/live.js')).current();
+		for (const type of ['state', 'notice']) s.addEventListener(type, (e) => window.notices.push(e.detail.words ?? e.detail.state + ' ' + (e.detail.reason ?? '')));`)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the line said: %q", value[[]string](p, `window.notices`))
+		}
+	})
 	p.wait("sound", `(await import('/studio/js/live.js')).current().playout.peak > 0.01`)
 
 	judge := newListener(t)
@@ -71,9 +78,8 @@ func TestBrowserLive(t *testing.T) {
 	}
 
 	// Another voice while it is spoken.
-	p.do(`window.changed = new Promise(async (ok) => (await import('/studio/js/live.js')).current().addEventListener('changed', () => ok(true), { once: true }))`)
 	p.choose("dirk")
-	p.wait("the change of voice", `await window.changed`)
+	p.wait("the change of voice", `(await import('/studio/js/live.js')).current().voice === 'dirk'`)
 	heard = p.listenLive(5 * time.Second)
 	dirk := converted(t, speech(t), "dirk")
 	if now, before := judge.alike(heard, dirk), judge.alike(heard, lj); now <= before {
@@ -86,16 +92,28 @@ func TestBrowserLive(t *testing.T) {
 	}
 
 	// What the page says of the delay, and what bursts of sound need.
+	// A measurement during which sound was dropped, as on a machine that others keep busy, is none, and the page says so.
+	const wanted, tries = 3, 12
 	var off []float64
-	for range 3 {
-		m := value[struct{ MeasuredMs, SaidMs, InsideMs, Fit float64 }](p, `(await (async () => {
-			const r = await (await import('/studio/js/live.js')).measure(); return { MeasuredMs: r.measuredMs, SaidMs: r.saidMs, InsideMs: r.insideMs, Fit: r.fit }; })())`)
+	for range tries {
+		m := value[struct {
+			MeasuredMs, SaidMs, InsideMs, Fit float64
+			Good                              bool
+		}](p, `(await (async () => { const r = await (await import('/studio/js/live.js')).measure();
+			return r ? { MeasuredMs: r.measuredMs, SaidMs: r.saidMs, InsideMs: r.insideMs, Fit: r.fit, Good: r.good } : {}; })())`)
 		t.Logf("said %.0f ms, measured %.0f ms, counted %.0f ms inside the browser, fit %.2f", m.SaidMs, m.MeasuredMs, m.InsideMs, m.Fit)
-		off = append(off, m.MeasuredMs-m.SaidMs)
+		if m.Good {
+			off = append(off, m.MeasuredMs-m.SaidMs)
+		}
+		if len(off) == wanted {
+			break
+		}
 	}
-	slices.SortFunc(off, func(a, b float64) int { return int(math.Abs(a)*1000) - int(math.Abs(b)*1000) })
-	if math.Abs(off[1]) > 30 {
-		t.Errorf("the delay differs from what the page says by %.0f ms, the median of %.0f", off[1], off)
+	slices.Sort(off)
+	if len(off) < wanted {
+		t.Errorf("%d of %d measurements were undisturbed, want %d", len(off), tries, wanted)
+	} else if math.Abs(off[wanted/2]) > 30 {
+		t.Errorf("the delay differs from what the page says by %.0f ms, the median of %.0f", off[wanted/2], off)
 	}
 
 	if dir := os.Getenv("STUDIO_PICTURES"); dir != "" {

@@ -29,7 +29,7 @@ import (
 
 // The tests of the page drive Debian's Chromium, whose microphone is a file.
 
-const browserPatience = 4 * time.Minute
+const browserPatience = 8 * time.Minute
 
 var studioModel = sync.OnceValues(vc.Base)
 
@@ -176,7 +176,7 @@ func (p *studio) text() string {
 // wait waits until an expression is true.
 func (p *studio) wait(what, expression string) {
 	p.t.Helper()
-	const patience = 90 * time.Second
+	const patience = 3 * time.Minute // on a machine that others keep busy
 	for begin := time.Now(); !value[bool](p, "!!("+expression+")"); time.Sleep(50 * time.Millisecond) {
 		if time.Since(begin) > patience {
 			p.t.Fatalf("%s: not within %v; the page says: %s", what, patience, p.text())

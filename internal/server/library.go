@@ -100,6 +100,7 @@ func openLibrary(s *Server) (*library, error) {
 			s.log.Warn("a saved voice is left out", "file", name, "why", err)
 		}
 	}
+	slices.SortStableFunc(l.voices, func(a, b *voice) int { return a.created.Compare(b.created) }) // the model's have no time
 	return l, nil
 }
 

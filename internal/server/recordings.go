@@ -46,6 +46,7 @@ const (
 func hear(x []float32, rate, from int) recorded {
 	r := recorded{Remarks: []string{}, OK: true, Seconds: float64(len(x)) / float64(rate)}
 	_, peak := audio.Level(x)
+	r.Clipped = clippedPlaces(x)
 	x = audio.WithoutRumble(slices.Clone(x), rate)
 	level, _ := audio.SpeechLevel(x, rate)
 	blocks := blockLevels(x, rate/50)
@@ -60,7 +61,7 @@ func hear(x []float32, rate, from int) recorded {
 			loud++
 		}
 	}
-	r.Speech, r.Clipped = float64(loud)/50, clippedPlaces(x)
+	r.Speech = float64(loud) / 50
 	r.LevelDB, r.PeakDB, r.NoiseDB = tenth(level), tenth(peak), tenth(max(noise, -120))
 	say := func(bad bool, format string, a ...any) {
 		r.Remarks = append(r.Remarks, fmt.Sprintf(format, a...))

@@ -188,7 +188,7 @@ func (ss *session) asClosing(err error) *closing {
 
 func (ss *session) run(ctx context.Context, helpers *sync.WaitGroup) error {
 	first := &converter{session: ss}
-	if err := ss.open(first); err != nil {
+	if err := ss.open(ctx, first); err != nil {
 		return err
 	}
 	leave, p := ss.s.capacity.startStream()

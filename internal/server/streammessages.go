@@ -111,6 +111,7 @@ type flushedMessage struct {
 	Type     string `json:"type"`
 	Received int64  `json:"received_samples"`
 	Sent     int64  `json:"sent_samples"`
+	Dropped  int    `json:"dropped_samples"`
 }
 
 type statsMessage struct {

@@ -21,13 +21,17 @@ const (
 )
 
 // open reads the first message, which says what the stream is to be.
-func (ss *session) open(c *converter) error {
+func (ss *session) open(ctx context.Context, c *converter) error {
 	ss.conn.SetReadLimit(longestText)
 	watch := time.AfterFunc(startPatience, func() {
 		ss.end(closeWith(websocket.StatusPolicyViolation, "nothing came for %v after the connection was made", startPatience))
-		ss.conn.Close(websocket.StatusPolicyViolation, "nothing came after the connection was made")
 	})
 	defer watch.Stop()
+	ended := context.AfterFunc(ctx, func() {
+		c := ss.asClosing(context.Cause(ctx))
+		ss.conn.Close(c.code, c.reason)
+	})
+	defer ended()
 	kind, text, err := ss.conn.Read(context.Background()) // ends with the connection
 	if err != nil {
 		return err

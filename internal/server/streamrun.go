@@ -274,7 +274,7 @@ func (c *converter) flushed(ctx context.Context) error {
 	c.queue.Clear()
 	c.begin()
 	received, sent := c.counts()
-	if err := c.sendJSON(ctx, flushedMessage{Type: "flushed", Received: received, Sent: sent}); err != nil {
+	if err := c.sendJSON(ctx, flushedMessage{Type: "flushed", Received: received, Sent: sent, Dropped: c.meter.droppedInAll}); err != nil {
 		return err
 	}
 	c.session.flushed <- struct{}{} // has room

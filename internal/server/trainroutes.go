@@ -37,9 +37,9 @@ type takeInput struct {
 
 type startInput struct {
 	IDInput
-	Body struct {
+	Body *struct { // may be left out
 		Steps int `json:"steps,omitempty" minimum:"0" doc:"0 for the usual"`
-	} `required:"false"`
+	}
 }
 
 // metricSeries are a run's figures, thinned out.
@@ -127,7 +127,11 @@ func (s *Server) trainingRoutes() {
 	} {
 		huma.Register(s.api, status(op("POST", "/trainings/{id}/"+do.name, do.name+"-training", do.summary), http.StatusAccepted),
 			func(_ context.Context, in *startInput) (*body[training], error) {
-				return found(in.ID, func(tr *trainee) error { return do.run(tr, in.Body.Steps) })
+				steps := 0
+				if in.Body != nil {
+					steps = in.Body.Steps
+				}
+				return found(in.ID, func(tr *trainee) error { return do.run(tr, steps) })
 			})
 	}
 	sse.Register(s.api, op("GET", "/trainings/{id}/events", "watch-training", "Follow a training"), map[string]any{"training": training{}}, s.watchTraining)

@@ -155,11 +155,15 @@ func (s *Server) voiceRoutes() {
 		s.uploadVoice)
 	huma.Register(s.api, s.operation("POST", "/voices/{id}/keep", "keep-voice", "Keep a voice"), func(_ context.Context, in *struct {
 		IDInput
-		Body struct {
+		Body *struct { // may be left out
 			Name string `json:"name,omitempty"`
-		} `required:"false"`
+		}
 	}) (*body[card], error) {
-		v, err := s.voices.keep(in.ID, in.Body.Name)
+		name := ""
+		if in.Body != nil {
+			name = in.Body.Name
+		}
+		v, err := s.voices.keep(in.ID, name)
 		if err != nil {
 			return nil, s.told(err)
 		}

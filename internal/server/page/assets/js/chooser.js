@@ -36,6 +36,7 @@ export function chooser(el) {
     h('button', { type: 'button', onclick: () => make.random() }, icon('dice'), 'Draw one'),
     h('button', { type: 'button', onclick: () => make.open() }, icon('file'), 'Open a file')));
   list.addEventListener('change', () => open(false));
+  matchMedia('(max-width: 56rem)').addEventListener('change', () => requestAnimationFrame(reveal));
   sample.addEventListener('ended', quiet);
   store.on('voices', draw);
   store.on('chosen', showChosen);

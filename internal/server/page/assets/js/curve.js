@@ -13,10 +13,11 @@ export function drawCurve(canvas, { steps, values }) {
   if (points.length < 2) return '';
   const { g, width, height, scale } = fit(canvas, 170);
   g.clearRect(0, 0, width, height);
-  const left = 38 * scale, bottom = 22 * scale, top = 8 * scale;
+  const left = 46 * scale, bottom = 22 * scale, top = 8 * scale;
   const all = points.map(([, v]) => v);
   const low = Math.min(...all), high = Math.max(...all), range = high - low || 1;
   const first = points[0][0], last = points.at(-1)[0] || 1;
+  const digits = Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(range)) - 1));
   const x = (s) => left + (s - first) / (last - first || 1) * (width - left - 8 * scale);
   const y = (v) => top + (1 - (v - low) / range) * (height - top - bottom);
   g.font = `${12 * scale}px "Atkinson Next", sans-serif`;
@@ -27,7 +28,7 @@ export function drawCurve(canvas, { steps, values }) {
     const v = low + range * k / 2;
     g.beginPath(); g.moveTo(left, y(v)); g.lineTo(width, y(v)); g.stroke();
     g.textAlign = 'right'; g.textBaseline = 'middle';
-    g.fillText(v.toPrecision(2), left - 6 * scale, y(v));
+    g.fillText(v.toFixed(digits), left - 6 * scale, y(v));
   }
   g.textBaseline = 'bottom';
   g.textAlign = 'left'; g.fillText(`step ${first}`, left, height);
@@ -41,5 +42,5 @@ export function drawCurve(canvas, { steps, values }) {
   line(points, colour('--line-2'), 1);
   let mean = points[0][1];
   line(points.map(([s, v]) => [s, mean += (v - mean) * .15]), colour('--accent'), 2.2);
-  return `Lower is nearer: how far ${words} is from the recordings, ${all[0].toPrecision(3)} at the beginning and ${mean.toPrecision(3)} now.`;
+  return `Lower is nearer: how far ${words} is from the recordings, ${all[0].toFixed(digits + 1)} at the beginning and ${mean.toFixed(digits + 1)} now.`;
 }

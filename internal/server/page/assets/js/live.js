@@ -3,7 +3,7 @@ import { h, icon, toast, decibels, choice, toggle, span } from './dom.js';
 import { mark } from './mark.js';
 import { store } from './store.js';
 import { adjust } from './adjust.js';
-import { LiveStream } from './livestream.js';
+import { LiveStream, wellEnough } from './livestream.js';
 import { devices, reason, whyNone } from './audio.js';
 import { encode, join } from './wav.js';
 
@@ -286,10 +286,10 @@ export async function measure() {
   try {
     const m = await stream.measure();
     const all = m.ms + m.outsideMs;
-    measured.textContent = m.fit < .35 ? 'The bursts could not be told from other sound. Try again.'
+    measured.textContent = m.fit < wellEnough ? 'The sound was disturbed meanwhile. Try again.'
       : `Measured with six bursts: ${Math.round(all)} ms, while ${Math.round(m.saidMs)} ms were shown. Of both, microphone and output are ${Math.round(m.outsideMs)} ms as the browser says.`;
     measureButton.disabled = stream?.state !== 'live';
-    return { ...m, measuredMs: all };
+    return { ...m, measuredMs: all, good: m.fit >= wellEnough };
   } catch (e) {
     measured.textContent = e.message;
     measureButton.disabled = stream?.state !== 'live';

@@ -5,6 +5,9 @@ import { streamAddress } from './api.js';
 
 const pieceMs = 10;
 
+// wellEnough is how well a measurement has to fit: undisturbed ones do by 0.9.
+export const wellEnough = .7;
+
 // LiveStream tells of itself by events: "state" (connecting, live, lost, ended), "stats", "notice" (words), "recorded".
 export class LiveStream extends EventTarget {
   state = 'off';
@@ -19,6 +22,7 @@ export class LiveStream extends EventTarget {
   #serverDropped = 0;    // samples
   #record = null;
   waitingMs = 0;
+  voice = '';            // that is heard now, as the server says
 
   constructor(options) { super(); this.o = options; }
 
@@ -85,6 +89,7 @@ export class LiveStream extends EventTarget {
       case 'connecting': this.#set('connecting', m); break;
       case 'ready':
         this.server = m;
+        this.voice = m.voice;
         this.#serverDropped = this.#left = 0;
         this.#rtts = [];
         this.#set('live', m);
@@ -107,7 +112,7 @@ export class LiveStream extends EventTarget {
       case 'stood': this.#tell('notice', { key: 'stood', words: `The page stood still for ${(m.ms / 1000).toFixed(1)} s. What was said then is lost; all goes on.`, passing: true }); break;
       case 'lost': this.#set('lost', m); break;
       case 'ended': this.#set('ended', m); break;
-      case 'set': this.#tell('changed', m); break;
+      case 'set': this.voice = m.voice; this.#tell('changed', m); break;
       case 'error': this.#tell('notice', { key: 'set', words: m.message, bad: true, passing: true }); break;
       case 'flushed': break;
     }
@@ -172,18 +177,15 @@ export class LiveStream extends EventTarget {
   }
 
   // measure sends bursts of sound in place of the microphone's through all of it, and finds them again in what is played: the shift at which
-  // their loudness fits best. It gives the delay inside the browser in ms, and how well it fits, 0 to 1.
+  // their loudness fits best. It gives the delay inside the browser in ms, and how well it fits, 0 to 1; below wellEnough sound was dropped
+  // or came late meanwhile, so that there was no one delay.
   async measure() {
     const rate = this.rate, gaps = [.35, .23, .41, .29, .37], total = 2.6;
     const test = new Float32Array(Math.round(total * rate));
     let at = .45;
     for (const gap of [...gaps, 0]) {
-      // A burst is 60 ms of a buzzing vowel, which every voice takes for speech.
-      for (let i = 0; i < .06 * rate; i++) {
-        let v = 0;
-        for (let k = 1; k <= 20; k++) v += Math.sin(2 * Math.PI * 140 * k * i / rate) / (1 + ((k * 140 - 600) / 400) ** 2);
-        test[Math.round(at * rate) + i] = .12 * v * Math.min(1, i / (.004 * rate), (.06 * rate - i) / (.004 * rate));
-      }
+      // A burst is 60 ms of noise, like a short "sh": every voice keeps its outline.
+      for (let i = 0; i < .06 * rate; i++) test[Math.round(at * rate) + i] = .2 * (2 * Math.random() - 1) * Math.min(1, i / (.004 * rate), (.06 * rate - i) / (.004 * rate));
       at += gap;
     }
     const heard = new Promise((resolve, reject) => {

@@ -151,7 +151,8 @@ function show() {
   ui.files.replaceChildren(...others().map((r) => h('li', {}, h('span', {}, h('b', {}, r.name || r.id), h('span', { class: 'small dim' }, ` ${span(r.seconds)}. ${r.remarks.join(' ')}`)),
     h('button', { type: 'button', class: 'quiet icon small', 'aria-label': `Remove ${r.name || r.id}`, onclick: async () => { await api.drop(`trainings/${training.id}/recordings/${r.id}`); refresh(); } }, icon('close')))));
   const good = training.recordings.filter((r) => r.ok).length;
-  ui.advice.textContent = `${good} good recordings, ${span(training.speech_seconds)} of speech. ${training.advice ?? ''}`;
+  const advice = training.advice || `${span(training.speech_seconds)} of speech`;
+  ui.advice.textContent = `${good} good recording${good === 1 ? '' : 's'}. ${advice[0].toUpperCase()}${advice.slice(1)}${/[.!]$/.test(advice) ? '' : '.'}`;
   ui.start.disabled = !good || store.state?.training?.available === false;
   ui.start.className = training.enough ? 'main' : '';
 }
@@ -301,7 +302,9 @@ async function details(now = true) {
     ui.curveSheet.hidden = !(metrics.steps?.length > 1);
     ui.metrics = metrics;
     redraw();
-    const sounds = samples.filter((s) => /\.wav$/i.test(s.url) || /\.wav$/i.test(s.name)).slice(-8).reverse();
+    // The newest, those in the new voice first.
+    const inIt = (s) => s.name.replace(/\.wav$/i, '').endsWith(`-to-${training.name}`);
+    const sounds = samples.filter((s) => /\.wav$/i.test(s.name)).sort((a, b) => b.step - a.step || inIt(b) - inIt(a)).slice(0, 6);
     ui.samplesSheet.hidden = !sounds.length;
     const have = [...ui.samples.querySelectorAll('audio')].map((a) => a.getAttribute('src')).join();
     if (have !== sounds.map((s) => s.url).join()) {
