@@ -150,7 +150,7 @@ func (d *driver[T]) configure() error {
 	if err := Whole(&q.Output); err != nil {
 		return err
 	}
-	if !d.Force && fileIsThere(d.output) && !(d.Resume && q.Output == before) {
+	if info, err := os.Stat(d.output); err == nil && !info.IsDir() && !d.Force && !(d.Resume && q.Output == before) {
 		return fmt.Errorf("output %s is there already: name another file with %s, or write over it with %s", d.output, d.Names.Of("output"), d.Names.Of("force"))
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/starvc/vc/internal/atomicfile"
@@ -95,6 +96,9 @@ func (p Page) Write(dir string) error {
 			shown.Rows = append(shown.Rows, scoreRow{rec.Step + 1, rec.Metrics, rec.Step+1 == p.Scores.Best})
 		}
 	}
+	shown.Scores.Columns = slices.DeleteFunc(slices.Clone(p.Scores.Columns), func(c Score) bool {
+		return !slices.ContainsFunc(shown.Rows, func(r scoreRow) bool { _, ok := r.Values[c.Metric]; return ok })
+	})
 	return atomicfile.Write(filepath.Join(dir, "report.html"), func(w io.Writer) error {
 		if err := t.Execute(w, shown); err != nil {
 			return fmt.Errorf("report.html: %w", err)

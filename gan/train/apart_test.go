@@ -26,14 +26,14 @@ func TestScoresAreNoLosses(t *testing.T) {
 	}
 	losses := declared("losses.go")
 	found := 0
-	for _, path := range []string{"step.go", "addvoicestep.go", "best.go", "scores.go"} {
+	for _, path := range []string{"step.go", "addvoicestep.go", "score.go", "apart.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, d := range file.Decls {
 			f, ok := d.(*ast.FuncDecl)
-			if !ok || !strings.HasPrefix(f.Name.Name, "valid") && path != "best.go" && path != "scores.go" {
+			if !ok || !strings.HasPrefix(f.Name.Name, "valid") && path != "score.go" && path != "apart.go" {
 				continue
 			}
 			found++
