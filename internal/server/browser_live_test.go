@@ -11,10 +11,13 @@ import (
 	"github.com/starvc/vc/audio"
 )
 
+// current is the live stream of the page.
+const current = `(await import('/studio/js/live.js')).current()`
+
 // listenLive records what the page plays.
 func (p *studio) listenLive(d time.Duration) audio.Clip {
 	p.t.Helper()
-	return p.sound(fmt.Sprintf(`const s = (await import('/studio/js/live.js')).current();
+	return p.sound(fmt.Sprintf(`const s = `+current+`;
 		const got = new Promise((ok) => s.addEventListener('recorded', (e) => ok(e.detail), { once: true }));
 		s.record(true);
 		await new Promise((ok) => setTimeout(ok, %d));
@@ -27,7 +30,7 @@ func (p *studio) listenLive(d time.Duration) audio.Clip {
 
 func (p *studio) waitLive(state string) {
 	p.t.Helper()
-	p.wait("the line to be "+state, `(await import('/studio/js/live.js')).current()?.state === '`+state+`'`)
+	p.wait("the line to be "+state, current+`?.state === '`+state+`'`)
 }
 
 // clicks are jumps between two samples such as speech does not have: a multiple of the usual difference nearby.
@@ -48,22 +51,22 @@ func clicks(x []float32) int {
 	return n
 }
 
-// Speech goes into the microphone of the browser and comes out as the target's, when the page says; the voice changes on the way, and
-// a line that broke is taken up again.
+// Speech goes into the microphone of the browser and comes out as the target's, when the page says; the voice changes on the
+// way, and a line that broke is taken up again.
 func TestBrowserLive(t *testing.T) {
 	p := openStudio(t, nil)
 	p.choose("lj")
 	p.do(`location.hash = 'live'`)
 	p.press("#view-live", "Start")
 	p.waitLive("live")
-	p.do(`window.notices = []; const s = (await import('/studio/js/live.js')).current();
+	p.do(`window.notices = []; const s = ` + current + `;
 		for (const type of ['state', 'notice']) s.addEventListener(type, (e) => window.notices.push(e.detail.words ?? e.detail.state + ' ' + (e.detail.reason ?? '')));`)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the line said: %q", value[[]string](p, `window.notices`))
 		}
 	})
-	p.wait("sound", `(await import('/studio/js/live.js')).current().playout.peak > 0.01`)
+	p.wait("sound", current+`.playout.peak > 0.01`)
 
 	judge := newListener(t)
 	kathleen, lj := clip(t, "kathleen_arctic_a0344"), clip(t, "lj_LJ001-0132")
@@ -79,7 +82,7 @@ func TestBrowserLive(t *testing.T) {
 
 	// Another voice while it is spoken.
 	p.choose("dirk")
-	p.wait("the change of voice", `(await import('/studio/js/live.js')).current().voice === 'dirk'`)
+	p.wait("the change of voice", current+`.voice === 'dirk'`)
 	heard = p.listenLive(5 * time.Second)
 	dirk := converted(t, speech(t), "dirk")
 	if now, before := judge.alike(heard, dirk), judge.alike(heard, lj); now <= before {
@@ -121,11 +124,11 @@ func TestBrowserLive(t *testing.T) {
 	}
 
 	// The line breaks.
-	p.do(`const s = (await import('/studio/js/live.js')).current();
+	p.do(`const s = ` + current + `;
 		window.states = []; s.addEventListener('state', (e) => window.states.push(e.detail.state)); s.cut();`)
 	p.wait("the break to be seen", `window.states.includes('lost')`)
 	p.waitLive("live")
-	p.wait("sound again", `(await import('/studio/js/live.js')).current().playout.peak > 0.01`)
+	p.wait("sound again", current+`.playout.peak > 0.01`)
 
 	// Muted, nothing comes out once what is under way has been heard.
 	p.do(`document.dispatchEvent(new KeyboardEvent('keydown', { key: 'm', bubbles: true }))`)
@@ -135,5 +138,5 @@ func TestBrowserLive(t *testing.T) {
 		t.Errorf("muted, the RMS is %.4f", quiet)
 	}
 	p.press("#view-live", "Stop")
-	p.wait("the end", `!(await import('/studio/js/live.js')).current()`)
+	p.wait("the end", `!`+current+``)
 }
