@@ -19,6 +19,7 @@ const shown = `(await import('/studio/js/convert.js')).shown()`
 // A file is dropped, converted and compared with the original: what is heard is not silent, differs between both, and a
 // switch stays at the same place.
 func TestBrowserConvert(t *testing.T) {
+	t.Parallel() // unlike the live one, which needs the cores in time
 	p := openStudio(t, nil)
 	p.choose("lj")
 	path := filepath.Join(t.TempDir(), "three sentences.wav")
