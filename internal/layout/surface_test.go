@@ -135,7 +135,7 @@ func TestFlagsAreTheCommands(t *testing.T) {
 		"sox --norm=-3", "--query-gpu=", "--format=csv,noheader,nounits", "--xla_gpu_cuda_data_dir=", "pip download --no-deps", " --platform ",
 	}
 	var pkgs []string
-	for _, pkg := range []string{"acoustics", "corpus", "device", "disturb", "eval", "mlx", "mlx/profile", "phones", "plot", "safetensors", "spool", "tfevents", "wheel"} {
+	for _, pkg := range []string{"acoustics", "corpus", "device", "disturb", "eval", "mlx", "mlx/profile", "phones", "plot", "safetensors", "server", "spool", "tfevents", "wheel"} {
 		pkgs = append(pkgs, module+"/internal/"+pkg)
 	}
 	checkTexts(t, regexp.MustCompile(`(^|[\s"'(\x60])--[a-z]`), others, pkgs...)
