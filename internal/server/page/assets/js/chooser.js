@@ -3,7 +3,6 @@
 import { h, icon, toast } from './dom.js';
 import { mark } from './mark.js';
 import { store } from './store.js';
-import * as api from './api.js';
 import * as make from './make.js';
 
 const kinds = [

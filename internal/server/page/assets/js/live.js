@@ -1,5 +1,5 @@
 // The view in which a voice is changed as it is spoken.
-import { h, icon, toast, decibels, choice, toggle, span } from './dom.js';
+import { h, icon, decibels, choice, toggle, span } from './dom.js';
 import { mark } from './mark.js';
 import { store } from './store.js';
 import { adjust } from './adjust.js';
