@@ -60,29 +60,37 @@ func TestBrowserConvert(t *testing.T) {
 	place := 0.0
 	for _, which := range []string{"result", "source"} {
 		p.do(shown + `.choose('` + which + `'); await new Promise((ok) => setTimeout(ok, 150));`)
-		heard := p.sound(`const player = ` + shown + `, x = new Float32Array(player.analyser.fftSize);
-			player.analyser.getFloatTimeDomainData(x);
-			window.heardAt = player.now;
-			return { rate: player.analyser.context.sampleRate, x };`)
-		at := value[float64](p, `window.heardAt`)
+		// A moment in which the browser's sound stumbled, as where others keep the machine busy, is looked at again.
+		var like, unlike, at float64
+		for range 8 {
+			heard := p.sound(`const player = ` + shown + `, x = new Float32Array(player.analyser.fftSize);
+				player.analyser.getFloatTimeDomainData(x);
+				window.heardAt = player.now;
+				return { rate: player.analyser.context.sampleRate, x };`)
+			at = value[float64](p, `window.heardAt`)
+			x := audio.Resample(heard.Samples, heard.Rate, rate)
+			if rms(x) < 0.003 {
+				continue // between two words
+			}
+			chosen, other := a, b
+			if which == "result" {
+				chosen, other = b, a
+			}
+			var off int
+			like, off = likeness(x, chosen, int(at*rate))
+			unlike, _ = likeness(x, other, int(at*rate))
+			t.Logf("%s at %.2f s: %.2f like itself, %.0f ms away, %.2f like the other", which, at, like, 1000*float64(off)/rate, unlike)
+			if like >= 0.9 {
+				break
+			}
+		}
+		if like < 0.9 || unlike > like-0.05 {
+			t.Errorf("what is heard is %.2f like %s and %.2f like the other", like, which, unlike)
+		}
 		if at <= place {
 			t.Errorf("%s is heard at %.2f s, after %.2f s: the switch went back", which, at, place)
 		}
 		place = at
-		x := audio.Resample(heard.Samples, heard.Rate, rate)
-		if rms(x) < 0.003 {
-			t.Errorf("%s is heard at RMS %.4f: silence", which, rms(x))
-		}
-		chosen, other := a, b
-		if which == "result" {
-			chosen, other = b, a
-		}
-		like, off := likeness(x, chosen, int(at*rate))
-		unlike, _ := likeness(x, other, int(at*rate))
-		t.Logf("%s at %.2f s: %.2f like itself, %.0f ms away, %.2f like the other", which, at, like, 1000*float64(off)/rate, unlike)
-		if like < 0.9 || unlike > like-0.05 {
-			t.Errorf("what is heard is %.2f like %s and %.2f like the other", like, which, unlike)
-		}
 	}
 	p.do(shown + `.stop()`)
 

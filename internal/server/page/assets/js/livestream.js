@@ -296,10 +296,8 @@ export class LiveStream extends EventTarget {
   }
 
   // measure sends bursts of sound in place of the microphone's through all of it, and finds them again in what is
-  // played: the shift at which
-  // their loudness fits best. It gives the delay inside the browser in ms, and how well it fits, 0 to 1; below
-  // wellEnough sound was dropped
-  // or came late meanwhile, so that there was no one delay.
+  // played: the shift at which their loudness fits best. It gives the delay inside the browser in ms, and how well it
+  // fits, 0 to 1; below wellEnough sound was dropped or came late meanwhile, so that there was no one delay.
   async measure() {
     const rate = this.rate,
       gaps = [0.35, 0.23, 0.41, 0.29, 0.37],
