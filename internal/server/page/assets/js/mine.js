@@ -175,13 +175,13 @@ function reading() {
   });
   ui.back = h(
     'button',
-    { type: 'button', class: 'quiet', 'aria-label': 'The sentence before', onclick: () => go(at - 1) },
+    { type: 'button', class: 'quiet', 'aria-label': 'Back to the sentence before', onclick: () => go(at - 1) },
     '←',
     h('span', { class: 'wide-only' }, 'Back'),
   );
   ui.next = h(
     'button',
-    { type: 'button', class: 'quiet', 'aria-label': 'The next sentence', onclick: () => go(at + 1) },
+    { type: 'button', class: 'quiet', 'aria-label': 'Next sentence', onclick: () => go(at + 1) },
     h('span', { class: 'wide-only' }, 'Next'),
     '→',
   );
