@@ -146,7 +146,8 @@ func (p *studio) voicesAreMade() {
 	}
 }
 
-// likeness is how alike x is to what y has up to a place, 1 for the same, at the best shift within 0.2 s, and that shift.
+// likeness is how alike x is to what y has up to a place, 1 for the same, at the best shift within 0.2 s, and that
+// shift.
 func likeness(x, y []float32, end int) (most float64, shift int) {
 	const reach = 4800
 	for s := -reach; s <= reach; s++ {

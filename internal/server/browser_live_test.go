@@ -51,8 +51,8 @@ func clicks(x []float32) int {
 	return n
 }
 
-// Speech goes into the microphone of the browser and comes out as the target's, when the page says; the voice changes on the
-// way, and a line that broke is taken up again.
+// Speech goes into the microphone of the browser and comes out as the target's, when the page says; the voice
+// changes on the way, and a line that broke is taken up again.
 func TestBrowserLive(t *testing.T) {
 	p := openStudio(t, nil)
 	p.choose("lj")
@@ -96,8 +96,8 @@ func TestBrowserLive(t *testing.T) {
 		t.Errorf("%d clicks in what was heard", n)
 	}
 
-	// What the page says of the delay, and what bursts of sound need.
-	// A measurement during which sound was dropped, as on a machine that others keep busy, is none, and the page says so.
+	// What the page says of the delay, and what bursts of sound need. A measurement during which sound was dropped,
+	// as on a machine that others keep busy, is none, and the page says so.
 	const wanted, tries = 3, 12
 	var off []float64
 	for range tries {

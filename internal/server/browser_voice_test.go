@@ -14,8 +14,9 @@ import (
 	"github.com/starvc/vc/internal/untrained"
 )
 
-// A voice is read into the browser's microphone and trained for a few steps, over a reload of the page, a stop and going on; then it is
-// among the voices and a recording is converted to it. What a few steps on a model that knows nothing teach is not looked at.
+// A voice is read into the browser's microphone and trained for a few steps, over a reload of the page, a stop and
+// going on; then it is among the voices and a recording is converted to it. What a few steps on a model that knows
+// nothing teach is not looked at.
 func TestBrowserOwnVoice(t *testing.T) {
 	t.Parallel() // unlike the live one, which needs the cores in time
 	const steps = 6
