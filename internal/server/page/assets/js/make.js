@@ -267,7 +267,7 @@ export function random() {
     h(
       'div',
       { class: 'stack' },
-      h('div', { class: 'row' }, field('Around', of), draw),
+      h('div', { class: 'row low' }, field('Around', of), draw),
       shown,
       player,
       field('Name', name),
