@@ -16,11 +16,13 @@ import (
 	"github.com/starvc/vc/internal/synth"
 )
 
-// Conversion is Convert for a recording of any length, in bounded memory. Write takes the recording piece by piece, Read gives the
-// result; the result is that of Convert, bit for bit, however either is cut. Level and pitch of a recording are known only when all
-// of it was heard, so nothing comes out before, and more than a few minutes of it wait in a temporary file ($TMPDIR, 4 bytes per
-// sample at the model's rate). With the vocoder GriffinLim the frames of the whole result are kept in memory. It must not be used by
-// two goroutines at once. Whoever is done with it calls Close.
+// Conversion converts a recording of any length in bounded memory, made by [Model.NewConversion]. First all of the recording goes in
+// by Write, in pieces of any length, then the result comes out by Read, and in the end Close frees what it took. The result is that of
+// [Model.Convert], bit for bit.
+//
+// Level and pitch of a recording are known only when all of it was heard, so it waits: up to a few minutes in memory, more in a
+// temporary file ($TMPDIR, 4 bytes per sample at the model's rate). With the vocoder GriffinLim the frames of the whole result are
+// kept in memory too. It must not be used by two goroutines at once.
 type Conversion struct {
 	m       *Model
 	v       Voice

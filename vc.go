@@ -1,16 +1,25 @@
 // Package vc changes voices: it says what somebody said in the voice of somebody else, in recordings and in sound that is still
 // arriving, in pure Go, on a CPU.
 //
-// A Model holds voices. Open reads one from a file, Base gives the one inside the package. Whom speech is turned into is a Voice:
-// one of the model's own by name, one heard in a reference recording, one drawn at random, a mixture of others, or one that was
-// saved to a file. Speech is analysed into frames of 10 ms, a log-mel spectrum and the pitch; the pitch is moved from the
-// speaker's range into the voice's, a generator turns the spectrum into what the voice would have had, and a vocoder makes sound
-// of both (StarGAN v2, Choi et al. 2020, in a causal form; see packages features, gan and vocoder). Model.Convert does so for a
-// whole recording, Model.NewStream for live sound, a fixed time later. Either way sample k of the output belongs to sample k of
-// the input, and there are as many: nothing is lost, a Stream only gives its samples out later.
+//	model, err := vc.Base()                                      // the voices that come with the package
+//	voice, err := model.Voice("lj")                              // one of them
+//	in, err := audio.ReadFile("in.wav")                          // any rate, any number of channels
+//	out, err := model.Convert(ctx, in, voice, vc.Options{})      // out.Clip is as long as in
+//	err = audio.WriteFile("out.wav", out.Clip)
+//
+// A [Model] holds voices and the networks that speak in them: [Open] reads one from a file, [Base] gives the one inside the
+// package. A [Voice] is what speech is turned into. It is one of the model's own ([Model.Voice]), that of a recording
+// ([Model.LikeVoice]), a random one ([Model.RandomVoice]), a mixture of others ([Mix]), or one that was saved ([LoadVoice]).
+// [Model.Convert] converts a recording that fits into memory, [Conversion] one of any length, and a [Stream] sound that is still
+// arriving. Sample k of the output belongs to sample k of the input, and there are as many of them at equal rates; a Stream gives
+// them out later, by [Stream.Latency].
+//
+// How it works: speech is analysed into frames of 10 ms, each a log-mel spectrum, a pitch and an energy. The pitch is moved from
+// the speaker's range into the voice's. A generator turns the spectrum into what the voice would have had, and a vocoder makes
+// sound of both (StarGAN v2, Choi et al. 2020, in a causal form; see packages features, gan and vocoder).
 //
 // Sound is mono, float32, in [-1, 1]; package audio reads and writes files of it. A Model is immutable and may be used by several
-// goroutines at once. A Stream is for one at a time.
+// goroutines at once; a Stream and a Conversion are for one at a time.
 package vc
 
 import (

@@ -10,11 +10,12 @@ import (
 // Vocoder names a way from log-mel frames to sound; see package vocoder.
 type Vocoder string
 
+// The vocoders, best first.
 const (
-	Neural       = Vocoder(synth.Neural)       // driven by F0 and learnt from recordings, best; needs weights
-	SourceFilter = Vocoder(synth.SourceFilter) // driven by F0, best of those that need no weights
-	GriffinLim   = Vocoder(synth.GriffinLim)   // fast Griffin-Lim, whole recordings only; does not know the pitch
-	RTISI        = Vocoder(synth.RTISI)        // nor does this
+	Neural       = Vocoder(synth.Neural)       // a network driven by the pitch; needs weights, which models and the package have
+	SourceFilter = Vocoder(synth.SourceFilter) // driven by the pitch, without weights
+	GriffinLim   = Vocoder(synth.GriffinLim)   // phases guessed from the spectrum alone (fast Griffin-Lim); whole recordings only
+	RTISI        = Vocoder(synth.RTISI)        // phases guessed frame by frame, for streams too
 )
 
 // Vocoders are all that Convert can use.

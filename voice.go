@@ -9,8 +9,9 @@ import (
 	"github.com/starvc/vc/gan"
 )
 
-// Voice is what speech is converted to: a style code, the range of pitch that belongs to it, and by how much the formants are moved
-// from where the style puts them. It belongs to the model that it was made with. Its slice must not be changed; a copy may.
+// Voice is what speech is turned into: a style code, which tells the generator whose sound to make, the range of pitch that belongs to
+// it, and by how much the formants are moved from where the style puts them. It is of use to the model alone that it was made with.
+// Its slice must not be changed; that of a copy may.
 type Voice struct {
 	Style   []float32      // [styleDim]
 	LogF0   features.Pitch // mean and standard deviation of ln F0, F0 in Hz

@@ -14,8 +14,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 const (
@@ -84,7 +84,7 @@ func LoadVoice(path string) (VoiceFile, error) {
 }
 
 // Save writes a file, under a temporary name first: on any error what was at path before is still there.
-func (f VoiceFile) Save(path string) error { return audio.WriteAtomic(path, f.Write) }
+func (f VoiceFile) Save(path string) error { return atomicfile.Write(path, f.Write) }
 
 // Write encodes the file.
 func (f VoiceFile) Write(w io.Writer) error {
@@ -143,7 +143,8 @@ func (f VoiceFile) voice() Voice {
 	return Voice{Style: f.Style, LogF0: features.Pitch{Mean: f.LogF0Mean, Std: f.LogF0Std}, Formant: f.Formant}
 }
 
-// Voice is the voice for use with m. It is ErrOtherModel if it was made with another one.
+// Voice makes the voice of the file ready for use with m, the model that it was made with. With another one the error is
+// [ErrOtherModel].
 func (f VoiceFile) Voice(m *Model) (Voice, error) {
 	if f.Space != m.StyleSpace() {
 		return Voice{}, ErrOtherModel
@@ -152,8 +153,8 @@ func (f VoiceFile) Voice(m *Model) (Voice, error) {
 	return v, v.check(m.networks)
 }
 
-// StyleSpace is a fingerprint of what style codes mean to the model, 32 hexadecimal digits: of the weights by which they steer the
-// generator. It is the same whether the model is stored with full or with half precision.
+// StyleSpace tells models apart to which the same [Voice.Style] means different voices: a fingerprint, 32 hexadecimal digits, of the
+// weights that styles pass through. It is the same for a model stored with full and with half precision.
 func (m *Model) StyleSpace() string {
 	h := sha256.New()
 	var buf []byte

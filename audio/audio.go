@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -351,4 +352,13 @@ func tooLong(rate int, most int64) error {
 	return fmt.Errorf("longer than %s, the most that is read at once at %d Hz: cut it into pieces first, "+
 		"for instance with ffmpeg -i INPUT -f segment -segment_time 1800 part%%03d.wav",
 		samplesDuration(most, rate).Round(time.Second), rate)
+}
+
+// pathCause takes the path and the system call off an error, which names the path already.
+func pathCause(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
 }

@@ -6,12 +6,18 @@ import (
 	"math/bits"
 )
 
-// speakerMask is a set of loudspeaker positions with the bits of WAVEFORMATEXTENSIBLE's dwChannelMask. Channels come
+// Layout is a set of loudspeaker positions with the bits of WAVEFORMATEXTENSIBLE's dwChannelMask. Channels come
 // in the order of the bits. 0 means that the positions are not known.
-type speakerMask uint32
+type Layout uint32
+
+// LowFrequency reports whether a channel, counted from 0, of several is that of the low frequencies, which holds no voice.
+func (m Layout) LowFrequency(channel, channels int) bool {
+	at := m.positions(channels)
+	return at != nil && at[channel] == lowFrequency
+}
 
 const (
-	frontLeft speakerMask = 1 << iota
+	frontLeft Layout = 1 << iota
 	frontRight
 	frontCentre
 	lowFrequency
@@ -32,11 +38,11 @@ const (
 )
 
 // positions lists the loudspeakers of a mask in the order of its channels, or nil unless there are as many.
-func (m speakerMask) positions(channels int) []speakerMask {
+func (m Layout) positions(channels int) []Layout {
 	if bits.OnesCount32(uint32(m)) != channels {
 		return nil
 	}
-	var at []speakerMask
+	var at []Layout
 	for b := frontLeft; len(at) < channels; b <<= 1 {
 		if m&b != 0 {
 			at = append(at, b)
@@ -51,7 +57,7 @@ const attenuated = math.Sqrt2 / 2
 // stereoWeights gives each channel's part in the left and the right of a stereo downmix after ITU-R BS.775-4: front
 // channels whole, centre and surround 3 dB down, low frequencies left out, divided by the sum so that nothing clips.
 // It returns nil where the positions give nothing to mix.
-func stereoWeights(at []speakerMask) (left, right []float32) {
+func stereoWeights(at []Layout) (left, right []float32) {
 	sums := [2]float64{}
 	parts := make([][2]float64, len(at))
 	for i, p := range at {
@@ -85,7 +91,7 @@ func stereoWeights(at []speakerMask) (left, right []float32) {
 }
 
 // monoWeights is the same mixed to one channel, as streams need it. It is an average where the positions are unknown.
-func monoWeights(channels int, mask speakerMask) []float32 {
+func monoWeights(channels int, mask Layout) []float32 {
 	w := make([]float32, channels)
 	left, right := stereoWeights(mask.positions(channels))
 	for i := range w {
@@ -105,32 +111,41 @@ const (
 	cancelledPart = 0.1
 )
 
-// channelSink takes the interleaved frames of a recording, makes two sides of them or one, and hands these to a receiver. It holds
-// back what may still be cut.
+// channelSink takes the interleaved frames of a recording, makes two sides of them or one, or leaves them as they are, and hands
+// these to a receiver. It holds back what may still be cut.
 type channelSink struct {
 	rate, channels int
 	to             *receiver
 	frames         int64 // taken so far
 	hold           int   // frames at the end that may still be cut
 
-	weights     [2][]float32 // of a downmix to stereo, nil for none
-	left, right []float32    // held back; right stays empty for mono, and where there is nothing but an average
-	sides       sideStats
+	kept    bool         // each channel is a side
+	weights [2][]float32 // of a downmix to stereo, nil for none
+	held    [][]float32  // back, of each side
+	sides   sideStats
 
 	notes []string
 }
 
-func newChannelSink(rate, channels int, mask speakerMask, to *receiver) *channelSink {
-	s := &channelSink{rate: rate, channels: channels, to: to}
-	if channels <= 2 {
+func newChannelSink(rate, channels int, layout Layout, to *receiver) *channelSink {
+	s := &channelSink{rate: rate, channels: channels, to: to, held: make([][]float32, 1)}
+	switch {
+	case channels <= 2 || to.apart && channels <= to.channels:
+		s.kept, s.held = true, make([][]float32, channels)
+		if to.layout = 0; layout.positions(channels) != nil {
+			to.layout = layout
+		} else if channels > 2 {
+			s.notes = append(s.notes, fmt.Sprintf("the places of the %d channels are not known", channels))
+		}
 		return s
 	}
-	if s.weights[0], s.weights[1] = stereoWeights(mask.positions(channels)); s.weights[0] == nil {
+	if s.weights[0], s.weights[1] = stereoWeights(layout.positions(channels)); s.weights[0] == nil {
 		s.notes = append(s.notes, fmt.Sprintf("%d channels, whose places are not known, were averaged", channels))
 		return s
 	}
+	s.held = make([][]float32, 2)
 	dropped := ""
-	if mask&lowFrequency != 0 {
+	if layout&lowFrequency != 0 {
 		dropped = ", without the low-frequency channel"
 	}
 	s.notes = append(s.notes, fmt.Sprintf("%d channels were mixed by their places%s", channels, dropped))
@@ -140,39 +155,37 @@ func newChannelSink(rate, channels int, mask speakerMask, to *receiver) *channel
 // add takes interleaved samples, whole frames.
 func (s *channelSink) add(x []float32) error {
 	n := len(x) / s.channels
-	start := len(s.left)
+	start := len(s.held[0])
 	if s.frames+int64(n) > s.to.most {
 		return tooLong(s.rate, s.to.most)
 	}
 	s.frames += int64(n)
-	s.left = grow(s.left, n)
-	left := s.left[start:]
-	switch {
-	case s.channels == 1:
-		copy(left, x)
-	case s.channels == 2:
-		s.right = grow(s.right, n)
-		right := s.right[start:]
-		for i := range left {
-			left[i], right[i] = x[2*i], x[2*i+1]
-		}
-	case s.weights[0] != nil:
-		s.right = grow(s.right, n)
-		right := s.right[start:]
-		for i := range left {
-			left[i], right[i] = weighted(x[i*s.channels:], s.weights[0]), weighted(x[i*s.channels:], s.weights[1])
-		}
-	default:
-		scale := 1 / float32(s.channels)
-		for i := range left {
-			var sum float32
-			for _, v := range x[i*s.channels : (i+1)*s.channels] {
-				sum += v
+	for side := range s.held {
+		s.held[side] = grow(s.held[side], n)
+		out := s.held[side][start:]
+		switch {
+		case s.kept && s.channels == 1:
+			copy(out, x)
+		case s.kept:
+			for i := range out {
+				out[i] = x[i*s.channels+side]
 			}
-			left[i] = sum * scale
+		case s.weights[0] != nil:
+			for i := range out {
+				out[i] = weighted(x[i*s.channels:], s.weights[side])
+			}
+		default:
+			scale := 1 / float32(s.channels)
+			for i := range out {
+				var sum float32
+				for _, v := range x[i*s.channels : (i+1)*s.channels] {
+					sum += v
+				}
+				out[i] = sum * scale
+			}
 		}
 	}
-	if len(s.left) >= s.hold+leastPiece {
+	if len(s.held[0]) >= s.hold+leastPiece {
 		return s.release(s.hold)
 	}
 	return nil
@@ -183,46 +196,43 @@ const leastPiece = 4096
 
 // release hands out all but the last keep frames.
 func (s *channelSink) release(keep int) error {
-	n := len(s.left) - keep
+	n := len(s.held[0]) - keep
 	if n <= 0 {
 		return nil
 	}
-	var right []float32
-	if len(s.right) > 0 {
-		right = s.right[:n]
+	piece := make([][]float32, len(s.held))
+	for side, x := range s.held {
+		piece[side] = x[:n]
 	}
-	s.sides.add(s.left[:n], right)
-	if err := s.to.take(s.rate, s.left[:n], right); err != nil {
+	s.sides.add(piece)
+	if err := s.to.take(s.rate, piece); err != nil {
 		return err
 	}
-	s.left = s.left[:copy(s.left, s.left[n:])]
-	if right != nil {
-		s.right = s.right[:copy(s.right, s.right[n:])]
+	for side, x := range s.held {
+		s.held[side] = x[:copy(x, x[n:])]
 	}
 	return nil
 }
 
 // cut keeps the first n frames, as far as the others are held back.
 func (s *channelSink) cut(n int64) {
-	drop := int(min(max(s.frames-n, 0), int64(len(s.left))))
+	drop := int(min(max(s.frames-n, 0), int64(len(s.held[0]))))
 	s.frames -= int64(drop)
-	s.left = s.left[:len(s.left)-drop]
-	if len(s.right) > 0 {
-		s.right = s.right[:len(s.right)-drop]
+	for side, x := range s.held {
+		s.held[side] = x[:len(x)-drop]
 	}
 }
 
 // cutFront drops n frames from frame at on, as far as they are held back.
 func (s *channelSink) cutFront(at, n int64) {
-	released := s.frames - int64(len(s.left))
+	released := s.frames - int64(len(s.held[0]))
 	from := max(at-released, 0)
-	n = min(n-(released+from-at), int64(len(s.left))-from)
+	n = min(n-(released+from-at), int64(len(s.held[0]))-from)
 	if n <= 0 {
 		return
 	}
-	s.left = append(s.left[:from], s.left[from+n:]...)
-	if len(s.right) > 0 {
-		s.right = append(s.right[:from], s.right[from+n:]...)
+	for side, x := range s.held {
+		s.held[side] = append(x[:from], x[from+n:]...)
 	}
 	s.frames -= n
 }
@@ -241,11 +251,10 @@ func (s *channelSink) clip() (Clip, error) {
 		return Clip{}, err
 	}
 	c := Clip{Rate: s.rate, Warnings: s.notes}
-	s.to.sides, s.to.frames = s.sides.count(), s.frames
+	s.to.sides, s.to.frames = len(s.held), s.frames
 	if s.to.apart {
-		c.Warnings = append(c.Warnings, s.sides.clipNotes(Left)...)
-		if s.to.sides == 2 {
-			c.Warnings = append(c.Warnings, s.sides.clipNotes(Right)...)
+		for side := range s.held {
+			c.Warnings = append(c.Warnings, s.sides.clipNotes(Side(side))...)
 		}
 		return c, nil
 	}

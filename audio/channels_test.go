@@ -9,7 +9,7 @@ import (
 )
 
 // surround is a WAV of floats with the places of its channels.
-func surround(mask speakerMask, rate int, frames ...[]float32) []byte {
+func surround(mask Layout, rate int, frames ...[]float32) []byte {
 	channels := len(frames[0])
 	format := chunk("fmt ", slices.Concat(fmtBody(tagExtensible, channels, rate, 32),
 		le(uint16(22), uint16(32), uint32(mask), uint16(tagFloat)), []byte(extensibleTail)))
@@ -21,7 +21,7 @@ func TestChannelsByPlace(t *testing.T) {
 	const front = 1 / (1 + 2*attenuated) // of a front channel in its side; the other side has nothing of it
 	tests := []struct {
 		name  string
-		mask  speakerMask
+		mask  Layout
 		frame []float32
 		want  float64
 		warn  string

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 // Depth is how a sample is stored in a file.
@@ -28,7 +30,8 @@ func Depths() []Depth { return []Depth{Depth16, Depth24, DepthFloat} }
 type Sound struct {
 	Rate     int // Hz
 	Channels int
-	Frames   int64 // moments that will be written, all channels together count as one
+	Layout   Layout // the places of the channels, 0 for unknown; one or two need none
+	Frames   int64  // moments that will be written, all channels together count as one
 	Depth    Depth
 	Tags     Tags
 }
@@ -43,7 +46,18 @@ func (s *Sound) check() error {
 	if s.Frames < 0 {
 		return fmt.Errorf("%d samples, want 0 or more", s.Frames)
 	}
+	if s.Layout.positions(s.Channels) == nil {
+		s.Layout = 0
+	}
 	return errors.Join(checkRate(int64(s.Rate)), checkChannels(s.Channels))
+}
+
+// CheckChannels says why a file of that name could not hold so many channels, or returns nil.
+func CheckChannels(name string, channels int) error {
+	if ending := Ending(name); channels > 2 && slices.Contains(stereoEndings, ending) {
+		return fmt.Errorf("%s holds two channels, and these are %d: let the name end in .wav, .flac or .m4a, or mix them to one", ending, channels)
+	}
+	return nil
 }
 
 // Encoder writes the sound of one file. Write takes interleaved samples, whole frames, rounds them to the nearest step without
@@ -92,6 +106,8 @@ var (
 	// madeEndings are those of the formats that an ffmpeg writes: those that keep the length of the sound, and the mark of a converted
 	// voice.
 	madeEndings = []string{".mp3", ".ogg", ".opus", ".m4a", ".m4b", ".aif", ".aiff", ".caf", ".wma", ".wv", ".mka"}
+	// stereoEndings are those that hold no more than two channels.
+	stereoEndings = []string{".mp3", ".wma"}
 	// videoEndings are those of containers that hold pictures beside sound, of which the same is true.
 	videoEndings = []string{".mp4", ".m4v", ".mov", ".mkv", ".webm"}
 )
@@ -132,35 +148,22 @@ func newEncoder(w io.Writer, ending string, s Sound) (Encoder, error) {
 
 // WriteSound writes the file at path in the format that its name ends in: WAV and FLAC here, others by an ffmpeg on the PATH.
 // fill gives the samples. picture names a video whose pictures, subtitles and chapters are copied, "" for none; it must not be
-// path. The guarantees are those of [WriteAtomic]; ctx ends an ffmpeg that is at work. Errors begin with the path.
+// path. It holds what it held before or the whole sound, never a part; ctx ends an ffmpeg that is at work. Errors begin with the path.
 func WriteSound(ctx context.Context, path string, s Sound, picture string, fill func(Encoder) error) error {
 	ending := Ending(path)
 	if err := CheckOutput(path, s.Depth); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if !slices.Contains(madeEndings, ending) && !slices.Contains(videoEndings, ending) {
-		return WriteAtomic(path, func(w io.Writer) error { return encodeAll(w, ending, s, fill) })
+		return atomicfile.Write(path, func(w io.Writer) error { return encodeAll(w, ending, s, fill) })
 	}
-	err := func() error {
-		program, err := exec.LookPath("ffmpeg")
-		if err != nil {
-			return err
-		}
-		t, err := findTarget(path)
-		switch {
-		case err != nil:
-			return err
-		case t.device:
-			return errors.New("is a device or a pipe: ffmpeg needs a file")
-		}
-		return t.replace(ending, func(f *os.File) error {
-			return ffmpeg{program, ffmpegPatience}.encode(ctx, f, s, picture, fill)
-		})
-	}()
+	program, err := exec.LookPath("ffmpeg")
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, pathCause(err))
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	return nil
+	return atomicfile.Replace(path, ending, func(f *os.File) error {
+		return ffmpeg{program, ffmpegPatience}.encode(ctx, f, s, picture, fill)
+	})
 }
 
 func encodeAll(w io.Writer, ending string, s Sound, fill func(Encoder) error) error {

@@ -79,18 +79,76 @@ func (p ffmpeg) encode(ctx context.Context, f *os.File, s Sound, picture string,
 	if info, err := f.Stat(); err != nil || info.Size() == 0 {
 		return errors.Join(err, fmt.Errorf("ffmpeg wrote nothing%s", said))
 	}
+	return p.verify(outer, f.Name(), samplesDuration(s.Frames, s.Rate))
+}
+
+// encodedLess is how much shorter than the sound a container may say it is: encoders round to frames. WavPack says 0.
+const encodedLess = 300 * time.Millisecond
+
+// verify has ffmpeg go through the packets of a file that it has made, for it may end without an error where a write has failed, as on a
+// full disk: version 5.1 does with an index that could not be written.
+func (p ffmpeg) verify(ctx context.Context, path string, want time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*p.patience+want/10)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, p.program, "-nostdin", "-hide_banner", "-v", "error", "-xerror", "-protocol_whitelist", "file,pipe",
+		"-i", "file:"+path, "-map", "0:a:0", "-c", "copy", "-progress", "pipe:1", "-f", "null", "-")
+	words, progress := &firstBytes{most: ffmpegWords}, &lastTime{}
+	cmd.Stdout, cmd.Stderr = progress, words
+	cmd.WaitDelay = time.Second
+	ownGroup(cmd)
+	cmd.Cancel = func() error { return endGroup(cmd) }
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("what ffmpeg wrote is not whole (is the disk full?): %w%s", err, words.lines(""))
+	}
+	if have, known := progress.time(); known && have > 0 && have < want-want/100-encodedLess {
+		return fmt.Errorf("what ffmpeg wrote is not whole (is the disk full?): it lasts %v, want %v", have, want)
+	}
 	return nil
+}
+
+// lastTime keeps the last out_time_us of what ffmpeg says of its progress.
+type lastTime struct{ text []byte }
+
+func (l *lastTime) Write(b []byte) (int, error) {
+	const most = 1 << 12
+	if l.text = append(l.text, b...); len(l.text) > 2*most {
+		l.text = l.text[:copy(l.text, l.text[len(l.text)-most:])]
+	}
+	return len(b), nil
+}
+
+func (l *lastTime) time() (d time.Duration, known bool) {
+	_, rest, found := cutLast(string(l.text), "out_time_us=")
+	line, _, _ := strings.Cut(rest, "\n")
+	us, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+	return time.Duration(us) * time.Microsecond, found && err == nil
+}
+
+// cutLast is strings.Cut at the last place.
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
 }
 
 func encodeArguments(path string, s Sound, picture string) []string {
 	args := []string{"-nostdin", "-hide_banner", "-v", "error", "-y", "-protocol_whitelist", "file,pipe",
-		"-f", "f32le", "-ar", strconv.Itoa(s.Rate), "-ac", strconv.Itoa(s.Channels), "-i", "pipe:0"}
+		"-f", "f32le", "-ar", strconv.Itoa(s.Rate), "-ac", strconv.Itoa(s.Channels)}
+	if s.Channels > 2 && s.Layout != 0 {
+		args = append(args, "-channel_layout", fmt.Sprintf("0x%x", uint32(s.Layout)))
+	}
+	args = append(args, "-i", "pipe:0")
 	if picture != "" {
 		args = append(args, "-protocol_whitelist", "file,pipe", "-i", "file:"+picture, "-map", "0:a", "-map", "1:v?", "-c:v", "copy",
 			"-map_chapters", "1")
 		if Ending(picture) == Ending(path) {
 			args = append(args, "-map", "1:s?", "-c:s", "copy")
 		}
+	}
+	if picture == "" {
+		args = append(args, "-xerror") // a write that fails at the end is an error; so is a damaged packet, which pictures may have
 	}
 	args = append(args, "-map_metadata", "-1")
 	for _, t := range s.Tags {

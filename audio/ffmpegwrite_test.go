@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 func TestFFmpegWriteFaults(t *testing.T) {
@@ -30,13 +32,9 @@ func TestFFmpegWriteFaults(t *testing.T) {
 			if err := os.WriteFile(path, []byte("before"), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			target, err := findTarget(path)
-			if err != nil {
-				t.Fatal(err)
-			}
 			start := time.Now()
 			x := noise(1<<20, 2)
-			err = target.replace(".mp3", func(f *os.File) error {
+			err := atomicfile.Replace(path, ".mp3", func(f *os.File) error {
 				return ffmpeg{program, 300 * time.Millisecond}.encode(context.Background(), f, Sound{Rate: 16000, Channels: 1, Frames: 1 << 20}, "",
 					func(e Encoder) error { return e.Write(x) })
 			})
@@ -55,7 +53,7 @@ func TestFFmpegWriteFaults(t *testing.T) {
 }
 
 func TestFFmpegWriteIsSlowButNotHanging(t *testing.T) {
-	program := filepath.Join(fakeFFmpeg(t, `for a; do to=${a#file:}; done; cat > /dev/null; for i in 1 2 3 4 5 6 7 8; do sleep 0.2; echo more >> "$to"; done`), "ffmpeg")
+	program := filepath.Join(fakeFFmpeg(t, `for a; do to=${a#file:}; done; [ "$to" = - ] && exit; cat > /dev/null; for i in 1 2 3 4 5 6 7 8; do sleep 0.2; echo more >> "$to"; done`), "ffmpeg")
 	f := mustCreate(t, filepath.Join(t.TempDir(), "x.mp3"))
 	err := ffmpeg{program, 600 * time.Millisecond}.encode(context.Background(), f, Sound{Rate: 16000, Channels: 1, Frames: 2}, "",
 		func(e Encoder) error {

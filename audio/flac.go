@@ -75,8 +75,8 @@ func walkFLAC(br *bufio.Reader, to *receiver) (Clip, error) {
 }
 
 // flacPlaces are the places of the channels that FLAC prescribes (RFC 9639, section 9.1.3).
-func flacPlaces(channels int) speakerMask {
-	return [...]speakerMask{0, 0, 0,
+func flacPlaces(channels int) Layout {
+	return [...]Layout{0, 0, 0,
 		frontLeft | frontRight | frontCentre,
 		frontLeft | frontRight | backLeft | backRight,
 		frontLeft | frontRight | frontCentre | backLeft | backRight,

@@ -35,6 +35,9 @@ type FLACEncoder struct {
 // flacSumAt is where the checksum of the sound stands in a file: behind "fLaC", a block header and 18 bytes.
 const flacSumAt = 4 + 4 + 18
 
+// flacLayoutTag says where the channels belong, if not at the places that FLAC gives them.
+const flacLayoutTag = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
+
 // NewFLACEncoder writes the header. It is an error if s is out of range, or of a depth that FLAC has not.
 func NewFLACEncoder(w io.Writer, s Sound) (*FLACEncoder, error) {
 	err := s.check()
@@ -66,6 +69,9 @@ func NewFLACEncoder(w io.Writer, s Sound) (*FLACEncoder, error) {
 	comment := &meta.VorbisComment{Vendor: "vc"}
 	for _, t := range s.Tags {
 		comment.Tags = append(comment.Tags, [2]string{t.Name, t.Value})
+	}
+	if s.Layout != 0 && s.Channels > 2 && s.Layout != flacPlaces(s.Channels) {
+		comment.Tags = append(comment.Tags, [2]string{flacLayoutTag, fmt.Sprintf("0x%x", uint32(s.Layout))})
 	}
 	head := &meta.Block{Header: meta.Header{Type: meta.TypeVorbisComment, Length: 1}, Body: comment}
 	if e.enc, err = flac.NewEncoder(struct{ io.Writer }{w}, info, head); err != nil {

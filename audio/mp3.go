@@ -57,6 +57,9 @@ func (h mp3Header) unread() error {
 	return nil
 }
 
+// intensity reports whether a frame may have bands that are one channel with a direction.
+func (h mp3Header) intensity() bool { return h.bits>>6&3 == 1 && h.bits>>4&1 == 1 }
+
 // like reports whether two frames can follow each other.
 func (h mp3Header) like(o mp3Header) bool {
 	return h.version == o.version && h.rate == o.rate && h.bits>>17&3 == o.bits>>17&3 && h.size > 0
@@ -256,9 +259,16 @@ func (r *mp3Reader) begin(info mp3Info) {
 	}
 }
 
+// foreignFrames is how many frames that go-mp3 cannot decode are taken for damaged ones.
+const foreignFrames = 3
+
 // decode takes a frame, whose sound comes with the next one.
 func (r *mp3Reader) decode(h mp3Header, frame []byte) error {
-	return r.take(r.dec.push(h, frame))
+	err := r.take(r.dec.push(h, frame))
+	if err == nil && r.dec.foreign > foreignFrames {
+		return &formatError{kind: "MP3 with intensity stereo or mixed blocks"}
+	}
+	return err
 }
 
 // take puts decoded stereo into the sink.

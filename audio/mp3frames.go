@@ -3,6 +3,7 @@ package audio
 import (
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/hajimehoshi/go-mp3"
 )
@@ -12,6 +13,9 @@ import (
 // not the frame's, and at 22.05 kHz it miscounts padded frames, after which the reservoir is off by a byte. So the reservoir
 // is kept here, and each frame is laid out anew in the largest frame of its kind: data as early as its format allows,
 // which always fits where it did before. A frame that cannot be decoded gives silence of its length.
+//
+// Two kinds of frames it decodes wrongly without a word. Of intensity stereo it takes the wrong channel's scale factors and leaves
+// one side silent above some frequency; of mixed blocks in MPEG 2 it takes the tables of another kind.
 type mp3Decoder struct {
 	dec  *mp3.Decoder
 	feed byteFeed
@@ -20,6 +24,7 @@ type mp3Decoder struct {
 	held      *mp3Slot
 	good      int64 // frames that were decoded
 	damaged   int64 // frames that were not
+	foreign   int64 // of those, frames of a kind that go-mp3 decodes wrongly
 }
 
 // mp3Slot is a frame as go-mp3 gets it. Its data stands at the beginning, unless it began in the slot before; what is left
@@ -58,7 +63,11 @@ func (d *mp3Decoder) push(h mp3Header, frame []byte) []byte {
 	side, own := append([]byte(nil), b[:h.sideBytes()]...), b[h.sideBytes():]
 	begin, need := sideLengths(h, side)
 	var data []byte
-	damaged := begin > len(d.reservoir)
+	foreign := h.intensity() || h.version != 1 && hasMixedBlocks(h, side)
+	if foreign {
+		d.foreign++
+	}
+	damaged := foreign || begin > len(d.reservoir)
 	if !damaged {
 		data = append(data, d.reservoir[len(d.reservoir)-begin:]...)
 		data = append(data, own...)
@@ -191,12 +200,19 @@ func slotBytes(h mp3Header) int {
 
 // sideLengths reads from the side information how many bytes before the frame its data begins, and how long it is.
 func sideLengths(h mp3Header, side []byte) (begin, need int) {
-	bits := func(at, n int) (v int) {
-		for i := at; i < at+n; i++ {
-			v = v<<1 | int(side[i/8]>>(7-i%8)&1)
-		}
-		return v
+	begin = sideBits(side, 0, 9)
+	if h.version != 1 {
+		begin = sideBits(side, 0, 8)
 	}
+	total := 0
+	for at := range h.granules() {
+		total += sideBits(side, at, 12)
+	}
+	return begin, (total + 7) / 8
+}
+
+// granules gives where in the side information the fields of each granule and channel begin, in bits.
+func (h mp3Header) granules() iter.Seq[int] {
 	channels, granules := 2, 2
 	if h.mono {
 		channels = 1
@@ -205,14 +221,33 @@ func sideLengths(h mp3Header, side []byte) (begin, need int) {
 	if h.mono {
 		at += 2
 	}
-	begin = bits(0, 9)
 	if h.version != 1 {
 		granules, at, each = 1, 8+channels, 63
-		begin = bits(0, 8)
 	}
-	total := 0
-	for i := range channels * granules {
-		total += bits(at+i*each, 12)
+	return func(yield func(int) bool) {
+		for i := range channels * granules {
+			if !yield(at + i*each) {
+				return
+			}
+		}
 	}
-	return begin, (total + 7) / 8
+}
+
+// hasMixedBlocks reports whether a frame of MPEG 2 has short blocks whose lowest bands are long.
+func hasMixedBlocks(h mp3Header, side []byte) bool {
+	for at := range h.granules() {
+		at += 12 + 9 + 8 + 9
+		if sideBits(side, at, 1) == 1 && sideBits(side, at+1, 2) == 2 && sideBits(side, at+3, 1) == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// sideBits reads n bits from a place.
+func sideBits(side []byte, at, n int) (v int) {
+	for i := at; i < at+n; i++ {
+		v = v<<1 | int(side[i/8]>>(7-i%8)&1)
+	}
+	return v
 }

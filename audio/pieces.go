@@ -14,20 +14,23 @@ type Pieces struct {
 	// Apart leaves the two sides of a recording apart. Else it is known at the end, by the sound of all of it, what of them makes
 	// one channel: until then both are given.
 	Apart bool
-	// Begin is called before the first piece, with the rate in Hz and the sides, 1 or 2. It is called again where reading begins
-	// anew, by an ffmpeg: what came until then is void.
-	Begin func(rate, sides int) error
-	// Take gets a piece, which it must not keep. right is nil where there is one side. Samples may lie beyond [-1, 1]: Side.Mix
-	// clips them.
-	Take func(left, right []float32) error
+	// Channels is how many channels stay apart, 8 at most. Recordings of more are mixed to two sides first, by their places, or to one
+	// where these are not known. 0 means 2.
+	Channels int
+	// Begin is called before the first piece, with what is known then: Rate, Layout, and Sides: 1, 2, or the channels that stay apart.
+	// It is called again where reading begins anew, by an ffmpeg: what came until then is void.
+	Begin func(h Heard) error
+	// Take gets a piece of each side, of one length, which it must not keep. Samples may lie beyond [-1, 1]: Side.Mix clips them.
+	Take func(sides [][]float32) error
 }
 
 // Heard is what is known of a recording that was read.
 type Heard struct {
 	Rate     int // Hz
 	Sides    int
-	Frames   int64 // samples of a side
-	Mono     Side  // what of the sides makes one channel; Left where they stay apart
+	Layout   Layout // of the sides; 0 where it is not known, and where channels were mixed
+	Frames   int64  // samples of a side
+	Mono     Side   // what of the sides makes one channel; Left where they stay apart
 	Warnings []string
 }
 
@@ -53,19 +56,15 @@ func (p Pieces) ReadStream(ctx context.Context, r io.Reader) (Heard, error) {
 func (p Pieces) read(decode func(to *receiver) (Clip, error)) (Heard, error) {
 	begun := false
 	var own error // of Begin and Take, which the decoders know nothing of
-	to := &receiver{most: math.MaxInt64, apart: p.Apart}
-	to.take = func(rate int, left, right []float32) error {
+	to := &receiver{most: math.MaxInt64, apart: p.Apart, channels: max(2, min(p.Channels, MaxKept))}
+	to.take = func(rate int, sides [][]float32) error {
 		if !begun {
 			begun = true
-			sides := 1
-			if right != nil {
-				sides = 2
-			}
-			if own = p.Begin(rate, sides); own != nil {
+			if own = p.Begin(Heard{Rate: rate, Sides: len(sides), Layout: to.layout}); own != nil {
 				return own
 			}
 		}
-		own = p.Take(left, right)
+		own = p.Take(sides)
 		return own
 	}
 	to.restart = func() { begun = false }
@@ -76,5 +75,5 @@ func (p Pieces) read(decode func(to *receiver) (Clip, error)) (Heard, error) {
 	if err != nil {
 		return Heard{}, err
 	}
-	return Heard{Rate: clip.Rate, Sides: to.sides, Frames: to.frames, Mono: to.mono, Warnings: clip.Warnings}, nil
+	return Heard{Rate: clip.Rate, Sides: to.sides, Layout: to.layout, Frames: to.frames, Mono: to.mono, Warnings: clip.Warnings}, nil
 }

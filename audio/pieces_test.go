@@ -17,15 +17,18 @@ func pieced(t *testing.T, apart bool, read func(p Pieces) (Heard, error)) (Clip,
 	two := false
 	heard, err := read(Pieces{
 		Apart: apart,
-		Begin: func(rate, sides int) error {
-			left, right, two = nil, nil, sides == 2
+		Begin: func(h Heard) error {
+			left, right, two = nil, nil, h.Sides == 2
 			return nil
 		},
-		Take: func(l, r []float32) error {
-			if two != (r != nil) || two && len(l) != len(r) {
-				t.Errorf("%d and %d samples", len(l), len(r))
+		Take: func(sides [][]float32) error {
+			if two != (len(sides) == 2) || two && len(sides[0]) != len(sides[1]) {
+				t.Errorf("%d sides, %d samples", len(sides), len(sides[0]))
 			}
-			left, right = append(left, l...), append(right, r...)
+			left = append(left, sides[0]...)
+			if two {
+				right = append(right, sides[1]...)
+			}
 			return nil
 		},
 	})
@@ -35,7 +38,15 @@ func pieced(t *testing.T, apart bool, read func(p Pieces) (Heard, error)) (Clip,
 	if heard.Frames != int64(len(left)) {
 		t.Errorf("%d frames were announced, %d came", heard.Frames, len(left))
 	}
-	return Clip{heard.Mono.Mix(nil, left, right), heard.Rate, heard.Warnings}, [2][]float32{left, right}
+	return Clip{heard.Mono.Mix(nil, together(left, right)), heard.Rate, heard.Warnings}, [2][]float32{left, right}
+}
+
+// together are the sides of which right may be missing.
+func together(left, right []float32) [][]float32 {
+	if right == nil {
+		return [][]float32{left}
+	}
+	return [][]float32{left, right}
 }
 
 // TestPiecesAreTheWhole reads every recording of testdata both ways.
@@ -87,7 +98,7 @@ func TestPiecesOwnErrors(t *testing.T) {
 			}
 			return nil
 		}
-		p := Pieces{Begin: func(int, int) error { return call() }, Take: func(_, _ []float32) error { return call() }}
+		p := Pieces{Begin: func(Heard) error { return call() }, Take: func([][]float32) error { return call() }}
 		if _, err := p.ReadStream(context.Background(), bytes.NewReader(file)); err != own {
 			t.Errorf("call %d fails: %v", at, err)
 		}

@@ -2,7 +2,7 @@ package audio
 
 import "fmt"
 
-// Side is what of a recording of two sides is used.
+// Side is what of a recording of two sides is used. Beyond Both it is the number of a channel, of more than two.
 type Side int
 
 const (
@@ -11,49 +11,47 @@ const (
 	Both // their average
 )
 
-// Mix appends to dst what a side gives, clipped to [-1, 1]. right is nil where the recording has one side.
-func (s Side) Mix(dst, left, right []float32) []float32 {
-	switch {
-	case s == Both && right != nil:
-		for i, l := range left {
-			dst = append(dst, clip((l+right[i])*0.5))
+// Mix appends to dst what a side gives, clipped to [-1, 1].
+func (s Side) Mix(dst []float32, sides [][]float32) []float32 {
+	if s == Both && len(sides) == 2 {
+		for i, l := range sides[0] {
+			dst = append(dst, clip((l+sides[1][i])*0.5))
 		}
 		return dst
-	case s == Right && right != nil:
-		left = right
 	}
-	for _, v := range left {
+	if int(s) >= len(sides) {
+		s = Left
+	}
+	for _, v := range sides[s] {
 		dst = append(dst, clip(v))
 	}
 	return dst
 }
 
+// MaxKept bounds the channels of a recording that [Pieces] leaves apart.
+const MaxKept = 8
+
 // sideStats is what is known of the sides of a recording before they are mixed.
 type sideStats struct {
 	two               bool
 	left, right, both energy
-	over              [3]int     // samples beyond full scale, by Side
-	peak              [3]float32 // the furthest
+	over              [MaxKept]int     // samples beyond full scale, by Side, or by channel where there are more than two
+	peak              [MaxKept]float32 // the furthest
 }
 
-func (s *sideStats) count() int {
-	if s.two {
-		return 2
-	}
-	return 1
-}
-
-func (s *sideStats) add(left, right []float32) {
-	if right == nil {
-		for _, v := range left {
-			s.left.n++
-			s.watch(Left, v)
+func (s *sideStats) add(sides [][]float32) {
+	if len(sides) != 2 {
+		s.left.n += len(sides[0])
+		for i, x := range sides {
+			for _, v := range x {
+				s.watch(Side(i), v)
+			}
 		}
 		return
 	}
 	s.two = true
-	for i, l := range left {
-		r := right[i]
+	for i, l := range sides[0] {
+		r := sides[1][i]
 		s.left.add(l)
 		s.right.add(r)
 		s.both.add((l + r) / 2)
@@ -102,11 +100,14 @@ func (s *sideStats) judge(rate int) (side Side, note string) {
 
 // receiver takes what a decoder finds, and is told how it went.
 type receiver struct {
-	most  int64 // frames that are accepted
-	apart bool  // the sides are not mixed to one
-	take  func(rate int, left, right []float32) error
+	most     int64 // frames that are accepted
+	apart    bool  // the sides are not mixed to one
+	channels int   // if apart, the most that are not mixed to two
+	take     func(rate int, sides [][]float32) error
 	// restart, if not nil, is called when what came is void.
 	restart func()
+
+	layout Layout // of the sides, set before the first piece
 
 	// Set at the end:
 	sides  int
@@ -115,21 +116,22 @@ type receiver struct {
 }
 
 // wholeSound keeps all.
-type wholeSound struct{ left, right []float32 }
+type wholeSound struct{ sides [2][]float32 }
 
-func (w *wholeSound) take(_ int, left, right []float32) error {
-	w.left = append(w.left, left...)
-	w.right = append(w.right, right...)
+func (w *wholeSound) take(_ int, sides [][]float32) error {
+	for i, x := range sides {
+		w.sides[i] = append(w.sides[i], x...)
+	}
 	return nil
 }
 
 // mix gives one channel, in memory that was there already.
 func (w *wholeSound) mix(side Side) []float32 {
-	var right []float32
-	if len(w.right) > 0 {
-		right = w.right
+	sides := w.sides[:]
+	if len(sides[1]) == 0 {
+		sides = sides[:1]
 	}
-	return side.Mix(w.left[:0], w.left, right)
+	return side.Mix(sides[0][:0], sides)
 }
 
 // decodeWhole has decode give its sound to memory.

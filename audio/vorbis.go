@@ -159,7 +159,7 @@ var errVorbisHeader = errors.New("the Vorbis header is damaged: copy or export t
 
 // vorbisPlaces are the places of the channels (Vorbis I, section 4.3.9), a set; vorbisOrder gives for each channel its number
 // in the order of the set.
-func vorbisPlaces(channels int) speakerMask {
+func vorbisPlaces(channels int) Layout {
 	if channels > 8 {
 		return 0
 	}

@@ -22,7 +22,7 @@ type wavFormat struct {
 	coding     coding
 	channels   int
 	rate       int // Hz
-	mask       speakerMask
+	mask       Layout
 	bits       int  // of a sample, as the header says
 	blockBytes int  // of a moment of all channels, as the header says
 	alone      bool // nothing is looked for behind the samples
@@ -40,7 +40,7 @@ func parseFormat(b []byte) (*wavFormat, error) {
 	rate := binary.LittleEndian.Uint32(b[4:])
 	blockBytes := int(binary.LittleEndian.Uint16(b[12:]))
 	bits := int(binary.LittleEndian.Uint16(b[14:]))
-	var mask speakerMask
+	var mask Layout
 	if tag == tagExtensible {
 		if len(b) < 40 {
 			return nil, fmt.Errorf("the EXTENSIBLE fmt chunk has %d bytes, needs 40: the header is damaged", len(b))
@@ -48,7 +48,7 @@ func parseFormat(b []byte) (*wavFormat, error) {
 		if string(b[26:40]) != extensibleTail {
 			return nil, &formatError{kind: fmt.Sprintf("WAV with a private coding (GUID %x)", b[24:40])}
 		}
-		mask = speakerMask(binary.LittleEndian.Uint32(b[20:]))
+		mask = Layout(binary.LittleEndian.Uint32(b[20:]))
 		tag = binary.LittleEndian.Uint16(b[24:])
 	}
 	if err := checkChannels(channels); err != nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 // WAVEncoder writes a WAV. The header is right from the first byte on, so that the file beneath may be a pipe. What does not fit
@@ -41,6 +43,10 @@ func (e *WAVEncoder) header() []byte {
 	if s.Depth == DepthFloat {
 		tag = tagFloat
 	}
+	sampleTag := tag
+	if s.Channels > 2 {
+		tag = tagExtensible
+	}
 	format = le.AppendUint16(format, tag)
 	format = le.AppendUint16(format, uint16(s.Channels))
 	format = le.AppendUint32(format, uint32(s.Rate))
@@ -48,8 +54,17 @@ func (e *WAVEncoder) header() []byte {
 	format = le.AppendUint16(format, uint16(frameBytes))
 	format = le.AppendUint16(format, uint16(8*e.sampleBytes()))
 	fact := []byte(nil)
-	if s.Depth == DepthFloat {
+	switch {
+	case s.Channels > 2:
+		format = le.AppendUint16(format, 22)
+		format = le.AppendUint16(format, uint16(8*e.sampleBytes()))
+		format = le.AppendUint32(format, uint32(s.Layout))
+		format = le.AppendUint16(format, sampleTag)
+		format = append(format, extensibleTail...)
+	case s.Depth == DepthFloat:
 		format = le.AppendUint16(format, 0)
+	}
+	if s.Depth == DepthFloat {
 		fact = le.AppendUint32([]byte("fact\x04\x00\x00\x00"), uint32(min(s.Frames, math.MaxUint32)))
 	}
 	const ds64Bytes = 28
@@ -154,7 +169,8 @@ func EncodeWAV(w io.Writer, c Clip) error {
 	return e.Close()
 }
 
-// WriteFile writes c as [EncodeWAV] does to the file at path, with the guarantees of [WriteAtomic].
+// WriteFile writes c as [EncodeWAV] does to the file at path, which holds what it held before or all of c,
+// never a part.
 func WriteFile(path string, c Clip) error {
-	return WriteAtomic(path, func(w io.Writer) error { return EncodeWAV(w, c) })
+	return atomicfile.Write(path, func(w io.Writer) error { return EncodeWAV(w, c) })
 }

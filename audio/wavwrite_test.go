@@ -3,7 +3,6 @@ package audio
 import (
 	"bytes"
 	"errors"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -128,68 +127,5 @@ func TestReadFileErrors(t *testing.T) {
 			}
 			t.Errorf("error %q, want the path first and %q", err, tt.want)
 		}
-	}
-}
-
-func TestWriteAtomicFailure(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "out")
-	if err := os.WriteFile(path, []byte("before"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	err := WriteAtomic(path, func(w io.Writer) error {
-		w.Write(make([]byte, 1<<20))
-		return errFull
-	})
-	if !errors.Is(err, errFull) || !strings.HasPrefix(err.Error(), path+": ") {
-		t.Errorf("error %v, want the writer's behind the path", err)
-	}
-	func() {
-		defer func() { recover() }()
-		WriteAtomic(path, func(io.Writer) error { panic("our own bug") })
-	}()
-	if b, _ := os.ReadFile(path); string(b) != "before" {
-		t.Errorf("the file now holds %q", b)
-	}
-	onlyFile(t, path)
-}
-
-func TestWriteAtomicTargets(t *testing.T) {
-	dir := t.TempDir()
-	hello := func(w io.Writer) error { _, err := io.WriteString(w, "hello"); return err }
-	if err := WriteAtomic(dir, hello); err == nil || !strings.Contains(err.Error(), "is a folder") {
-		t.Errorf("folder: error %v", err)
-	}
-	missing := filepath.Join(dir, "no", "such", "folder.wav")
-	if err := WriteAtomic(missing, hello); err == nil || !strings.Contains(err.Error(), "cannot write into its folder") {
-		t.Errorf("no folder: error %v", err)
-	}
-	long := filepath.Join(dir, strings.Repeat("x", 250)+".wav")
-	if err := WriteAtomic(long, hello); err != nil {
-		t.Errorf("a name as long as can be: %v", err)
-	}
-	if runtime.GOOS == "windows" {
-		return
-	}
-	old := filepath.Join(dir, "old")
-	link := filepath.Join(dir, "link")
-	if err := errors.Join(os.WriteFile(old, nil, 0o640), os.Chmod(old, 0o666), os.Symlink("old", link)); err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteAtomic(link, hello); err != nil {
-		t.Fatal(err)
-	}
-	b, _ := os.ReadFile(old)
-	info, err := os.Lstat(link)
-	if err != nil || string(b) != "hello" || info.Mode()&os.ModeSymlink == 0 {
-		t.Errorf("through a link: %q, link %v, error %v", b, info.Mode(), err)
-	}
-	if info, _ := os.Stat(old); info.Mode().Perm() != 0o666 {
-		t.Errorf("permissions became %v", info.Mode())
-	}
-	if err := WriteAtomic(os.DevNull, hello); err != nil {
-		t.Errorf("%s: %v", os.DevNull, err)
-	}
-	if info, err := os.Stat(os.DevNull); err != nil || info.Mode().IsRegular() {
-		t.Fatalf("%s was replaced", os.DevNull)
 	}
 }

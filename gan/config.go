@@ -33,7 +33,7 @@ type Config struct {
 	// blocks see neighbouring bands as they see neighbouring frames. nMels must be a multiple of the bands. Width, Hidden
 	// and Kernel are then the encoder's, but for Hidden/Width, which is the widening inside a block in both.
 	DecoderBands    int `json:"decoderBands,omitempty"`
-	DecoderChannels int `json:"decoderChannels,omitempty"`
+	DecoderChannels int `json:"decoderChannels,omitempty"` // channels of that image
 
 	// Styles.
 	StyleDim  int `json:"styleDim"`  // numbers in a style code
@@ -219,6 +219,15 @@ type Param struct {
 	Shape []int
 }
 
+// PerSpeaker tells whether a model's weight has a row for each speaker: its first axis is that of the speakers.
+func (p Param) PerSpeaker() bool {
+	switch p.Name {
+	case storedStyles, "map.head.w", "map.head.b", "sty.head.w", "sty.head.b":
+		return true
+	}
+	return false
+}
+
 // GeneratorParams lists G's weights: the contract between the training graph and the CPU forward.
 func (c Config) GeneratorParams() []Param {
 	w := c.Width
@@ -308,5 +317,5 @@ func (c Config) DiscriminatorParams(prefix string, speakers int) []Param {
 // ModelParams lists what a model file holds: G, F, E and the speakers' stored styles.
 func (c Config) ModelParams(speakers int) []Param {
 	return slices.Concat(c.GeneratorParams(), c.MappingParams(speakers), c.StyleParams(speakers),
-		[]Param{{"speakers.style", []int{speakers, c.StyleDim}}})
+		[]Param{{storedStyles, []int{speakers, c.StyleDim}}})
 }

@@ -8,7 +8,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/safetensors"
 )
 
@@ -37,7 +37,7 @@ const (
 // Save writes the model to a file that Load reads, under a temporary name first: on any error what was at path before is still
 // there.
 func (m *Model) Save(path string, precision Precision) error {
-	return audio.WriteAtomic(path, func(w io.Writer) error { return m.Write(w, precision) })
+	return atomicfile.Write(path, func(w io.Writer) error { return m.Write(w, precision) })
 }
 
 // Write encodes the model as Read reads it. Nothing about the bytes depends on when or where it is called.

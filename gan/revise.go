@@ -63,8 +63,11 @@ func (m *Model) Without(names ...string) (*Model, error) {
 		return nil, fmt.Errorf("no voice would be left")
 	}
 	tensors := maps.Clone(m.tensors)
-	for _, name := range []string{storedStyles, "map.head.w", "map.head.b", "sty.head.w", "sty.head.b"} {
-		old := tensors[name]
+	for _, p := range m.Config.ModelParams(len(m.Speakers)) {
+		if !p.PerSpeaker() {
+			continue
+		}
+		old := tensors[p.Name]
 		row := len(old) / len(m.Speakers)
 		kept := make([]float32, 0, len(old))
 		for i := range m.Speakers {
@@ -72,7 +75,7 @@ func (m *Model) Without(names ...string) (*Model, error) {
 				kept = append(kept, old[i*row:(i+1)*row]...)
 			}
 		}
-		tensors[name] = kept
+		tensors[p.Name] = kept
 	}
 	var left []SpeakerInfo
 	for i, s := range m.Speakers {

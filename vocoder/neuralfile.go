@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/safetensors"
 )
 
@@ -34,7 +34,7 @@ const (
 // Save writes the network to a file that Load reads, under a temporary name first: on any error what was at path before is still
 // there.
 func (n *Net) Save(path string, precision Precision) error {
-	return audio.WriteAtomic(path, func(w io.Writer) error { return n.Write(w, precision) })
+	return atomicfile.Write(path, func(w io.Writer) error { return n.Write(w, precision) })
 }
 
 // Write encodes the network as Read reads it. Nothing about the bytes depends on when or where it is called.

@@ -15,6 +15,7 @@ import resource
 import sys
 import time
 import warnings
+from fnmatch import fnmatch
 from pathlib import Path
 
 import twins
@@ -32,6 +33,7 @@ def arguments():
     p.add_argument("--only", default="free,pairs,twins", help="which jobs, in this order")
     p.add_argument("--per-voice", type=int, default=120, help="sentences of free text for each voice")
     p.add_argument("--pairs", type=int, default=450, help="sentences that four to six voices say at the same times")
+    p.add_argument("--pair-voices", default="*", help="who says them, as names or patterns joined by commas, such as 'mix*,bf_*'")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--cores", default="", help="one worker on each of these cores, such as 0,1; without: one worker anywhere")
     p.add_argument("--nice", type=int, default=10)
@@ -60,7 +62,10 @@ def free_jobs(a, voices, sentences, draw):
 def pair_jobs(a, voices, sentences, draw):
     order = list(range(len(sentences)))
     draw(a.seed, "pairs").shuffle(order)
-    names = [v["voice"] for v in voices if v["full_band"] != "unknown"]
+    wanted = a.pair_voices.split(",")
+    names = [v["voice"] for v in voices if v["full_band"] != "unknown" and any(fnmatch(v["voice"], w) for w in wanted)]
+    if len(names) < 6:
+        sys.exit(f"--pair-voices {a.pair_voices}: {len(names)} voices of voices.tsv, of which six must be drawn")
     for k in order[:a.pairs]:
         s, r = sentences[k], draw(a.seed, "pair", sentences[k]["id"])
         yield {"kind": "pairs", "utt": s["id"], "text": s["text"], "voices": r.sample(names, r.randint(4, 6)),

@@ -216,7 +216,7 @@ def main():
     mean, matrix = b["mean"], b["matrix"]
     if matrix.shape[1] != a.dims:
         sys.exit(f"{basis}: {matrix.shape[1]} dimensions, and --dims says {a.dims}: use another --out")
-    meta = {KEY: json.dumps({"name": "whisper-base-encoder", "rate": 50, "dims": a.dims, "offset_s": OFFSET_S, "compute": a.compute})}
+    meta = {KEY: json.dumps({"name": "whisper-base-encoder", "rate": 50, "dims": a.dims, "offset_s": OFFSET_S, "version": 1, "compute": a.compute})}
     began, spent = time.time(), 0.0
     for name, paths in speakers.items():
         target = a.out / f"{name}.safetensors"

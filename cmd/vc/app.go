@@ -55,8 +55,8 @@ func newApp(e env) *cli.App {
 		Writer:      e.stdout,
 		ErrWriter:   e.stderr,
 		Commands: []*cli.Command{
-			tryCommand(e), trainCommand(e), devicesCommand(e), setupCommand(e), convertCommand(e), streamCommand(e), styleCommand(e), serveCommand(e), studioCommand(e), demoCommand(e), speakersCommand(e), infoCommand(e), packCommand(e), evalCommand(e), vocodeCommand(e), benchCommand(e),
-			helpCommand(), completionCommand(e), completeCommand(e),
+			tryCommand(e), trainCommand(e), devicesCommand(e), setupCommand(e), convertCommand(e), liveCommand(e), streamCommand(e), styleCommand(e), studioCommand(e), serveCommand(e), demoCommand(e), speakersCommand(e), infoCommand(e), packCommand(e), evalCommand(e), vocodeCommand(e), benchCommand(e),
+			helpCommand(e), completionCommand(e), completeCommand(e),
 		},
 		// Values such as --set a=1,2 must arrive whole.
 		DisableSliceFlagSeparator: true,

@@ -6,18 +6,65 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/plot"
 )
 
 // readClip reads a recording. A read from a pipe cannot be interrupted, so it is left behind when ctx ends; the
 // process ends right after.
 func readClip(ctx context.Context, e env, path string) (audio.Clip, error) {
-	if path != standardStream {
+	return readPiped(ctx, path, func(path string) (audio.Clip, error) {
+		if path == standardStream {
+			return audio.DecodeStream(ctx, e.stdin)
+		}
 		return audio.ReadFileContext(ctx, path)
+	})
+}
+
+// readClipUpTo is readClip of a recording that may not be longer, for the sake of a flag.
+func readClipUpTo(ctx context.Context, e env, path, flag string, most time.Duration) (audio.Clip, error) {
+	return readPiped(ctx, path, func(path string) (audio.Clip, error) {
+		var left, right []float32
+		rate := 0
+		p := audio.Pieces{
+			Begin: func(h audio.Heard) error {
+				left, right, rate = nil, nil, h.Rate
+				return nil
+			},
+			Take: func(sides [][]float32) error {
+				if left = append(left, sides[0]...); len(sides) == 2 {
+					right = append(right, sides[1]...)
+				}
+				if len(left) > int(most.Seconds())*rate {
+					return tooLongForMemory(flag, most)
+				}
+				return ctx.Err()
+			},
+		}
+		read := func() (audio.Heard, error) { return p.ReadFile(ctx, path) }
+		if path == standardStream {
+			read = func() (audio.Heard, error) { return p.ReadStream(ctx, e.stdin) }
+		}
+		heard, err := read()
+		if err != nil {
+			return audio.Clip{}, err
+		}
+		sides := [][]float32{left, right}
+		if right == nil {
+			sides = sides[:1]
+		}
+		return audio.Clip{Samples: heard.Mono.Mix(left[:0], sides), Rate: rate, Warnings: heard.Warnings}, nil
+	})
+}
+
+func readPiped(ctx context.Context, path string, decode func(path string) (audio.Clip, error)) (audio.Clip, error) {
+	if path != standardStream {
+		return decode(path)
 	}
 	type result struct {
 		clip audio.Clip
@@ -25,7 +72,7 @@ func readClip(ctx context.Context, e env, path string) (audio.Clip, error) {
 	}
 	read := make(chan result, 1)
 	go func() {
-		clip, err := audio.DecodeStream(ctx, e.stdin)
+		clip, err := decode(path)
 		read <- result{clip, err}
 	}()
 	select {
@@ -62,7 +109,7 @@ func drawConversion(j *job, cfg features.Config, r *vc.Result, voice chosenVoice
 		plot.FromFrames("input: "+filepath.Base(j.in), cfg, r.Source),
 		plot.FromFrames("output: "+voice.origin, cfg, out.Frames),
 	}
-	return audio.WriteAtomic(j.picture, func(w io.Writer) error {
+	return atomicfile.Write(j.picture, func(w io.Writer) error {
 		return plot.Mels(w, panels, plot.MelOptions{Title: filepath.Base(j.in) + " to " + voice.label})
 	})
 }

@@ -37,7 +37,7 @@ EXAMPLES
       vc convert in.m4a --to ann -o out.mp3
       vc convert film.mp4 --to ann -o film-ann.mp4
 
-   both sides of a stereo recording, and each in a voice of its own:
+   all channels of a recording, each in its place; both sides of one, each in a voice of its own:
       vc convert interview.wav --to ann --channels keep
       vc convert interview.wav --to left=ann,right=bob
 
@@ -72,7 +72,7 @@ func convertCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "out-dir", Usage: "write all results into `DIR`"},
 			&cli.StringFlag{Name: "rate", DefaultText: "the model's", Usage: "write `HZ` samples a second, or keep, those of the input"},
 			&cli.StringFlag{Name: "bits", DefaultText: "16", Usage: "write samples of `N` bits into WAV and FLAC: 16, 24, or 32f, floats, in WAV only"},
-			&cli.StringFlag{Name: "channels", DefaultText: "mono", Usage: "`HOW` stereo is treated: mono mixes it, keep converts both sides, side by side, as --to left=A,right=B does"},
+			&cli.StringFlag{Name: "channels", DefaultText: "mono", Usage: "`HOW` several channels are treated: mono mixes them, keep converts each, up to 8, in its place, as --to left=A,right=B does with two"},
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "leave out what has its result already"},
 			&cli.BoolFlag{Name: "strict", DisableDefaultText: true, Usage: "fail if a folder holds files that are no recordings"},
 			vocoderFlag(),
@@ -137,8 +137,16 @@ const (
 	monoChannel  = "mono"
 )
 
-// apart says that both sides of a stereo recording are converted.
+// apart says that each channel of a recording is converted, or both sides.
 func (o convertOptions) apart() bool { return o.channels == keepChannels || len(o.sides()) == 2 }
+
+// channelsApart is how many channels are converted each on its own. Voices for two sides want these.
+func (o convertOptions) channelsApart() int {
+	if len(o.sides()) == 2 {
+		return 2
+	}
+	return audio.MaxKept
+}
 
 // sides are the names in --to left=A,right=B, nil for another --to.
 func (o convertOptions) sides() []string {
@@ -210,7 +218,7 @@ func (o convertOptions) validateOutput() error {
 	case sides != nil && o.channels == monoChannel:
 		return errors.New("--to names voices for two sides, and --channels mono mixes them: give one of them")
 	case o.apart() && o.picture != "":
-		return errors.New("--picture shows one channel, and both sides are kept: give one of them")
+		return errors.New("--picture shows one channel, and all are kept: give one of them")
 	}
 	return nil
 }
@@ -327,10 +335,14 @@ func runConvert(ctx context.Context, e env, o convertOptions) error {
 	if asked.Source, err = o.source(); err != nil {
 		return err
 	}
-	if _, err := m.ChooseVocoder(asked.Vocoder); err != nil {
+	vocoder, err := m.ChooseVocoder(asked.Vocoder)
+	if err != nil {
 		return err // once, rather than for each file
 	}
 	w := &converting{env: e, o: o, model: m, ask: asked, voices: voices, jobs: jobs, parts: make([]float64, len(jobs))}
+	if vocoder == vc.GriffinLim {
+		w.longest = longestGriffinLim
+	}
 	w.bar = newProgress(e.stderr, e.stderrIsTerminal && !o.quiet, "converting")
 	w.run(ctx, workers)
 	w.bar.done()

@@ -3,29 +3,103 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"time"
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/spool"
 )
 
-// incoming takes a recording into the conversions of its sides. Where the sides are mixed, it is known at the end how: until then
+// conversion takes a recording and gives the result, as vc.Conversion does.
+type conversion interface {
+	reader
+	Write(x []float32) error
+	Samples() int64
+	Close() error
+}
+
+const (
+	// longestGriffinLim and longestPicture are how long a recording may be of which all is kept in memory: 16 and 54 MB a minute.
+	longestGriffinLim = 30 * time.Minute
+	longestPicture    = 10 * time.Minute
+)
+
+func tooLongForMemory(flag string, most time.Duration) error {
+	return fmt.Errorf("longer than %g minutes, and %s keeps all of a recording in memory: leave it away, or cut the recording", most.Minutes(), flag)
+}
+
+// copied is a conversion that changes the rate and nothing else: that of a low-frequency channel, which holds no voice.
+type copied struct {
+	from, to int // Hz
+	in       *audio.Resampler
+	given    int64
+	sound    *spool.Floats
+	out      *spool.FloatReader
+	read     int64
+	buf      []float32
+}
+
+// copiedInMemory is how many samples of a low-frequency channel stay in memory.
+const copiedInMemory = 1 << 20
+
+func newCopied(from, to int) (*copied, error) {
+	r, err := audio.NewResampler(from, to)
+	return &copied{from: from, to: to, in: r, sound: spool.NewFloats(copiedInMemory)}, err
+}
+
+func (c *copied) Write(x []float32) error {
+	c.given += int64(len(x))
+	c.buf = c.in.Process(c.buf[:0], x)
+	return c.sound.Add(c.buf)
+}
+
+func (c *copied) Samples() int64 {
+	return max(1, (2*c.given*int64(c.to)+int64(c.from))/int64(2*c.from))
+}
+
+func (c *copied) Read(_ context.Context, x []float32) (int, error) {
+	if c.out == nil {
+		if err := c.sound.Add(c.in.Flush(nil)); err != nil {
+			return 0, err
+		}
+		c.out = c.sound.Floats()
+	}
+	n := int(min(int64(len(x)), c.Samples()-c.read))
+	if n == 0 {
+		return 0, io.EOF
+	}
+	have, err := c.out.Read(x[:n])
+	if err != nil && err != io.EOF {
+		return 0, err
+	}
+	clear(x[have:n])
+	c.read += int64(n)
+	return n, nil
+}
+
+func (c *copied) Close() error { return c.sound.Close() }
+
+// incoming takes a recording into the conversions of its sides, of all channels if these are kept. Where the sides are mixed, it is known at the end how: until then
 // there are conversions of the left, the right, and the average, in the order of audio.Side.
 type incoming struct {
 	w     *converting
 	i     int // number of the job
-	sides []*vc.Conversion
+	sides []conversion
 	mixed []float32 // scratch
+	rate  int       // Hz
+	given int64     // samples of a side
 }
 
 // read reads a recording. A read from a pipe cannot be interrupted, so it is left behind when ctx ends, and the conversions with
 // it; the process ends right after.
 func (in *incoming) read(ctx context.Context, path string) (heard audio.Heard, left bool, err error) {
-	pieces := audio.Pieces{Apart: in.w.o.apart(), Begin: in.begin, Take: func(left, right []float32) error {
+	pieces := audio.Pieces{Apart: in.w.o.apart(), Channels: in.w.o.channelsApart(), Begin: in.begin, Take: func(sides [][]float32) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return in.take(left, right)
+		return in.take(sides)
 	}}
 	if path != standardStream {
 		heard, err = pieces.ReadFile(ctx, path)
@@ -48,9 +122,10 @@ func (in *incoming) read(ctx context.Context, path string) (heard audio.Heard, l
 	}
 }
 
-func (in *incoming) begin(rate, sides int) error {
+func (in *incoming) begin(heard audio.Heard) error {
 	in.close()
-	w := in.w
+	in.rate, in.given = heard.Rate, 0
+	w, sides := in.w, heard.Sides
 	if sides == 1 && len(w.voices) == 2 {
 		return errors.New("it has one channel, and --to names voices for two sides: name one voice")
 	}
@@ -63,7 +138,15 @@ func (in *incoming) begin(rate, sides int) error {
 		if w.o.apart() {
 			of, all = side, n
 		}
-		c, err := w.model.NewConversion(rate, w.voices[min(side, len(w.voices)-1)].Voice, w.asked(in.i, of, all))
+		if heard.Layout.LowFrequency(side, sides) {
+			c, err := newCopied(heard.Rate, w.model.Features().SampleRate)
+			if err != nil {
+				return err
+			}
+			in.sides = append(in.sides, c)
+			continue
+		}
+		c, err := w.model.NewConversion(heard.Rate, w.voices[min(side, len(w.voices)-1)].Voice, w.asked(in.i, of, all))
 		if err != nil {
 			return err
 		}
@@ -72,9 +155,13 @@ func (in *incoming) begin(rate, sides int) error {
 	return nil
 }
 
-func (in *incoming) take(left, right []float32) error {
+func (in *incoming) take(sides [][]float32) error {
+	in.given += int64(len(sides[0]))
+	if most := in.w.longest; most > 0 && in.given > int64(most.Seconds())*int64(in.rate) {
+		return tooLongForMemory("--vocoder "+string(vc.GriffinLim), most)
+	}
 	for side, c := range in.sides {
-		in.mixed = audio.Side(side).Mix(in.mixed[:0], left, right)
+		in.mixed = audio.Side(side).Mix(in.mixed[:0], sides)
 		if err := c.Write(in.mixed); err != nil {
 			return err
 		}
@@ -83,14 +170,14 @@ func (in *incoming) take(left, right []float32) error {
 }
 
 // choose drops the conversions that are not needed, now that it is known how the recording is mixed, and gives the others.
-func (in *incoming) choose(heard audio.Heard) []*vc.Conversion {
-	if len(in.sides) != 3 {
+func (in *incoming) choose(heard audio.Heard) []conversion {
+	if in.w.o.apart() || len(in.sides) != 3 {
 		return in.sides
 	}
 	chosen := in.sides[heard.Mono]
 	in.sides[heard.Mono] = nil
 	in.close()
-	in.sides = []*vc.Conversion{chosen}
+	in.sides = []conversion{chosen}
 	return in.sides
 }
 
@@ -125,6 +212,7 @@ type outgoing struct {
 	sides    []reader
 	from, to int   // Hz
 	frames   int64 // of the result
+	layout   audio.Layout
 }
 
 const outgoingBlock = 1 << 13

@@ -23,6 +23,8 @@ type converting struct {
 	voices []chosenVoice // one, or those of both sides
 	jobs   []job
 
+	longest time.Duration // of a recording that is converted in pieces, 0 for no limit
+
 	mutex sync.Mutex // for what follows, and for messages
 	bar   *progress
 	parts []float64
@@ -46,7 +48,9 @@ func (w *converting) run(ctx context.Context, workers int) {
 				if j.err != nil && len(w.jobs) > 1 && ctx.Err() == nil {
 					w.say("%s", j.describe())
 				}
-				w.part(i, 1)
+				if ctx.Err() == nil { // else it is not done
+					w.part(i, 1)
+				}
 			}
 		})
 	}
@@ -116,7 +120,7 @@ func (w *converting) inPieces(ctx context.Context, j *job, i int) (time.Duration
 	}
 	w.warn(j, heard.Warnings)
 	sides := in.choose(heard)
-	out := outgoing{from: w.model.Features().SampleRate, to: w.o.outputRate(heard.Rate, w.model.Features().SampleRate), frames: sides[0].Samples()}
+	out := outgoing{from: w.model.Features().SampleRate, to: w.o.outputRate(heard.Rate, w.model.Features().SampleRate), frames: sides[0].Samples(), layout: heard.Layout}
 	if w.o.rate != "" {
 		out.frames = max(1, (2*heard.Frames*int64(out.to)+int64(heard.Rate))/int64(2*heard.Rate))
 	}
@@ -128,7 +132,7 @@ func (w *converting) inPieces(ctx context.Context, j *job, i int) (time.Duration
 
 // withPicture converts a recording that fits into memory and draws it.
 func (w *converting) withPicture(ctx context.Context, j *job, i int) (time.Duration, error) {
-	clip, err := readClip(ctx, w.env, j.in)
+	clip, err := readClipUpTo(ctx, w.env, j.in, "--picture", longestPicture)
 	if err != nil {
 		return 0, err
 	}
@@ -152,7 +156,10 @@ func (w *converting) withPicture(ctx context.Context, j *job, i int) (time.Durat
 
 // write writes the result of a job.
 func (w *converting) write(ctx context.Context, j *job, out *outgoing) (time.Duration, error) {
-	sound := audio.Sound{Rate: out.to, Channels: len(out.sides), Frames: out.frames, Depth: w.o.bits}
+	sound := audio.Sound{Rate: out.to, Channels: len(out.sides), Layout: out.layout, Frames: out.frames, Depth: w.o.bits}
+	if err := audio.CheckChannels(j.out, sound.Channels); err != nil {
+		return 0, fmt.Errorf("its result %s cannot be: %w", j.out, err)
+	}
 	picture := ""
 	if j.in != standardStream {
 		sound.Tags = audio.ReadTags(ctx, j.in)

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +16,8 @@ import (
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/atomicfile"
+	"github.com/starvc/vc/internal/example"
 	"github.com/starvc/vc/internal/plot"
 	"github.com/urfave/cli/v2"
 )
@@ -31,13 +31,6 @@ EXAMPLES
    vc demo in.wav -o demo
    vc demo --voices ann,bob,my.voice
    vc demo --like carol.wav --formant 1`
-
-// demoClip is a_0344 of the CMU ARCTIC sentences, read by the woman of testdata/clips; CC0.
-//
-//go:embed demo/clip.flac
-var demoClip []byte
-
-const demoClipTitle = "He seemed to fill it with his tremendous vitality."
 
 func demoCommand(e env) *cli.Command {
 	return &cli.Command{
@@ -128,11 +121,11 @@ func runDemo(ctx context.Context, e env, o demoOptions) error {
 	if err != nil {
 		return err
 	}
-	page := demoPage{Model: filepath.Base(path), Sentence: demoClipTitle, Program: e.version, Pitch: o.conversion.PitchSemitones, Formant: o.conversion.FormantSemitones}
+	page := demoPage{Model: filepath.Base(path), Sentence: example.Title, Program: e.version, Pitch: o.conversion.PitchSemitones, Formant: o.conversion.FormantSemitones}
 	if path == baseModel {
 		page.Model = "that comes with the program"
 	}
-	clip, err := audio.Decode(bytes.NewReader(demoClip))
+	clip, err := example.Clip()
 	if o.input != "" {
 		page.Sentence = ""
 		clip, err = readClip(ctx, e, o.input)
@@ -160,7 +153,7 @@ func runDemo(ctx context.Context, e env, o demoOptions) error {
 		return err
 	}
 	page.Voices = voices
-	if err := audio.WriteAtomic(index, func(w io.Writer) error { return demoTemplate.Execute(w, page) }); err != nil {
+	if err := atomicfile.Write(index, func(w io.Writer) error { return demoTemplate.Execute(w, page) }); err != nil {
 		return err
 	}
 	if !o.quiet {
@@ -247,7 +240,7 @@ func drawSound(path string, cfg features.Config, x []float32, title string) erro
 	if err != nil {
 		return err
 	}
-	return audio.WriteAtomic(path, func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		return plot.Mels(w, []plot.Mel{plot.FromFrames(title, cfg, heard.Frames)}, plot.MelOptions{})
 	})
 }

@@ -75,6 +75,7 @@ func evalCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "export", Usage: "write conversions to `DIR`/source/target/utterance.wav, with manifest.tsv"},
 			&cli.StringFlag{Name: "disturb", Usage: "convert disturbed sources too, `LIST` such as noise=15,babble=15,room=0.6,phone,quiet=30 (also clip=12, codec=9, room=0.6+noise=15)"},
 			&cli.IntFlag{Name: "random-check", Usage: "draw `N` styles for each voice, and see whether they are that voice and differ"},
+			&cli.StringFlag{Name: "latency", Usage: "convert as \"vc stream --latency `L`\" does, from a cold start: low, normal or high (default: as files are converted)"},
 			vocoderFlag(),
 			strengthFlag(),
 			&cli.StringFlag{Name: "out", Value: "vc-eval", Usage: "with --parallel alone, write conversions, manifest and scores to `DIR`"},
@@ -89,7 +90,7 @@ func evalCommand(e env) *cli.Command {
 					sources: c.String("sources"), targets: c.String("targets"), from: splitNames(c.String("from")),
 					judge: c.String("judge"), phones: c.String("phones"), labels: c.String("labels"), table: c.String("speaker-table"),
 					perSource: c.Int("per-source"), json: c.String("json"), html: c.String("html"), export: c.String("export"),
-					examples: c.Int("examples"), random: c.Int("random-check"),
+					examples: c.Int("examples"), random: c.Int("random-check"), latency: c.String("latency"),
 				},
 			}
 			o.suite.to, o.suite.utterances = o.speakers, o.utterances
@@ -112,7 +113,7 @@ func evalCommand(e env) *cli.Command {
 
 // settle checks the flags and says which evaluation they ask for.
 func (o *evalOptions) settle(c *cli.Context) error {
-	for _, flag := range []string{"sources", "targets", "from", "per-source", "judge", "phones", "labels", "speaker-table", "json", "html", "examples", "export", "disturb", "random-check"} {
+	for _, flag := range []string{"sources", "targets", "from", "per-source", "judge", "phones", "labels", "speaker-table", "json", "html", "examples", "export", "disturb", "random-check", "latency"} {
 		o.full = o.full || c.IsSet(flag)
 	}
 	s := &o.suite

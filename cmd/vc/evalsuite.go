@@ -17,6 +17,7 @@ import (
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/disturb"
@@ -38,6 +39,7 @@ type suiteOptions struct {
 	json, html, export string
 	examples, random   int
 	disturb            []disturb.Condition
+	latency            string // of the stream that converts; empty for none
 }
 
 // runSuite scores conversions of all sources to all targets.
@@ -77,12 +79,23 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 	if so.Latency, err = liveLatency(m, voices[so.Targets[0].Name], o.vocoder); err != nil {
 		return err
 	}
+	var live *latencySetting
+	if o.suite.latency != "" {
+		l, err := findLatency(o.suite.latency)
+		if err != nil {
+			return err
+		}
+		live = &l
+	}
 	turn := func(ctx context.Context, clip audio.Clip, v vc.Voice) (eval.Conversion, error) {
 		r, err := m.Convert(ctx, clip, v, converter.ask)
 		if err != nil {
 			return eval.Conversion{}, err
 		}
-		return eval.Conversion{Clip: r.Clip, Mapped: r.Mapped}, nil
+		if live != nil { // the melody that was asked for is that of the file's conversion
+			r.Clip, err = convertLive(m, clip, v, *live, converter.ask)
+		}
+		return eval.Conversion{Clip: r.Clip, Mapped: r.Mapped}, err
 	}
 	so.Convert = func(ctx context.Context, clip audio.Clip, target string) (eval.Conversion, error) {
 		return turn(ctx, clip, voices[target])
@@ -110,7 +123,7 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 		if out.path == "" {
 			continue
 		}
-		if err := audio.WriteAtomic(out.path, out.write); err != nil {
+		if err := atomicfile.Write(out.path, out.write); err != nil {
 			return err
 		}
 		e.tell("wrote %s", out.path)
@@ -119,6 +132,17 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 		e.tell("conversions lie in %s, listed in %s", o.suite.export, filepath.Join(o.suite.export, "manifest.tsv"))
 	}
 	return nil
+}
+
+// convertLive is clip as a stream converts it that begins with it, knowing nothing of the speaker.
+func convertLive(m *vc.Model, clip audio.Clip, v vc.Voice, l latencySetting, ask vc.Options) (audio.Clip, error) {
+	o := l.options(m, clip.Rate)
+	o.OutputRate, o.Vocoder, o.Strength = m.Features().SampleRate, ask.Vocoder, ask.Strength
+	s, err := m.NewStream(v, o)
+	if err != nil {
+		return audio.Clip{}, err
+	}
+	return audio.Clip{Samples: s.Flush(s.Process(nil, clip.Samples)), Rate: o.OutputRate}, nil
 }
 
 // randomSources is how many recordings the check of random styles converts with each.

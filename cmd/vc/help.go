@@ -16,15 +16,19 @@ var pages embed.FS
 
 func pageNames() []string { return []string{"live", "training", "voices"} }
 
-func helpCommand() *cli.Command {
+func helpCommand(e env) *cli.Command {
 	return &cli.Command{
 		Name:      "help",
 		Aliases:   []string{"h"},
 		Usage:     "show the help of a command, or a page: " + strings.Join(pageNames(), ", "),
 		UsageText: "vc help [COMMAND | " + strings.Join(pageNames(), " | ") + "]",
 		ArgsUsage: "[COMMAND]",
+		Flags:     []cli.Flag{&cli.BoolFlag{Name: "man", DisableDefaultText: true, Usage: "print the manual page, for packages: vc help --man > vc.1"}},
 		Action: func(c *cli.Context) error {
 			words := c.Args().Slice()
+			if c.Bool("man") {
+				return writeMan(c.App.Writer, e)
+			}
 			if len(words) == 0 {
 				return cli.ShowAppHelp(c)
 			}
@@ -32,6 +36,14 @@ func helpCommand() *cli.Command {
 				text, err := pages.ReadFile("help/" + words[0] + ".txt")
 				if err != nil {
 					return err
+				}
+				if findCommand(c.App.Commands, words[0]) != nil { // a command of that name has its help before the page
+					if err := c.App.RunContext(c.Context, []string{c.App.Name, words[0], "--help"}); err != nil {
+						return err
+					}
+					if _, err := fmt.Fprintln(c.App.Writer); err != nil {
+						return err
+					}
 				}
 				_, err = c.App.Writer.Write(text)
 				return err

@@ -22,6 +22,12 @@ func (s *said) Write(b []byte) (int, error) {
 	return s.text.Write(b)
 }
 
+func (s *said) String() string {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.text.String()
+}
+
 // The answer comes with the signal, not with the end of the work.
 func TestInterruptIsAnswered(t *testing.T) {
 	for _, c := range []struct {

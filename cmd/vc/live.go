@@ -20,8 +20,9 @@ type live struct {
 	model   *vc.Model
 	stream  *vc.Stream
 	set     settings
-	in      *pipeReader
-	out     *pipeWriter
+	in      liveInput
+	out     liveOutput
+	rate    int // of both
 	pieces  vc.Pieces
 	begin   beginning
 	meter   *meter
@@ -36,9 +37,12 @@ type live struct {
 
 	waiting  *backlog.Queue
 	playout  backlog.Playout
-	unplayed func() int // bytes
-	cut      int        // samples that are to be dropped
-	dropped  int        // samples that were dropped and not told of
+	unplayed func() time.Duration
+	watch    func(in, out []float32)
+	came     time.Time // when the last sample came
+	lag      int       // samples from the first that goes out now to the last that has come
+	cut      int       // samples that are to be dropped
+	dropped  int       // samples that were dropped and not told of
 	lastDrop time.Time
 	toldDrop time.Time
 
@@ -51,11 +55,26 @@ type live struct {
 	output []float32
 }
 
+// liveInput is where sound comes from.
+type liveInput interface {
+	// read waits for sound and puts it into x, one sample at least before its end. The error, io.EOF at the end, may come with samples.
+	read(x []float32) (int, error)
+	// warnings says what was wrong with the input and was coped with.
+	warnings() []string
+}
+
+// liveOutput is where sound goes to.
+type liveOutput interface {
+	write(y []float32) error
+}
+
 // beginning is what a stream begins with.
 type beginning struct {
 	voice    vc.Voice
+	latency  latencySetting
 	pace     backlog.Pace
 	maxDelay time.Duration
+	lines    []string // of the control file
 }
 
 // foundVoice is a voice that a line of the control file asked for.
@@ -71,10 +90,19 @@ const gateHold = 0.25 // seconds
 // open waits for the first of the input, which says how it is written, and makes the stream. It returns io.EOF for an input
 // without any sound.
 func (l *live) open(latency latencySetting, raw pipeFormat) (err error) {
-	if l.in, err = openPipe(l.env.stdin, raw); err != nil {
+	in, err := openPipe(l.env.stdin, raw)
+	if err != nil {
 		return err
 	}
-	rate := l.in.format.rate
+	out, frame := newPipeWriter(l.env.stdout, in), in.format.channels*in.format.format.BytesPerSample()
+	fill := pipeFill(l.env.stdout)
+	l.unplayed = func() time.Duration { return backlog.Lasting(fill()/frame, l.rate) }
+	return l.connect(latency, in, out, in.format.rate)
+}
+
+// connect makes the stream from one to the other, at that rate, in Hz.
+func (l *live) connect(latency latencySetting, in liveInput, out liveOutput, rate int) (err error) {
+	l.in, l.out, l.rate = in, out, rate
 	o := latency.options(l.model, rate)
 	o.PitchSemitones, o.FormantSemitones, o.Strength = l.set.pitch, l.set.formant, l.set.strength
 	o.Melody, o.Source = l.set.melody, l.source
@@ -82,19 +110,18 @@ func (l *live) open(latency latencySetting, raw pipeFormat) (err error) {
 		return err
 	}
 	l.tellInput()
-	l.out = newPipeWriter(l.env.stdout, l.in)
 	l.pieces = l.stream.Pieces(latency.chunk)
 	l.meter = newMeter(l.statsTo, rate, latency.chunk)
 	l.waiting = backlog.New(rate, l.begin.pace)
 	l.playout = backlog.Playout{Rate: rate, MaxDelay: l.begin.maxDelay}
-	l.unplayed = pipeFill(l.env.stdout)
 	return nil
 }
 
 // describe says what comes in and how late it goes out.
 func (l *live) describe(latency latencySetting) string {
-	f, kind := l.in.format, "raw"
-	if l.in.wav != nil {
+	in := l.in.(*pipeReader)
+	f, kind := in.format, "raw"
+	if in.wav != nil {
 		kind = "WAV"
 	}
 	return fmt.Sprintf("%s %s, %d Hz, %d channels; chunks of %.0f ms, delay %.1f ms", kind, f.format, f.rate, f.channels,
@@ -181,14 +208,23 @@ func (l *live) serve(ctx context.Context, more <-chan struct{}) error {
 	return nil
 }
 
-func gainOf(s settings) float32 { return float32(math.Pow(10, s.gainDB/20)) }
+func gainOf(s settings) float32 {
+	if s.muted {
+		return 0
+	}
+	return float32(math.Pow(10, s.gainDB/20))
+}
 
 func (l *live) write(t backlog.Taken) error {
 	l.noteDrop(t.Dropped)
 	if len(t.X) == 0 {
 		return nil
 	}
+	l.came = t.Last
 	l.meter.begin(t.X)
+	if l.watch != nil {
+		l.watch(t.X, nil)
+	}
 	l.gate(t.X)
 	l.dry = append(l.dry, t.X...)
 	l.output = l.stream.Process(l.output[:0], t.X)
@@ -216,6 +252,7 @@ func (l *live) give(received, left int) error {
 	if len(y) > 0 {
 		l.gain, l.wet = gain, wet
 	}
+	l.lag = len(l.dry) + left
 	l.dry = slices.Delete(l.dry, 0, len(y))
 	if !l.stream.Healthy() && !l.warned {
 		l.warned = true
@@ -226,6 +263,9 @@ func (l *live) give(received, left int) error {
 		delay = l.watchDelay(left)
 	}
 	l.meter.end(y, received, delay)
+	if l.watch != nil {
+		l.watch(nil, y)
+	}
 	if err := l.out.write(y); err != nil {
 		return err
 	}
@@ -237,14 +277,17 @@ func (l *live) give(received, left int) error {
 
 // watchDelay sees how much sound has piled up, with so many samples waiting, and orders what is too much to be dropped.
 func (l *live) watchDelay(left int) delayFigures {
-	now, f := time.Now(), l.in.format
-	unplayed := l.unplayed() / (f.channels * f.format.BytesPerSample())
-	age, dry := l.playout.Look(now, backlog.Lasting(left, f.rate), backlog.Lasting(unplayed, f.rate))
+	now := time.Now()
+	input := backlog.Lasting(left, l.rate)
+	if l.playout.Told {
+		input = 0 // the player knows how late the last sound is that has come
+	}
+	age, dry := l.playout.Look(now, input, l.unplayed())
 	live, gap := l.waiting.State(now)
 	if !live {
 		l.cut = 0
 	} else if l.cut == 0 {
-		l.cut = backlog.Samples(l.playout.Surplus(now, age, gap), f.rate)
+		l.cut = backlog.Samples(l.playout.Surplus(now, age, gap), l.rate)
 	}
 	return delayFigures{live: live, age: age, dry: dry}
 }
@@ -265,7 +308,7 @@ func (l *live) noteDrop(samples int) {
 		l.dropped += samples
 	}
 	if l.dropped > 0 && !l.quiet && now.Sub(l.lastDrop) >= dropJoined && now.Sub(l.toldDrop) >= dropTold {
-		l.env.tell("dropped %.2f s of sound that had piled up, to keep the delay", backlog.Lasting(l.dropped, l.in.format.rate).Seconds())
+		l.env.tell("dropped %.2f s of sound that had piled up, to keep the delay", backlog.Lasting(l.dropped, l.rate).Seconds())
 		l.dropped, l.toldDrop = 0, now
 	}
 }
@@ -274,7 +317,7 @@ func (l *live) noteDrop(samples int) {
 func (l *live) gate(x []float32) {
 	rms, _ := audio.Level(x)
 	if rms >= l.set.gateDB {
-		l.held = int(gateHold * float64(l.in.format.rate))
+		l.held = int(gateHold * float64(l.rate))
 	} else {
 		l.held = max(0, l.held-len(x))
 	}
@@ -329,6 +372,14 @@ func (l *live) look(line string, choice voiceChoice) {
 	}
 	find()
 	l.settle()
+}
+
+// settle carries out the lines that the control file holds at the beginning, with their voices.
+func (b beginning) settle(l *live) {
+	for _, line := range b.lines {
+		l.apply(line)
+		l.settle()
+	}
 }
 
 // settle waits for a voice that is being made.

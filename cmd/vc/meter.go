@@ -57,6 +57,9 @@ type delayFigures struct {
 // drop is told of samples that were dropped.
 func (m *meter) drop(samples int) { m.dropped += samples }
 
+// ranDry is told by a player that it has had nothing to play.
+func (m *meter) ranDry() { m.underr++ }
+
 // end takes the sound that went out, for so many samples that came in. It is an underrun if a chunk took longer than its sound
 // lasts, or if it goes out so long after the ones before it, whatever the cause, that a player has run dry for half a chunk.
 func (m *meter) end(y []float32, received int, delay delayFigures) {

@@ -71,15 +71,18 @@ func TestVoicesComeBeforeSound(t *testing.T) {
 		read = true
 		return sound.Read(p)
 	})
-	if err := runLive(t, e, streamOptions{control: control}); err != nil || !read {
+	if err := streamThrough(t, e, streamOptions{liveOptions: liveOptions{control: control}}); err != nil || !read {
 		t.Errorf("read %t, error %v", read, err)
 	}
 }
 
 func TestStreamOptionsOfDelay(t *testing.T) {
 	good := streamOptions{
-		format: "s16le", latency: "low", rate: 16000, channels: 1, maxDelay: defaultMaxDelay,
-		set: settings{voiceChoice: voiceChoice{to: "a"}, wet: 1, gateDB: -90},
+		format: "s16le", rate: 16000, channels: 1,
+		liveOptions: liveOptions{
+			latency: "low", maxDelay: defaultMaxDelay,
+			set: settings{voiceChoice: voiceChoice{to: "a"}, wet: 1, gateDB: -90},
+		},
 	}
 	if err := good.validate(); err != nil {
 		t.Fatal(err)

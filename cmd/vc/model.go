@@ -13,6 +13,7 @@ import (
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/base"
+	"github.com/starvc/vc/internal/run"
 	"github.com/urfave/cli/v2"
 	"github.com/xrash/smetrics"
 )
@@ -67,6 +68,7 @@ func loadModel(e env, flag string) (*vc.Model, string, error) {
 		m, _, err := loadBase(e)
 		return m, path, err
 	}
+	path = run.ModelOf(path)
 	m, err := vc.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		from := ""

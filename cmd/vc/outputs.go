@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 const standardStream = "-"
@@ -141,7 +142,7 @@ func checkWritable(path string, create bool) error {
 			return fmt.Errorf("cannot make the folder %s: %w", dir, plainCause(err))
 		}
 	}
-	f, err := os.CreateTemp(dir, ".vc-*.tmp")
+	f, err := os.CreateTemp(dir, atomicfile.Leftovers)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%s: cannot be written: there is no folder %s", path, dir)

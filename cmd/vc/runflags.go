@@ -31,8 +31,9 @@ func runFlags(u runUsage) []cli.Flag {
 		batch = "32"
 	}
 	flags := []cli.Flag{
-		&cli.StringFlag{Name: "speakers", Usage: "`DIR` with a folder per speaker, or NAME=DIR,NAME=DIR"},
+		&cli.StringFlag{Name: "speakers", Usage: "`DIR` with a folder per speaker or one speaker's recordings, one recording, or NAME=DIR,NAME=FILE"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: fmt.Sprintf("write the %s to `FILE` (default: %s)", u.what, u.output)},
+		&cli.BoolFlag{Name: "force", DisableDefaultText: true, Usage: "write over a file that is there under the name of -o"},
 		&cli.IntFlag{Name: "steps", DefaultText: chosen(u.steps), Usage: "train for `N` steps"},
 		&cli.IntFlag{Name: "batch", DefaultText: batch, Usage: "`N` clips per step"},
 		&cli.StringFlag{Name: "run", Usage: "run folder `DIR` (default: a new one under runs/)"},
@@ -55,6 +56,9 @@ func runFlags(u runUsage) []cli.Flag {
 	return flags
 }
 
+// flagName is how messages name an option of a training.
+func flagName(option string) string { return "--" + option }
+
 // runOptions reads them. What needs more than the command line to be judged is left to run.Train.
 func runOptions(e env, c *cli.Context) (run.Options, error) {
 	for _, name := range []string{"steps", "batch", "snapshot-every", "gpus"} {
@@ -65,8 +69,9 @@ func runOptions(e env, c *cli.Context) (run.Options, error) {
 	o := run.Options{
 		Speakers: c.String("speakers"), Preset: c.String("preset"), ConfigFile: c.String("config"), Set: c.StringSlice("set"),
 		Steps: c.Int("steps"), Batch: c.Int("batch"), SnapshotEvery: c.Int("snapshot-every"), Seed: c.Uint64("seed"),
-		Output: c.String("output"), Half: c.Bool("float16"), RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"),
+		Output: c.String("output"), Force: c.Bool("force"), Half: c.Bool("float16"), RunDir: c.String("run"), Resume: c.Bool("resume"), Last: c.Bool("last"),
 		Device: c.String("device"), GPUs: c.Int("gpus"), Quiet: c.Bool("quiet"), Stderr: e.stderr, Version: e.version,
+		Names: flagName,
 	}
 	if o.Speakers == "" && !o.Resume {
 		return o, fmt.Errorf("--speakers is missing: a folder that holds one folder of recordings per speaker")

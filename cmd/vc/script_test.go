@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -75,7 +76,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"duration": duration, "cutfile": cutFile, "flipbyte": flipByte, "untouched": untouched,
 			"samesize": sameSize, "near": near,
-			"samesound": sameSound, "length": length, "tag": tag, "tagged": tagged, "sides": sides,
+			"silence": silence, "channel": channelOf, "samesound": sameSound, "length": length, "tag": tag, "tagged": tagged, "sides": sides,
 		},
 	})
 }
@@ -98,6 +99,14 @@ func duration(ts *testscript.TestScript, neg bool, args []string) {
 	if len(clip.Warnings) > 0 {
 		ts.Fatalf("%s: %q", args[0], clip.Warnings)
 	}
+}
+
+// silence FILE MINUTES writes a long recording of few bytes.
+func silence(ts *testscript.TestScript, neg bool, args []string) {
+	minutes, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	n := minutes * 60 * 1000
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), riff(1, 1, 1000, 8, bytes.Repeat([]byte{128}, n), uint32(n)), 0o666))
 }
 
 // cutfile FILE OUT BYTES keeps the beginning of a file.
@@ -209,11 +218,65 @@ func beside(left, right []byte) []byte {
 	return b
 }
 
+// writeSurround writes channels that are those of 5.1 at 16 kHz.
+func writeSurround(path string, channels ...[]float32) error {
+	s := audio.Sound{Rate: 16000, Channels: 6, Layout: 0x3f, Frames: int64(len(channels[0]))}
+	return audio.WriteSound(context.Background(), path, s, "", func(e audio.Encoder) error {
+		var x []float32
+		for t := range channels[0] {
+			for _, c := range channels {
+				x = append(x, float32(int16(c[t]*32767))/(1<<15)) // as pcm16 has it
+			}
+		}
+		return e.Write(x)
+	})
+}
+
+// channelOf FILE N MONO compares a channel of six with a file of one, to a step of 16 bits; - is silence.
+func channelOf(ts *testscript.TestScript, neg bool, args []string) {
+	var got []float32
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	heard, err := audio.Pieces{
+		Apart: true, Channels: 6, Begin: func(audio.Heard) error { return nil },
+		Take: func(sides [][]float32) error {
+			got = append(got, sides[n]...)
+			return nil
+		},
+	}.ReadFile(context.Background(), ts.MkAbs(args[0]))
+	ts.Check(err)
+	if heard.Sides != 6 || heard.Layout == 0 {
+		ts.Fatalf("%s: %d sides, layout %x", args[0], heard.Sides, heard.Layout)
+	}
+	want := make([]float32, len(got))
+	if args[2] != "-" {
+		clip, err := audio.ReadFile(ts.MkAbs(args[2]))
+		ts.Check(err)
+		want = clip.Samples
+	}
+	if len(got) != len(want) {
+		ts.Fatalf("%d samples, want %d", len(got), len(want))
+	}
+	for i, v := range got {
+		if d := math.Abs(float64(v - want[i])); d > 1.1/(1<<15) {
+			ts.Fatalf("%s: sample %d of channel %d is %g, want %g", args[0], i, n, v, want[i])
+		}
+	}
+}
+
 func makeInputs(dir string) error {
 	half := pcm16(buzz(16000, 0.5), 1)
 	nan := buzz(16000, 0.5)
 	nan[77] = float32(math.NaN())
 	ulaw := bytes.Repeat([]byte{0x8f, 0x9f, 0x0f, 0x1f}, 2000)
+	low := make([]float32, 24000)
+	for i := range low {
+		low[i] = float32(0.2 * math.Sin(2*math.Pi*50*float64(i)/16000))
+	}
+	nothing := make([]float32, 24000)
+	if err := writeSurround(filepath.Join(dir, "surround.wav"), buzz(16000, 1.5), nothing, nothing, low, nothing, quieter(buzz(16000, 1.5))); err != nil {
+		return err
+	}
 	files := map[string][]byte{
 		// All right.
 		"half.wav":    riff(1, 1, 16000, 16, half, uint32(len(half))),
@@ -225,6 +288,9 @@ func makeInputs(dir string) error {
 		"pipeff.wav":  riff(1, 1, 16000, 16, half, math.MaxUint32),
 		"left.wav":    riff(1, 1, 16000, 16, pcm16(buzz(16000, 1.5), 1), 2*24000),
 		"right.wav":   riff(1, 1, 16000, 16, pcm16(quieter(buzz(16000, 1.5)), 1), 2*24000),
+		"front.wav":   riff(1, 1, 16000, 16, pcm16(buzz(16000, 1.5), 1), 2*24000),
+		"low.wav":     riff(1, 1, 16000, 16, pcm16(low, 1), 2*24000),
+		"back.wav":    riff(1, 1, 16000, 16, pcm16(quieter(buzz(16000, 1.5)), 1), 2*24000),
 		"both.wav":    riff(1, 2, 16000, 16, beside(pcm16(buzz(16000, 1.5), 1), pcm16(quieter(buzz(16000, 1.5)), 1)), 4*24000),
 		"silence.wav": riff(1, 1, 16000, 16, make([]byte, 16000), 16000),
 		"raw48.s16":   pcm16(buzz(48000, 0.5), 1),

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc"
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/urfave/cli/v2"
 )
 
@@ -88,7 +88,7 @@ func parseSource(text string) (vc.Source, error) {
 }
 
 func saveProfile(e env, path string, heard vc.Source, quiet bool) error {
-	if err := audio.WriteAtomic(path, func(w io.Writer) error { return heard.Write(w) }); err != nil {
+	if err := atomicfile.Write(path, func(w io.Writer) error { return heard.Write(w) }); err != nil {
 		return fmt.Errorf("--save-profile: %w", err)
 	}
 	if !quiet {

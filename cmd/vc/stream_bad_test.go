@@ -29,8 +29,11 @@ func feed(t *testing.T, format string, rate int, in []byte) ([]byte, error) {
 	e := testEnv()
 	e.stdin, e.stdout, e.stderr = bytes.NewReader(in), &out, io.Discard
 	o := streamOptions{
-		model: path, format: format, latency: defaultLatency, rate: rate, channels: 1, quiet: true, maxDelay: defaultMaxDelay,
-		set: settings{voiceChoice: voiceChoice{to: "spk0"}, gateDB: -90, wet: 1},
+		format: format, rate: rate, channels: 1,
+		liveOptions: liveOptions{
+			model: path, latency: defaultLatency, quiet: true, maxDelay: defaultMaxDelay,
+			set: settings{voiceChoice: voiceChoice{to: "spk0"}, gateDB: -90, wet: 1},
+		},
 	}
 	if err := o.validate(); err != nil {
 		t.Fatal(err)
@@ -197,8 +200,11 @@ func TestStreamIsInterrupted(t *testing.T) {
 			done := make(chan error, 1)
 			go func() {
 				done <- runStream(ctx, e, streamOptions{
-					model: path, format: "s16le", latency: "low", rate: 16000, channels: 1, quiet: true,
-					set: settings{voiceChoice: voiceChoice{to: "spk0"}, gateDB: -90, wet: 1},
+					format: "s16le", rate: 16000, channels: 1,
+					liveOptions: liveOptions{
+						model: path, latency: "low", quiet: true,
+						set: settings{voiceChoice: voiceChoice{to: "spk0"}, gateDB: -90, wet: 1},
+					},
 				})
 			}()
 			select {

@@ -122,7 +122,7 @@ func TestSettingsWith(t *testing.T) {
 	}
 }
 
-func runLive(t *testing.T, e env, o streamOptions) error {
+func streamThrough(t *testing.T, e env, o streamOptions) error {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "m.safetensors")
 	if err := untrained.Model(gan.Tiny(), 3, 1).Save(path, gan.Full); err != nil {
@@ -153,7 +153,7 @@ func TestStreamEndsQuietlyWithItsReader(t *testing.T) {
 	}()
 	e := testEnv()
 	e.stdin, e.stdout = in, w
-	if err := runLive(t, e, streamOptions{quiet: true}); err != nil {
+	if err := streamThrough(t, e, streamOptions{liveOptions: liveOptions{quiet: true}}); err != nil {
 		t.Error(err)
 	}
 	in.Close()
@@ -173,7 +173,7 @@ func TestStreamIsLive(t *testing.T) {
 	e.stdin, e.stdout, e.stderr = in, out, errs
 	done := make(chan error, 1)
 	go func() {
-		done <- runLive(t, e, streamOptions{control: control, stats: true})
+		done <- streamThrough(t, e, streamOptions{liveOptions: liveOptions{control: control, stats: true}})
 		out.Close()
 	}()
 	piece := pcm16(buzz(16000, 0.1), 1)

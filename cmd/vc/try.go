@@ -73,8 +73,8 @@ func runTry(ctx context.Context, e env, o tryOptions) error {
 	voices := filepath.Join(data, "voices")
 	e.tell("1. training preset tiny for %d steps on the voices in %s (about a minute for %d steps)", o.steps, voices, trySteps)
 	folder := freeFolder(filepath.Join(o.dir, "run"))
-	err = train.Run(ctx, train.Options{Options: run.Options{
-		Speakers: voices, Preset: "tiny", Steps: o.steps, RunDir: folder, Output: model, Device: o.device, Stderr: e.stderr, Version: e.version,
+	err = train.Run(ctx, train.Options{Phones: "none", Options: run.Options{
+		Speakers: voices, Preset: "tiny", Steps: o.steps, RunDir: folder, Output: model, Force: true, Device: o.device, Stderr: e.stderr, Version: e.version, Names: flagName,
 	}})
 	if err != nil {
 		return err

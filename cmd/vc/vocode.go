@@ -13,6 +13,7 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/plot"
 	"github.com/starvc/vc/internal/synth"
 	"github.com/starvc/vc/vocoder"
@@ -222,7 +223,7 @@ func drawCopy(path, in string, v synth.Vocoder, cfg features.Config, frames feat
 		return err
 	}
 	name := strings.TrimSuffix(filepath.Base(in), filepath.Ext(in))
-	return audio.WriteAtomic(path, func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		return plot.Mels(w, []plot.Mel{
 			plot.FromFrames("recording", cfg, frames), plot.FromFrames("copy: "+string(v), cfg, out.Frames),
 		}, plot.MelOptions{Title: name + " by " + string(v)})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/eval"
 	"github.com/starvc/vc/internal/plot"
 	"github.com/starvc/vc/internal/synth"
@@ -66,7 +67,7 @@ func runCompare(ctx context.Context, e env, o vocodeOptions) error {
 		return err
 	}
 	if o.json != "" {
-		if err := audio.WriteAtomic(o.json, func(w io.Writer) error { return table.WriteJSON(w) }); err != nil {
+		if err := atomicfile.Write(o.json, func(w io.Writer) error { return table.WriteJSON(w) }); err != nil {
 			return err
 		}
 	}
@@ -143,7 +144,7 @@ func (c copies) draw(path, file string, cfg features.Config, vocoders []eval.Cop
 		}
 		mels = append(mels, plot.FromFrames(titles[i], cfg, heard.Frames))
 	}
-	return audio.WriteAtomic(path, func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		return plot.Mels(w, mels, plot.MelOptions{Title: filepath.Base(file)})
 	})
 }

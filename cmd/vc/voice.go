@@ -56,6 +56,19 @@ func readVoiceFlags(c *cli.Context) voiceChoice {
 
 func (v voiceChoice) empty() bool { return v == voiceChoice{} }
 
+// named is how the choice is shown to people.
+func (v voiceChoice) named() string {
+	switch {
+	case v.mix != "":
+		return v.mix
+	case v.like != "":
+		return "like " + filepath.Base(v.like)
+	case v.random != "":
+		return "random " + v.random
+	}
+	return v.to
+}
+
 // files are those that the voice is made of: the recording, and saved voices.
 func (v voiceChoice) files() []input {
 	var files []input

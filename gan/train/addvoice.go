@@ -3,20 +3,21 @@ package train
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 )
 
-// AddVoice are the settings of a run that adds voices to a trained model, as --init begins one.
+// AddVoice are the settings of a run that adds voices to a trained model, as one that begins with a model does.
 //
 // Such a run keeps the model's whole table of speakers, with their recordings or without. It trains on the voices at hand:
 // for each crop the model as it was says the crop in an old voice, in the stored style or one of F's draws, and G learns to
 // still say the same (the anchor), and to make the crop itself out of that (so it hears other voices, though there are no
 // recordings of any). The bodies of E and F rest; their new heads learn at the full rate, G's decoder at a share of it.
 type AddVoice struct {
-	On        bool    `json:"on"`        // as --init sets it; false trains all weights on the speakers at hand alone
+	On        bool    `json:"on"`        // as a run that begins with a model sets it; false trains all weights on the speakers at hand alone
 	Anchor    float64 `json:"anchor"`    // weight of the loss that keeps the old voices
 	RestShare float64 `json:"restShare"` // share of the rate that G gets, which all voices share
 }
@@ -27,17 +28,64 @@ const groupBase = "base"
 
 const storedStyles = "speakers.style"
 
-// forAddedVoices are the defaults of a run that begins with --init: few steps, on top of the model's own preset.
-func (c Config) forAddedVoices() Config {
+// forAddedVoices are the defaults of a run that begins with --init: few steps, on top of the model's own preset. A thorough one has
+// more, and D joins near its end.
+func (c Config) forAddedVoices(thorough bool) Config {
 	c.AddVoice.On = true
-	c.Steps, c.WarmUpShare, c.SourceShare = 1500, 0.7, 1
+	c.Steps, c.WarmUpShare, c.SourceShare = 600, 1, 1
 	c.RampSteps, c.DecayShare, c.EMA = 100, 0.5, 0.99
 	c.BackTranslation = 0 // its steps have none
-	c.ValidEvery, c.SnapshotEvery = 250, 250
+	c.ValidEvery, c.SnapshotEvery = 100, 100
+	if thorough {
+		c.Steps, c.WarmUpShare, c.ValidEvery, c.SnapshotEvery = 3000, 0.7, 250, 250
+	}
 	if c.Preset == "tiny" {
-		c.Steps, c.RampSteps = 200, 20
+		c.Steps, c.RampSteps = c.Steps/3, 20
 	}
 	return c
+}
+
+// withoutPart are settings that have no part in a run that adds voices.
+var withoutPart = []string{
+	"loss.cycle", "loss.diversity", "loss.content", "loss.sourceG", "loss.sourceC", "loss.energy", "loss.starIdentity",
+	"sourceShare", "energyMargin", "mapRate", "backTranslation", "backTranslationSteps", "pairShare", "disturbShare", "freezeShare", "patches",
+}
+
+// refuseIgnored refuses settings of --set that would change nothing.
+func (c Config) refuseIgnored(set []string) error {
+	if !c.AddVoice.On {
+		return nil
+	}
+	for _, s := range set {
+		if name, _, _ := strings.Cut(s, "="); slices.Contains(withoutPart, name) {
+			return fmt.Errorf("setting %s: it has no part in adding a voice: leave it out", s)
+		}
+	}
+	return nil
+}
+
+// tellVoices says which voices a run that begins with a model learns, and which of the model's it keeps.
+func (p *pupil) tellVoices(fresh []string) {
+	say, init := p.r.Say, p.req.Init
+	if !p.req.Config.AddVoice.On {
+		say.Linef("starting from %s; new voices: %s", init, listed(fresh))
+		return
+	}
+	without := voicesWithout(p.set)
+	for _, s := range p.set.Names() {
+		if !slices.Contains(without, s) && !slices.Contains(fresh, s) {
+			p.r.Warn("%s is a voice of %s already and is taught anew: give the recordings another name for a voice of its own", s, init)
+		}
+	}
+	say.Linef("new: %s; the %d voices of %s that have no recordings here are held to what the model makes of them", listed(fresh), len(without), init)
+}
+
+// listed names voices, for a sentence.
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }
 
 // withOldVoices is a set whose table begins with the model's speakers, in their order, whether or not they have recordings
@@ -113,7 +161,7 @@ func keepBase(vars *mlx.Vars, m *gan.Model) error {
 		[]gan.Param{{Name: storedStyles, Shape: []int{speakers, m.Config.StyleDim}}})
 	for _, p := range params {
 		if err := vars.Set(groupBase, p.Name, p.Shape, m.Tensor(p.Name)); err != nil {
-			return fmt.Errorf("--init: %w", err)
+			return err
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 	"github.com/starvc/vc/internal/untrained"
 )
 
@@ -33,6 +34,7 @@ func baseModel(t *testing.T) (path, dir string) {
 func addOptions(t *testing.T, base, dir string, set ...string) Options {
 	return Options{
 		Options: run.Options{
+			Names:    runtest.Dashed,
 			Speakers: dir,
 			Device:   "go",
 			RunDir:   filepath.Join(t.TempDir(), "run"),
@@ -100,7 +102,7 @@ func TestAddVoice(t *testing.T) {
 		if err := Run(context.Background(), o); err != nil {
 			t.Fatalf("%v\n%s", err, said.String())
 		}
-		for _, want := range []string{"new voices: [eve]", "kept: [spk0 spk1]"} {
+		for _, want := range []string{"new: eve; the 2 voices of ", "next: vc demo --voices eve --model "} {
 			if !strings.Contains(said.String(), want) {
 				t.Errorf("it does not say %q:\n%s", want, said.String())
 			}
@@ -200,7 +202,7 @@ func TestAddVoiceResumesExactly(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		o = Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Version: "test"}}
+		o = Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Version: "test"}}
 	}
 	if stops < 2 {
 		t.Errorf("stopped %d times only", stops)
@@ -211,7 +213,7 @@ func TestAddVoiceResumesExactly(t *testing.T) {
 	if read(t, filepath.Join(o.RunDir, "model.safetensors")) != read(t, filepath.Join(whole.RunDir, "model.safetensors")) {
 		t.Error("the model differs from that of the run without a stop")
 	}
-	err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Set: []string{"addVoice.on=false"}}})
+	err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Set: []string{"addVoice.on=false"}}})
 	if err == nil {
 		t.Error("a run that adds voices went on as another kind")
 	}
@@ -262,7 +264,7 @@ func TestAddVoiceCost(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		add := c.forAddedVoices()
+		add := c.forAddedVoices(false)
 		if err := add.Validate(); err != nil {
 			t.Error(err)
 		}

@@ -12,11 +12,11 @@ import (
 // heads of those speakers that both know by name. It returns the names that are new.
 func startFrom(vars *mlx.Vars, cfg Config, m *gan.Model, speakers []corpus.SpeakerInfo) (fresh []string, err error) {
 	if m.Features != cfg.Features {
-		return nil, fmt.Errorf("--init: the model's features %+v are not this run's %+v: train with the model's", m.Features, cfg.Features)
+		return nil, fmt.Errorf("the model's features %+v are not this run's %+v: train with the model's", m.Features, cfg.Features)
 	}
 	for i := range min(m.Config.EncoderBlocks, cfg.GAN.EncoderBlocks) {
 		if m.Config.EncoderDilation(i) != cfg.GAN.EncoderDilation(i) {
-			return nil, fmt.Errorf("--init: the model's encoder has dilations %v, this run's %v: leave gan.encoderDilations to the model",
+			return nil, fmt.Errorf("the model's encoder has dilations %v, this run's %v: leave gan.encoderDilations to the model",
 				m.Config.EncoderDilations, cfg.GAN.EncoderDilations)
 		}
 	}
@@ -37,7 +37,7 @@ func startFrom(vars *mlx.Vars, cfg Config, m *gan.Model, speakers []corpus.Speak
 			continue
 		}
 		old := m.Tensor(p.Name)
-		if perSpeaker(p.Name) {
+		if p.PerSpeaker() {
 			row := 1
 			for _, d := range p.Shape[1:] {
 				row *= d
@@ -70,15 +70,7 @@ func startFrom(vars *mlx.Vars, cfg Config, m *gan.Model, speakers []corpus.Speak
 }
 
 func sizeError(p gan.Param) error {
-	return fmt.Errorf("--init: weight %q has another shape than %v: train with the model's preset", p.Name, p.Shape)
-}
-
-func perSpeaker(name string) bool {
-	switch name {
-	case "map.head.w", "map.head.b", "sty.head.w", "sty.head.b":
-		return true
-	}
-	return false
+	return fmt.Errorf("weight %q has another shape than %v: train with the model's preset", p.Name, p.Shape)
 }
 
 // matchesBase checks that a snapshot holds the model that voices are added to.

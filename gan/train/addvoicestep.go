@@ -195,7 +195,7 @@ func (e *engine) validateVoice(in []*Node) []*Node {
 	known := e.voiceKnown(in)
 	back := e.alike(net.generate(far.mel, controls, own, taps), known)
 	read, _ := net.encodeStyle(back, y)
-	return mlx.Results(IdentityLoss(x, net.generate(x, controls, own, taps), known), CycleLoss(x, back, known), StyleLoss(own, read))
+	return mlx.Results(apartKnown(x, net.generate(x, controls, own, taps), known), apartKnown(x, back, known), apart(own, read))
 }
 
 func (e *engine) scoreVoice(batch *corpus.Batch) ([]float32, error) {
@@ -221,6 +221,19 @@ func (c Config) voiceCost(g, body, style forward) (alone, judged float64) {
 	decoder := decoderShare(c.GAN)
 	alone = b * (g.MACs + 3*g.MACs*(1+2*decoder) + style.MACs)
 	return alone, alone + b*(2*body.MACs+2*g.MACs+style.MACs+9*body.MACs)
+}
+
+// voiceKept is what a step keeps for its backward pass, see stepCost: of G the decoder's three passes, unless the encoder learns too,
+// and where D has a part, its own.
+func (c Config) voiceKept(g, body forward) forward {
+	kept := g.Times(3 * decoderShare(c.GAN))
+	if c.EncoderShare > 0 {
+		kept = g.Times(3)
+	}
+	if c.WarmUpSteps() < c.Steps {
+		kept = kept.Plus(body.Times(4))
+	}
+	return kept
 }
 
 // oldStyles are the stored styles of the model that the run began with, [old speakers*styleDim].

@@ -29,7 +29,7 @@ func TestStepsReadyAhead(t *testing.T) {
 		return randomBatch(cfg, 3, drawn-1), nil
 	}
 	waited := false
-	ahead.refuse = func(string, int) error { // called when a graph of a step is about to run
+	ahead.steps.Refuse = func(string) error { // called when a graph of a step is about to run
 		if waited {
 			return nil
 		}
@@ -55,7 +55,7 @@ func TestStepsReadyAhead(t *testing.T) {
 			return readyStep{}, err
 		}
 		return ahead.ready(batch)
-	}, func(s readyStep) error { return ahead.free(s.inputs) })
+	}, func(s readyStep) error { return ahead.steps.Free(s.inputs) })
 	for step := range cfg.Steps {
 		next, err := steps.Next()
 		if err != nil {
@@ -105,11 +105,8 @@ func freed(t *testing.T, inputs []*tensors.Tensor) {
 func TestFailedStepFreesItsInputs(t *testing.T) {
 	cfg := microConfig(t)
 	e := testEngine(t, cfg, "go", false, 3)
-	if err := e.open(); err != nil {
-		t.Fatal(err)
-	}
 	for _, graph := range []string{"discriminator", "generator"} {
-		e.refuse = func(name string, _ int) error {
+		e.steps.Refuse = func(name string) error {
 			if name == graph {
 				return errors.New("RESOURCE_EXHAUSTED: Out of memory")
 			}

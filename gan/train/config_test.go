@@ -194,7 +194,7 @@ func TestSchedules(t *testing.T) {
 	c := microConfig(t)
 	c.Steps, c.WarmUpShare, c.SourceShare, c.RampSteps, c.DecayShare = 100, 0.4, 0.5, 5, 0.2
 	c.WarmUpRate, c.LearningRate, c.MapRate, c.EMA, c.FreezeShare = 0.5, 0.25, 0.1, 0.9, 0.5
-	c.Loss.Diversity, c.Loss.SourceG, c.Loss.SourceC = 2, 3, 4
+	c.Loss.Diversity, c.Loss.SourceG, c.Loss.SourceC, c.JudgeRate = 2, 3, 4, 3
 	if c.WarmUpSteps() != 40 || c.sourceStep() != 70 {
 		t.Fatalf("warm-up of %d steps, source classifier at %d, want 40 and 70", c.WarmUpSteps(), c.sourceStep())
 	}
@@ -213,7 +213,7 @@ func TestSchedules(t *testing.T) {
 		{99, schedule{Rate: 0.25 * 0.145, EncoderRate: 0.25 * 0.145, EMA: 0.9, Diversity: 2 * 1.0 / 60, SourceG: 3, SourceC: 4}},
 	} {
 		got := c.schedule(s.step, false)
-		s.want.MapRate = s.want.Rate * c.MapRate
+		s.want.MapRate, s.want.JudgeRate = s.want.Rate*c.MapRate, 3*s.want.Rate
 		if s.step < c.WarmUpSteps() {
 			s.want.Diversity = got.Diversity // has no part in the warm-up
 		}

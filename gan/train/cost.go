@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/mlx/gannet"
 	"github.com/starvc/vc/internal/run"
 )
 
@@ -20,12 +21,7 @@ func generatorCost(c gan.Config, frames int) forward {
 
 // encoderCost and decoderCost are the blocks on one frame.
 func encoderCost(c gan.Config) forward {
-	return blockCost(c).Times(float64(c.EncoderBlocks))
-}
-
-func blockCost(c gan.Config) forward {
-	w, h := float64(c.Width), float64(c.Hidden)
-	return forward{MACs: w*float64(c.Kernel) + 2*w*h, Kept: 5*w + 4*h}
+	return gannet.BlockCost(c).Times(float64(c.EncoderBlocks))
 }
 
 func decoderCost(c gan.Config) forward {
@@ -34,7 +30,7 @@ func decoderCost(c gan.Config) forward {
 		h := w * float64(c.Hidden) / float64(c.Width)
 		return forward{MACs: 9*w*w + 2*w*h, Kept: (9+5)*w + 4*h}.Times(float64(c.DecoderBlocks * c.DecoderBands))
 	}
-	return blockCost(c).Times(float64(c.DecoderBlocks))
+	return gannet.BlockCost(c).Times(float64(c.DecoderBlocks))
 }
 
 // decoderShare is the decoder's part of G's blocks.
@@ -54,6 +50,23 @@ func bodyCost(c gan.Config, frames int, native bool) forward {
 	at := float64(frames * c.NMels)
 	f = f.Plus(forward{MACs: at * 9 * float64(c.BodyWidths[0]), Kept: at * (copies + float64(c.BodyWidths[0]))})
 	for i := range c.BodyBlocks() {
+		in, out := float64(c.BodyWidths[i]), float64(c.BodyWidths[i+1])
+		f = f.Plus(forward{MACs: at * 9 * in * in, Kept: at * in * (copies + 3)})
+		at /= 4
+		f = f.Plus(forward{MACs: at * (9*in*out + in*out), Kept: at * (in*(copies+3) + 3*out)})
+	}
+	return f
+}
+
+// patchesCost is a D that judges patches on so many frames.
+func patchesCost(c gan.Config, patches, frames int, native bool) forward {
+	copies := 9.0
+	if native {
+		copies = 0
+	}
+	at, w := float64(frames*c.NMels)/4, float64(c.BodyWidths[1])
+	f := forward{MACs: at * 9 * foldedChannels * w, Kept: at * (foldedChannels*(copies+1) + w)}
+	for i := 1; i < patches; i++ {
 		in, out := float64(c.BodyWidths[i]), float64(c.BodyWidths[i+1])
 		f = f.Plus(forward{MACs: at * 9 * in * in, Kept: at * in * (copies + 3)})
 		at /= 4
@@ -123,6 +136,31 @@ func (c Config) starPasses(phones bool) []pass {
 	return list
 }
 
+// anchorPasses lists what an anchored step sends through the networks, in the order of engine.anchoredDiscriminator, with its penalty
+// in so many steps, and engine.anchoredGenerator.
+func (c Config) anchorPasses(phones bool) []pass {
+	b, crop, ref := float64(c.Batch), c.CropFrames, c.StyleFrames
+	list := []pass{
+		{step: "D", network: "E", what: "reads the styles", items: b, frames: ref},
+		{step: "D", network: "G", what: "rebuilds", items: b, frames: crop},
+		{step: "D", network: augmentation, what: "of wanted and rebuilt", items: 2 * b, frames: crop},
+		{step: "D", network: "D", what: "judges wanted and rebuilt", items: b * (2 + 1/float64(max(1, c.R1Every))), frames: crop, weights: true},
+		{step: "G", network: "E", what: "reads the styles", items: b, frames: ref, weights: true},
+		{step: "G", network: "G", what: "rebuilds", items: b, frames: crop, weights: true},
+		{step: "G", network: augmentation, what: "of wanted and rebuilt", items: 2 * b, frames: crop, input: true},
+		{step: "G", network: "D", what: "judges wanted and rebuilt", items: 2 * b, frames: crop, input: true},
+	}
+	if c.BackTranslation > 0 {
+		list = append(list, pass{step: "G", network: "G", what: "says it in another voice (back-translation)", items: b, frames: crop})
+	}
+	if phones {
+		list = append(list,
+			pass{step: "G", network: "P", what: "hears what is wanted", items: b, frames: crop},
+			pass{step: "G", network: "P", what: "hears the rebuilt", items: b, frames: crop, input: true})
+	}
+	return list
+}
+
 const augmentation = "augmentation"
 
 // cost is one item's way forward. native is as in bodyCost.
@@ -169,17 +207,30 @@ func (c Config) stepCost(speakers int, phones, native bool) cost {
 	if c.BackTranslation > 0 {
 		k.warmUp += b * g.MACs * float64(c.translatedSteps()) / float64(max(1, c.WarmUpSteps())) // a forward pass in some of the steps
 	}
-	for _, p := range c.starPasses(phones) {
-		k.star += p.with(p.cost(c.GAN, speakers, native)).Operations()
+	operations := func(passes []pass) (n float64) {
+		for _, p := range passes {
+			f := p.cost(c.GAN, speakers, native)
+			if p.network == "D" && c.Patches > 0 {
+				f = patchesCost(c.GAN, c.Patches, p.frames, native)
+			}
+			n += p.with(f).Operations()
+		}
+		return n
 	}
-	if c.AddVoice.On {
-		k.warmUp, k.star = c.voiceCost(g, body, style)
+	every := float64(max(1, c.StarEvery))
+	k.star = operations(c.starPasses(phones)) / every
+	if every > 1 {
+		k.star += operations(c.anchorPasses(phones)) * (every - 1) / every
 	}
 
 	kept := g.Times(3).Plus(body.Times(4)).Plus(p)
 	kept.Kept = max(kept.Kept, body.Kept*3)
 	if c.WarmUpSteps() >= c.Steps {
 		kept = g.Plus(style).Plus(p)
+	}
+	if c.AddVoice.On {
+		k.warmUp, k.star = c.voiceCost(g, body, style)
+		kept = c.voiceKept(g, body)
 	}
 	weights := 0.0
 	for _, params := range [][]gan.Param{
@@ -203,10 +254,15 @@ func (c Config) stepCost(speakers int, phones, native bool) cost {
 }
 
 // Operations per second and core, forward and backward, that training reaches: measured on two cores of a Xeon (Sapphire
-// Rapids) with presets tiny and small.
+// Rapids) with presets tiny and small, and with medium, whose wider layers keep a core busier. Adding a voice, most of which goes
+// forward only, reached 50e9 there and 110e9 on a core of an EPYC.
 const (
-	xlaPerCore = 14e9
-	goPerCore  = 1.4e9
+	xlaPerCore      = 14e9
+	xlaWidePerCore  = 37e9
+	xlaVoicePerCore = 60e9
+	goPerCore       = 1.4e9
+
+	wideLayers = 192
 
 	compileTime = time.Minute
 )
@@ -214,7 +270,17 @@ const (
 // expected is how long the steps from first on take on this computer's CPU, compiling included.
 func (c Config) expected(k cost, first int, kind string) time.Duration {
 	w := c.WarmUpSteps()
-	return run.Time(kind, compileTime, run.Load{
-		Operations: float64(max(0, w-first))*k.warmUp + float64(c.Steps-max(first, w))*k.star, XLA: xlaPerCore, Go: goPerCore,
-	})
+	early, late := float64(max(0, w-first)), float64(c.Steps-max(first, w))
+	plain := run.Load{Operations: early * k.warmUp, XLA: xlaPerCore, Go: goPerCore}
+	star := run.Load{Operations: late * k.star, XLA: xlaPerCore, Go: goPerCore}
+	switch {
+	case c.GAN.Width < wideLayers:
+	case c.AddVoice.On: // what a step has besides is D's
+		plain.XLA = xlaVoicePerCore
+		plain.Operations += late * k.warmUp
+		star.Operations = late * (k.star - k.warmUp)
+	default:
+		plain.XLA = xlaWidePerCore
+	}
+	return run.Time(kind, compileTime, plain, star)
 }

@@ -57,7 +57,7 @@ func TestHalvedBatch(t *testing.T) {
 			t.Errorf("%s: %d lines of steps, %v", c.graph, steps, err)
 		}
 		var q request
-		if err := run.ReadRequest(o.RunDir, "train", &q); err != nil || q.Config.Batch != 4 {
+		if err := run.Names(nil).ReadRequest(o.RunDir, "train", &q); err != nil || q.Config.Batch != 4 {
 			t.Errorf("%s: config.json has a batch of %d, %v: going on would fail again", c.graph, q.Config.Batch, err)
 		}
 		if m, err := gan.Load(filepath.Join(o.RunDir, "model.safetensors")); err != nil || m.Trained.Steps != 9 {
@@ -101,7 +101,7 @@ func TestSnapshotsThatCannotBeWritten(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}}); err != nil {
 		t.Errorf("going on after the disk is mended: %v", err)
 	}
 }
@@ -137,7 +137,7 @@ func TestBestSnapshot(t *testing.T) {
 	if err := folder.Snapshots().SaveBest(vars, want); err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}}); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(o.RunDir, "model.safetensors")
@@ -149,7 +149,7 @@ func TestBestSnapshot(t *testing.T) {
 	if err != nil || !slices.Equal(data, m.Tensor("gen.out.w")) {
 		t.Error("the model's weights are not the best snapshot's")
 	}
-	if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Last: true}}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Last: true}}); err != nil {
 		t.Fatal(err)
 	}
 	if m, err = gan.Load(path); err != nil || m.Trained.Steps != 9 {
@@ -160,7 +160,7 @@ func TestBestSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
-	if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Stderr: &said}}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Stderr: &said}}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(said.String(), "no longer counts as the best") {

@@ -128,9 +128,6 @@ func BenchmarkStep(b *testing.B) {
 
 // step makes one step of training on the spot. A run makes ready beside the step before, see load.
 func (e *engine) step(batch *corpus.Batch) ([]results, error) {
-	if err := e.open(); err != nil {
-		return nil, err
-	}
 	in, err := e.ready(batch)
 	if err != nil {
 		return nil, err

@@ -124,7 +124,7 @@ func TestStartFrom(t *testing.T) {
 			t.Errorf("%s has shape %v, want %v", p.Name, shape, p.Shape)
 		}
 		old := m.Tensor(p.Name)
-		if !perSpeaker(p.Name) {
+		if !p.PerSpeaker() {
 			if !slices.Equal(got, old) {
 				t.Errorf("%s is not the model's", p.Name)
 			}

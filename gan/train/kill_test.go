@@ -13,6 +13,7 @@ import (
 
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 )
 
 // childEnv holds the speakers and the run folder for the process that is killed.
@@ -79,7 +80,7 @@ func TestKilledRunLeavesWholeSnapshots(t *testing.T) {
 		if err != nil || len(records) < step {
 			t.Errorf("round %d: %d lines of metrics (%v) and a snapshot after step %d", round, len(records), err, step)
 		}
-		again := Options{Options: run.Options{RunDir: folder.Dir, Resume: true, Device: "go", Quiet: true, Steps: step + 1}}
+		again := Options{Options: run.Options{Names: runtest.Dashed, RunDir: folder.Dir, Resume: true, Device: "go", Quiet: true, Steps: step + 1}}
 		if err := Run(context.Background(), again); err != nil {
 			t.Errorf("round %d: going on after step %d: %v", round, step, err)
 		}

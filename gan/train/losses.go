@@ -4,6 +4,8 @@ import (
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/starvc/vc/internal/mlx"
 )
 
 // Each term of the objective is one function from nodes to a scalar node, a mean over everything it is given, so that no
@@ -48,6 +50,29 @@ func DiscriminatorLoss(real, fake *Node) *Node {
 
 // GeneratorLoss is G's side: softplus(-fake).
 func GeneratorLoss(fake *Node) *Node { return ReduceAllMean(softplus(Neg(fake))) }
+
+// PairedLoss is the relativistic form of both sides (Jolicoeur-Martineau, "The relativistic discriminator", 2018), for logits of the
+// same words at the same times: softplus(worse - better). D has the recording be the better one, G its own output.
+func PairedLoss(better, worse *Node) *Node { return ReduceAllMean(softplus(Sub(worse, better))) }
+
+// MatchingLoss is feature matching (Salimans et al., "Improved Techniques for Training GANs", 2016): the mean over D's layers of the
+// L1 distance between what is wanted, the first items of each layer, and what is made, the others, in units of the mean size of the
+// former. There must be a layer. The wanted side is a constant.
+func MatchingLoss(layers []*Node, items int) *Node {
+	var sum *Node
+	for _, l := range layers {
+		l = mlx.Float(l)
+		want := StopGradient(SliceAxis(l, 0, AxisRange(0, items)))
+		made := SliceAxis(l, 0, AxisRange(items, 2*items))
+		d := Div(l1(want, made), AddScalar(ReduceAllMean(Abs(want)), 1e-3))
+		if sum == nil {
+			sum = d
+		} else {
+			sum = Add(sum, d)
+		}
+	}
+	return MulScalar(sum, 1/float64(len(layers)))
+}
 
 // GradientPenalty is R1 (Mescheder et al. 2018) in first-order form: the squared difference quotient of D along a random
 // direction of length sigma per coordinate. Its mean over directions is the squared norm of D's gradient at real data.

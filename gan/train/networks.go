@@ -91,16 +91,21 @@ func (n networks) body(x *Node, prefix string) *Node {
 // blocks are the first so many residual blocks of a body, each of which halves frames and bands of h [batch, frames, bands, channels].
 func (n networks) blocks(h *Node, prefix string, count int) *Node {
 	for i := range count {
-		name := fmt.Sprintf("%s.block.%d", prefix, i)
-		r := mlx.AvgPool2D(n.net.Conv2D(mlx.LeakyReLU(h), name+".conv1", true))
-		r = n.net.Conv2D(mlx.LeakyReLU(r), name+".conv2", true)
-		skip := mlx.AvgPool2D(h) // a 1x1 convolution and the mean commute; the mean first is four times cheaper
-		if n.cfg.BodyWidths[i] != n.cfg.BodyWidths[i+1] {
-			skip = n.net.Conv2D(skip, name+".skip", false)
-		}
-		h = MulScalar(Add(r, skip), 1/math.Sqrt2)
+		h = n.block(h, prefix, i)
 	}
 	return h
+}
+
+// block is residual block i of a body.
+func (n networks) block(h *Node, prefix string, i int) *Node {
+	name := fmt.Sprintf("%s.block.%d", prefix, i)
+	r := mlx.AvgPool2D(n.net.Conv2D(mlx.LeakyReLU(h), name+".conv1", true))
+	r = n.net.Conv2D(mlx.LeakyReLU(r), name+".conv2", true)
+	skip := mlx.AvgPool2D(h) // a 1x1 convolution and the mean commute; the mean first is four times cheaper
+	if n.cfg.BodyWidths[i] != n.cfg.BodyWidths[i+1] {
+		skip = n.net.Conv2D(skip, name+".skip", false)
+	}
+	return MulScalar(Add(r, skip), 1/math.Sqrt2)
 }
 
 // encodeStyle is E: a reference x [batch, frames, nMels] to the style of its speaker's head and that of the common head.
@@ -125,9 +130,18 @@ func (n networks) label(oneHot *Node) *Node {
 // judge is D: x to the real/fake logit of the speaker in oneHot, [batch], or with patches to those of all patches, [batch, patches].
 func (n networks) judge(x, oneHot *Node) *Node {
 	if n.patches > 0 {
-		return n.judgePatches(x, oneHot)
+		logits, _ := n.judgePatches(x, oneHot)
+		return logits
 	}
 	return ReduceSum(Mul(n.logits(x, "disc"), oneHot), -1)
+}
+
+// judgeLayers is D with what its layers make of x; of a D that judges whole crops there is none.
+func (n networks) judgeLayers(x, oneHot *Node) (logits *Node, layers []*Node) {
+	if n.patches > 0 {
+		return n.judgePatches(x, oneHot)
+	}
+	return n.judge(x, oneHot), nil
 }
 
 // classifySource is C: x to logits [batch, speakers] of which speaker was its source.

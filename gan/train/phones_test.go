@@ -7,11 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/mlx/gannet"
 	"github.com/starvc/vc/internal/phones"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 	"github.com/starvc/vc/internal/untrained"
 )
 
@@ -31,7 +32,7 @@ func writePhones(t *testing.T, c Config) string {
 		weights[p.Name] = data
 	}
 	path := filepath.Join(t.TempDir(), "phones.safetensors")
-	err := audio.WriteAtomic(path, func(w io.Writer) error {
+	err := atomicfile.Write(path, func(w io.Writer) error {
 		return phones.Write(w, phones.Header{Encoder: c.GAN, Features: c.Features, Names: phones.Names()}, weights, false)
 	})
 	if err != nil {
@@ -84,7 +85,7 @@ func TestDilationsTakenOver(t *testing.T) {
 		err := p.Configure(&run.Run{Options: o.Options, Say: run.NewReporter(nil, true)})
 		return p.req.Config, err
 	}
-	cfg, err := configured(Options{Options: run.Options{Preset: "tiny"}})
+	cfg, err := configured(Options{Options: run.Options{Names: runtest.Dashed, Preset: "tiny"}})
 	if err != nil || !slices.Equal(cfg.GAN.EncoderDilations, []int{2, 5}) {
 		t.Fatalf("dilations %v, %v", cfg.GAN.EncoderDilations, err)
 	}
@@ -95,8 +96,8 @@ func TestDilationsTakenOver(t *testing.T) {
 		o    Options
 		want string
 	}{
-		"other dilations": {Options{Options: run.Options{Preset: "tiny", Set: []string{"gan.encoderDilations=[1,2]"}}}, "gan.encoderDilations to the phone network"},
-		"other preset":    {Options{Options: run.Options{Preset: "small"}}, "made for 96 wide, 2 blocks"},
+		"other dilations": {Options{Options: run.Options{Names: runtest.Dashed, Preset: "tiny", Set: []string{"gan.encoderDilations=[1,2]"}}}, "gan.encoderDilations to the phone network"},
+		"other preset":    {Options{Options: run.Options{Names: runtest.Dashed, Preset: "small"}}, "made for 96 wide, 2 blocks"},
 	} {
 		cfg, err := configured(o.o)
 		if err != nil {

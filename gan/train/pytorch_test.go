@@ -74,7 +74,7 @@ func TestWriteStarStep(t *testing.T) {
 			}
 		}
 		out, err := e.run("written", half.build, half.in...)
-		e.steps = nil // the graph differs
+		e.steps = mlx.NewSteps(e.backend, e.vars) // the graph differs
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 )
 
 // What cannot work is refused before hours of work, in words that name the way out, and nothing is lost.
@@ -94,7 +95,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 		{"output cannot be written", func(o *Options) { o.Output = filepath.Join(o.RunDir, "config.json", "m") }, "-o"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			again := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 5}}
+			again := Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Steps: 5}}
 			c.change(&again)
 			config := read(t, filepath.Join(o.RunDir, "config.json"))
 			if err := Run(context.Background(), again); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -110,7 +111,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 			}
 		})
 	}
-	if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 4}}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Steps: 4}}); err != nil {
 		t.Errorf("the run cannot go on after refusals: %v", err)
 	}
 }
@@ -126,6 +127,7 @@ func TestInitAddsASpeaker(t *testing.T) {
 	first := filepath.Join(o.RunDir, "model.safetensors")
 	next := Options{
 		Options: run.Options{
+			Names:    runtest.Dashed,
 			Speakers: dir,
 			Preset:   "tiny",
 			Device:   "go",
@@ -260,7 +262,7 @@ func TestResumeWithBrokenSnapshotsAlone(t *testing.T) {
 		}
 	}
 	before := read(t, folder.Path("metrics.jsonl"))
-	err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}})
+	err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}})
 	if err == nil || !strings.Contains(err.Error(), "none of its 3 snapshots") || !strings.Contains(err.Error(), "--init") {
 		t.Errorf("error %v, want one that counts the snapshots and names a way out", err)
 	}

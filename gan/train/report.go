@@ -31,6 +31,9 @@ var curves = []run.Curve{
 // sampleCount is how many conversions a report shows.
 const sampleCount = 4
 
+// shownFrames is how much of a recording beside a sample is drawn, where the sample is shorter.
+const shownFrames = 300
+
 // Report converts a few recordings, held-out ones where there are, each beside its source and a recording of the target.
 func (p *pupil) Report(ctx context.Context) (*run.Report, error) {
 	m, model := p.made, vc.New(p.made)
@@ -41,18 +44,18 @@ func (p *pupil) Report(ctx context.Context) (*run.Report, error) {
 			{Head: "colour", Metric: "valid_colour"}, {Head: "spread", Metric: "valid_spread"},
 		},
 	}}
-	for i, source := range run.Turns(sampleCount, len(p.set.Speakers), speakerOf, p.set.Valid, p.set.Train) {
-		p.r.Say.Count("converting samples", i, sampleCount)
-		target := (source.Speaker + 1) % len(m.Speakers)
-		from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
-		name := strings.TrimSuffix(filepath.Base(source.Path), filepath.Ext(source.Path))
-		s, err := p.sample(ctx, model, source, target)
-		if err != nil {
-			return nil, fmt.Errorf("sample %s to %s: %w", filepath.Base(source.Path), to, err)
+	make := p.conversions
+	if fresh := p.newVoices(); len(fresh) > 0 {
+		make = func(ctx context.Context, model *vc.Model) ([]run.Sample, error) {
+			return p.newVoiceSamples(ctx, model, fresh)
 		}
-		s.Title, s.File = name+": "+from+" to "+to, name+"-"+from+"-to-"+to
-		s.Kind, s.Name, s.Brief = "converted", from+" to "+to+"/"+name, name+" to "+to
-		report.Samples = append(report.Samples, s)
+		report.Use = p.next(m.Speakers[fresh[0]].Name, true)
+	} else {
+		report.Use = p.next(m.Speakers[0].Name, false)
+	}
+	var err error
+	if report.Samples, err = make(ctx, model); err != nil {
+		return nil, err
 	}
 	p.r.Say.Finish()
 	for _, s := range m.Speakers {
@@ -61,16 +64,66 @@ func (p *pupil) Report(ctx context.Context) (*run.Report, error) {
 	return report, nil
 }
 
+// next is what to type to hear the model: a demonstration, of the named voice alone if asked for, or a recording in that voice.
+func (p *pupil) next(voice string, alone bool) string {
+	names, demo := p.r.Names, "vc demo "
+	if alone {
+		demo += names.Of("voices", voice) + " "
+	}
+	model := names.Of("model", "%[1]s")
+	return demo + model + ", or vc convert YOUR-RECORDING.wav " + names.Of("to", voice) + " " + model
+}
+
 func speakerOf(u corpus.Utterance) int { return u.Speaker }
 
-// sample is one conversion of a report.
-func (p *pupil) sample(ctx context.Context, model *vc.Model, source corpus.Utterance, target int) (s run.Sample, err error) {
+// conversions are recordings of the run's speakers, each as the next one.
+func (p *pupil) conversions(ctx context.Context, model *vc.Model) ([]run.Sample, error) {
+	var all []run.Sample
 	m := model.Networks()
-	from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
-	clip, err := audio.ReadFile(source.Path)
-	if err != nil {
-		return s, err
+	for _, source := range run.Turns(sampleCount, len(p.set.Speakers), speakerOf, p.set.Valid, p.set.Train) {
+		target := (source.Speaker + 1) % len(m.Speakers)
+		from, to := m.Speakers[source.Speaker].Name, m.Speakers[target].Name
+		name := p.utteranceName(source)
+		clip, err := p.clipOf(source)
+		if err != nil {
+			return nil, err
+		}
+		s, err := p.sample(ctx, model, clip, from, target)
+		if err != nil {
+			return nil, fmt.Errorf("sample %s to %s: %w", filepath.Base(source.Path), to, err)
+		}
+		s.Title, s.File = name+": "+from+" to "+to, name+"-"+from+"-to-"+to
+		s.Kind, s.Name, s.Brief = "converted", from+" to "+to+"/"+name, name+" to "+to
+		all = append(all, s)
 	}
+	return all, nil
+}
+
+// utteranceName tells an utterance from others of its speaker: by its file, and where that was cut by the second at which it begins.
+func (p *pupil) utteranceName(u corpus.Utterance) string {
+	name := strings.TrimSuffix(filepath.Base(u.Path), filepath.Ext(u.Path))
+	if u.Start > 0 {
+		name += fmt.Sprintf("-at-%ds", u.Start*p.set.Features.Hop/p.set.Features.SampleRate)
+	}
+	return name
+}
+
+// clipOf reads the sound of an utterance, which may be a part of a file.
+func (p *pupil) clipOf(u corpus.Utterance) (audio.Clip, error) {
+	clip, err := audio.ReadFile(u.Path)
+	if err != nil {
+		return clip, err
+	}
+	perFrame := float64(p.set.Features.Hop) / float64(p.set.Features.SampleRate) * float64(clip.Rate)
+	from := min(int(float64(u.Start)*perFrame), len(clip.Samples))
+	clip.Samples = clip.Samples[from:min(len(clip.Samples), from+int(float64(u.Frames.Len())*perFrame))]
+	return clip, nil
+}
+
+// sample is one conversion of a report, of a clip of the speaker from.
+func (p *pupil) sample(ctx context.Context, model *vc.Model, clip audio.Clip, from string, target int) (s run.Sample, err error) {
+	m := model.Networks()
+	to := m.Speakers[target].Name
 	result, err := model.Convert(ctx, clip, model.SpeakerVoice(target), vc.Options{})
 	if ctx.Err() != nil {
 		return s, err
@@ -94,8 +147,9 @@ func (p *pupil) sample(ctx context.Context, model *vc.Model, source corpus.Utter
 		return s, err
 	}
 	if own, ok := run.Nth(p.set.Train, speakerOf, target, 0); ok {
-		panels = append(panels, plot.FromFrames("a recording of "+to, m.Features, own.Frames))
-		recording, err := audio.ReadFile(own.Path)
+		shown := own.Frames.Slice(0, min(own.Frames.Len(), max(output.Len(), shownFrames)))
+		panels = append(panels, plot.FromFrames("a recording of "+to, m.Features, shown))
+		recording, err := p.clipOf(own)
 		if err != nil {
 			return s, err
 		}

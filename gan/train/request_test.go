@@ -16,7 +16,7 @@ func TestRequestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got request
-	if err := run.ReadRequest(dir, "train", &got); err != nil || !reflect.DeepEqual(got, want) {
+	if err := run.Names(nil).ReadRequest(dir, "train", &got); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("config.json comes back as %+v, %v", got, err)
 	}
 }

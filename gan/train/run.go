@@ -21,6 +21,7 @@ type Options struct {
 	run.Options        // Preset is tiny, small, medium, live or hq; medium if it is empty
 	Rate        int    // samples per second of the model: 16000 or 24000
 	Init        string // model to add the voices to
+	Thorough    bool   // with Init: more steps, and D has a part in them
 	Phones      string // phone network for the content loss; base or, if it fits, empty for the program's own; none for none
 }
 
@@ -48,7 +49,7 @@ type pupil struct {
 	o       Options
 	r       *run.Run
 	req     request
-	base    *gan.Model // that the run begins with, of --init, at the run's rate
+	base    *gan.Model // that the run begins with, at the run's rate
 	set     *corpus.Set
 	lint    *corpus.Report
 	batcher *corpus.Batcher
@@ -59,7 +60,7 @@ type pupil struct {
 func (p *pupil) about() run.About {
 	return run.About{
 		Command: "train", What: "model", File: "model.safetensors", Folder: "2006-01-02-150405", Made: "samples/", Curves: curves,
-		Even: true, Request: &p.req, Config: &p.req.Config,
+		Even: true, Live: true, Request: &p.req, Config: &p.req.Config,
 	}
 }
 
@@ -78,11 +79,14 @@ func (p *pupil) Configure(r *run.Run) error {
 	if err := r.Override(&q.Config); err != nil {
 		return err
 	}
+	if err := q.Config.refuseIgnored(p.o.Set); err != nil {
+		return err
+	}
 	if q.Config.AddVoice.On && len(q.Voices) == 0 {
-		return fmt.Errorf("addVoice.on adds voices to a model: name the model with --init")
+		return fmt.Errorf("addVoice.on adds voices to a model: name the model with %s", r.Names.Of("init"))
 	}
 	if r.Resume {
-		return run.CheckFixed(dilationsFixed(dilations, q.Config.GAN))
+		return p.r.Names.CheckFixed(dilationsFixed(dilations, q.Config.GAN))
 	}
 	if err := p.choosePhones(); err != nil {
 		return err
@@ -96,7 +100,7 @@ func (p *pupil) begin() error {
 	if o.Init != "" {
 		var err error
 		if p.base, err = base.OpenVoices(o.Init); err != nil {
-			return fmt.Errorf("--init: %w", err)
+			return fmt.Errorf("%s: %w", p.r.Names.Of("init"), err)
 		}
 		if _, err := gan.Preset(p.base.Trained.Preset); preset == "" && err == nil {
 			preset = p.base.Trained.Preset
@@ -112,18 +116,18 @@ func (p *pupil) begin() error {
 	if o.Rate > 0 {
 		f, err := features.ConfigForRate(o.Rate)
 		if err != nil {
-			return fmt.Errorf("--rate: %w", err)
+			return fmt.Errorf("%s: %w", p.r.Names.Of("rate"), err)
 		}
 		if p.base != nil && f != cfg.Features {
 			if p.base, err = widenModel(p.base, f); err != nil {
-				return fmt.Errorf("--rate: %w", err)
+				return fmt.Errorf("%s: %w", p.r.Names.Of("rate"), err)
 			}
 			p.req.Widened = true
 		}
 		cfg = cfg.withFeatures(f)
 	}
 	if p.base != nil && !p.req.Widened {
-		cfg = cfg.forAddedVoices()
+		cfg = cfg.forAddedVoices(o.Thorough)
 		p.req.Voices = p.base.Speakers
 	}
 	p.req.Config, p.req.Init, p.req.Phones = cfg, o.Init, o.Phones
@@ -138,9 +142,9 @@ func (p *pupil) checkFixed() error {
 			return err
 		}
 	}
-	return run.CheckFixed(
-		run.Fixed{Flag: "rate", Was: run.Number(q.Config.Features.SampleRate), Now: run.Number(p.o.Rate)},
-		run.Fixed{Flag: "phones", Was: cmp.Or(q.Phones, noneAtAll), Now: phones},
+	return p.r.Names.CheckFixed(
+		run.Fixed{Option: "rate", Was: run.Number(q.Config.Features.SampleRate), Now: run.Number(p.o.Rate)},
+		run.Fixed{Option: "phones", Was: cmp.Or(q.Phones, noneAtAll), Now: phones},
 	)
 }
 
@@ -152,7 +156,11 @@ func (p *pupil) choosePhones() error {
 		q.Phones = ""
 	case o.Phones == "" && (o.Init == "" || q.Widened):
 		if q.Phones = usualPhones(q.Config); q.Phones != "" {
-			p.r.Say.Linef("the words are kept by the phone network that comes with the program (--phones none leaves it out)")
+			p.r.Say.Linef("the words are kept by the phone network that comes with the program (%s leaves it out)", p.r.Names.Of("phones", noneAtAll))
+		} else {
+			n := p.r.Names
+			p.r.Warn("words will suffer: the phone network in the program, which keeps them, fits preset %s and not this one; make one by `vc train phones %s` and name it with %s, or take %s (%s says that this is meant)",
+				usualPreset, n.Of("preset", q.Config.Preset), n.Of("phones"), n.Of("preset", usualPreset), n.Of("phones", noneAtAll))
 		}
 	}
 	if q.Phones == "" {
@@ -160,7 +168,7 @@ func (p *pupil) choosePhones() error {
 	}
 	f, err := base.OpenPhones(q.Phones)
 	if err != nil {
-		return fmt.Errorf("--phones: %w", err)
+		return fmt.Errorf("%s: %w", p.r.Names.Of("phones"), err)
 	}
 	if o.Init == "" {
 		q.Config = withEncoderOf(q.Config, f)
@@ -176,7 +184,7 @@ func (p *pupil) Prepare(ctx context.Context) error {
 	}
 	add := p.req.Config.AddVoice.On
 	if len(speakers) < 2 && !add {
-		return fmt.Errorf("only one speaker found (%s): a voice changer needs two or more, each in a folder of its own; to add one voice to a trained model, name the model with --init", speakers[0].Name)
+		return fmt.Errorf("only one speaker found (%s): a voice changer needs two or more, each in a folder of its own; to add one voice to a trained model, name the model with %s", speakers[0].Name, p.r.Names.Of("init"))
 	}
 	cache, err := os.UserCacheDir()
 	if err == nil {
@@ -189,7 +197,7 @@ func (p *pupil) Prepare(ctx context.Context) error {
 		held = -1 // to corpus, 0 stands for its default
 	}
 	set, report, err := corpus.Prepare(ctx, speakers, p.req.Config.Features, corpus.PrepareOptions{
-		CacheDir: cache, ValidFraction: held,
+		CacheDir: cache, ValidFraction: held, Cut: true, Embed: embedder(p.req.Config.Features),
 		Progress: func(done, total int) { p.r.Say.Count("reading recordings", done, total) },
 	})
 	p.r.Say.Finish()
@@ -239,25 +247,20 @@ func (p *pupil) Fresh() (*mlx.Vars, error) {
 	vars := mlx.NewVars()
 	if p.req.Init != "" {
 		if err := p.openBase(); err != nil {
-			return nil, fmt.Errorf("--init: %w", err)
+			return nil, fmt.Errorf("%s: %w", p.r.Names.Of("init"), err)
 		}
 		fresh, err := startFrom(vars, cfg, p.base, p.set.Speakers)
+		if err == nil && cfg.AddVoice.On {
+			err = keepBase(vars, p.base)
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", p.r.Names.Of("init"), err)
 		}
-		if cfg.AddVoice.On {
-			if err := keepBase(vars, p.base); err != nil {
-				return nil, err
-			}
-		}
-		p.r.Say.Linef("starting from %s; new voices: %v", p.req.Init, fresh)
-		if cfg.AddVoice.On {
-			p.r.Say.Linef("without recordings, so held to what the model makes of them; kept: %v", voicesWithout(p.set))
-		}
+		p.tellVoices(fresh)
 	}
 	if p.req.Phones != "" {
 		if err := loadPhones(vars, cfg, p.req.Phones, p.req.Init == ""); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", p.r.Names.Of("phones"), err)
 		}
 	}
 	return vars, prepare(vars, cfg, len(p.set.Speakers))
@@ -283,8 +286,10 @@ func matches(vars *mlx.Vars, cfg Config, speakers int) error {
 // Take makes the engine for variables.
 func (p *pupil) Take(_ context.Context, vars *mlx.Vars) error {
 	e := newEngine(p.req.Config, p.r.Backend, p.r.Device.NativeConv(), vars, p.set.Speakers, vars.Has(mlx.GroupWeights, "pho.stem.w"))
-	e.encoderFromP = e.phones && (p.req.Init == "" || p.req.Widened)
-	e.cards, e.refuse = p.r.Device.Cards, p.r.Refuse
+	e.encoderFromP = e.phones && !p.req.Config.AddVoice.On
+	if err := p.r.Place(e.steps, p.req.Config.Batch); err != nil {
+		return err
+	}
 	p.engine = e
 	var err error
 	p.batcher, err = corpus.NewBatcher(p.set, p.draws(), p.req.Config.Seed)
@@ -297,7 +302,7 @@ func (p *pupil) draws() corpus.BatchConfig {
 	d := corpus.BatchConfig{
 		Size: c.Batch, CropFrames: c.CropFrames, StyleFrames: c.StyleFrames, LatentDim: c.GAN.LatentDim,
 		MaxLookAhead: c.GAN.StemFuture, NarrowShare: c.NarrowShare,
-		DisturbShare: c.DisturbShare, WantSteps: c.WarmUpSteps(), // the star has no use for them yet
+		DisturbShare: c.DisturbShare, Wants: c.answers,
 	}
 	if p.set.Pairs() > 0 {
 		d.PairShare = c.PairShare
@@ -321,7 +326,7 @@ func (p *pupil) Keep() error {
 			return err
 		}
 	}
-	return p.r.WriteText("lint.txt", p.lint)
+	return p.r.WriteText("lint.txt", corpus.Details{Report: p.lint})
 }
 
 // Plan is how the steps go.
@@ -334,27 +339,28 @@ func (p *pupil) Plan() run.Plan {
 		}
 		return all
 	}
-	larger := fmt.Sprintf("--batch %d", 2*c.Batch)
+	names := p.r.Names
+	larger := names.Of("batch", 2*c.Batch)
 	if !c.BFloat16 {
-		larger += ", for which --set bfloat16=true makes room"
+		larger += ", for which " + names.Setting("bfloat16", true) + " makes room"
 	}
 	return run.Plan{
 		// A step of the star costs several times a step of the warm-up.
 		Phases: []run.Phase{
 			{Name: "warm-up", End: c.WarmUpSteps(), Cost: k.warmUp, Shown: shown("identity", "content")},
-			{Name: "star", End: c.Steps, Cost: k.star, Shown: shown("adv_d", "adv_g", "cycle", "style", "diversity", "content", "source_g")},
+			{Name: "star", End: c.Steps, Cost: k.star, Shown: shown("anchor_d", "anchor_g", "matching", "identity", "adv_d", "adv_g", "cycle", "style", "diversity", "content", "source_g")},
 		},
 		Compiles: func(step int) bool {
-			return c.translates(step) != c.translates(step-1) || step == c.sourceStep()
+			return c.translates(step) != c.translates(step-1) || step == c.sourceStep() || step == c.WarmUpSteps()+1 && c.answers(step)
 		},
 		Rate: c.rate,
 		Lower: func(step int) string {
 			if step < c.WarmUpSteps() {
-				return fmt.Sprintf("--set warmUpRate=%g", c.WarmUpRate/2)
+				return names.Setting("warmUpRate", c.WarmUpRate/2)
 			}
-			return fmt.Sprintf("--set learningRate=%g", c.LearningRate/2)
+			return names.Setting("learningRate", c.LearningRate/2)
 		},
-		Smaller: fmt.Sprintf("--set cropFrames=%d", c.CropFrames/2), Larger: larger, Broken: "lint.txt",
+		Compile: compileTime, Smaller: names.Setting("cropFrames", c.CropFrames/2), Larger: larger, Broken: "lint.txt",
 		Cost: run.Cost{Time: c.expected(k, p.r.First, p.r.Device.Kind), Bytes: k.bytes},
 		Blame: func(step int) ([]string, string) {
 			batch := p.batcher.At(step)
@@ -377,45 +383,13 @@ func (p *pupil) Inputs() (run.Inputs[readyStep], error) {
 			}
 			return p.engine.ready(batch)
 		},
-		Free:  func(s readyStep) error { return p.engine.free(s.inputs) },
+		Free:  func(s readyStep) error { return p.engine.steps.Free(s.inputs) },
 		Close: batches.Close,
 	}, nil
 }
 
 // Step makes a step.
 func (p *pupil) Step(_ int, in readyStep) ([]run.Results, error) { return p.engine.make(in) }
-
-// validBatches is how many held-out batches a validation scores, at most.
-const validBatches = 8
-
-// Score scores the averaged networks on held-out speech.
-func (p *pupil) Score() (*run.Scored, error) {
-	n := min(p.batcher.ValidBatches(), validBatches)
-	if n == 0 {
-		return nil, nil
-	}
-	var sums []float32
-	for i := range n {
-		v, err := p.engine.score(p.batcher.ValidAt(i))
-		if err != nil {
-			return nil, err
-		}
-		if i == 0 {
-			sums = make([]float32, len(v))
-		}
-		for j := range sums {
-			sums[j] += v[j] / float32(n)
-		}
-	}
-	scores := map[string]float32{}
-	for i, v := range sums {
-		scores[starValidMetrics[i]] = v
-	}
-	return &run.Scored{
-		Metrics: scores, Sum: validScore(sums),
-		Line: fmt.Sprintf("held-out speech: rebuilt %.3f, through the cycle %.3f, style read back %.3f", sums[0], sums[1], sums[2]),
-	}, nil
-}
 
 // Export makes the model out of variables.
 func (p *pupil) Export(vars *mlx.Vars, steps int) (err error) {

@@ -19,6 +19,7 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 )
 
 // speech writes recordings of made-up speakers: falling harmonics with vibrato in syllables, and bursts of noise between
@@ -79,6 +80,7 @@ func addSpeech(t testing.TB, dir string, names ...string) {
 func microOptions(t testing.TB, speakers string) Options {
 	return Options{
 		Options: run.Options{
+			Names:    runtest.Dashed,
 			Speakers: speakers,
 			Preset:   "tiny",
 			Device:   "go",
@@ -234,7 +236,7 @@ func TestRun(t *testing.T) {
 
 	// A finished run can be asked to go on: it has nothing to do, and the model stays what it is.
 	before := read(t, o.Output)
-	again := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Version: "test", Last: true}}
+	again := Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Version: "test", Last: true}}
 	if err := Run(context.Background(), again); err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +323,7 @@ func TestResumeIsExact(t *testing.T) {
 			if m, err := gan.Load(filepath.Join(o.RunDir, "model.safetensors")); err != nil || m.Trained.Steps != steps[0] {
 				t.Fatalf("stopped after step %d: model %+v, %v", steps[0], m, err)
 			}
-			o = Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Version: "test"}}
+			o = Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Version: "test"}}
 		}
 		if stops < 2 {
 			t.Errorf("stopped %d times only", stops)
@@ -353,7 +355,7 @@ func TestResumeIsExact(t *testing.T) {
 			t.Fatal(err)
 		}
 		var said bytes.Buffer
-		if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Stderr: &said, Version: "test"}}); err != nil {
+		if err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Stderr: &said, Version: "test"}}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(said.String(), "warning: ") || !strings.Contains(said.String(), "step-00000006") || !strings.Contains(said.String(), "going on after step 3") {

@@ -42,7 +42,9 @@ func TestStepsOverTwoDevices(t *testing.T) {
 	if n := two.backend.NumDevices(); n < 2 {
 		t.Skipf("SKIP: the plugin offers %d device", n)
 	}
-	two.cards = 2
+	if err := two.steps.Share(2); err != nil {
+		t.Fatal(err)
+	}
 	before := variables(t, one.vars)
 	compare := func(step int, names []string, want, got []float32) {
 		t.Helper()

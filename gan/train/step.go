@@ -2,7 +2,6 @@ package train
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute"
@@ -36,17 +35,14 @@ type engine struct {
 	phones       bool // the weights hold a phone network, prefix "pho"
 	encoderFromP bool // G's encoder began as that network
 	adam         mlx.AdamW
-	cards        int        // of the backend that share each batch, 0 for one
-	steps        *mlx.Steps // made with the first
-	stored       []float32  // styles of the model that is added to, see oldStyles
-
-	refuse func(graph string, batch int) error // for tests: what a device says that has no memory left
+	steps        *mlx.Steps
+	stored       []float32 // styles of the model that is added to, see oldStyles
 }
 
 func newEngine(cfg Config, backend compute.Backend, native bool, vars *mlx.Vars, speakers []corpus.SpeakerInfo, phones bool) *engine {
 	return &engine{
 		cfg: cfg, backend: backend, native: native, vars: vars, speakers: speakers, phones: phones,
-		adam: optimizer(cfg),
+		adam: optimizer(cfg), steps: mlx.NewSteps(backend, vars),
 	}
 }
 
@@ -218,7 +214,7 @@ func (e *engine) discriminator(in []*Node, withSource bool) []*Node {
 	adversarial := DiscriminatorLoss(onReal, onFake)
 	penalty := GradientPenalty(onReal, onDisturbed, e.cfg.R1Sigma)
 	loss := Add(adversarial, MulScalar(penalty, e.cfg.Loss.R1*0.5))
-	rate := mlx.At(schedule, 0)
+	rate := mlx.At(schedule, 7)
 	rates := []mlx.Rate{{Prefix: "disc.", Rate: rate}}
 	source := ScalarZero(g, dtypes.Float32)
 	if withSource {
@@ -285,25 +281,6 @@ func (e *engine) generator(in []*Node, withSource bool) []*Node {
 	return mlx.Results(ok, norms[decoderPart], norms[len(generatorParts)], norms[len(generatorParts)+1], adversarial, styleLoss, diversity, cycle, contentLoss, source, energy, commonLoss, identity)
 }
 
-// validate scores the averaged weights on held-out speech: x rebuilt in its own style, x through the cycle, how well the
-// style is read back from a conversion, and how far the conversion's mel bands are from the target's recording in their
-// mean over time and in their spread, which smooth, dull speech lacks.
-// Inputs: x, same, ref, controls of the source, controls of the target, y, target, taps; with bands above features.SpeechHz which
-// targets have them, and which items.
-func (e *engine) validate(in []*Node) []*Node {
-	x, same, ref, own, moved, y, target, taps := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
-	net := e.over(x.Graph(), mlx.GroupEMA, true)
-	ownStyle, _ := net.encodeStyle(same, y)
-	style, _ := net.encodeStyle(ref, target)
-	targetKnown, known := e.known(at(in, 8)), e.known(at(in, 9))
-	fake := e.alike(net.generate(x, moved, style, taps), targetKnown)
-	read, _ := net.encodeStyle(fake, target)
-	fakeMean, fakeSpread := bandMoments(fake)
-	realMean, realSpread := bandMoments(e.alike(ref, targetKnown))
-	return mlx.Results(IdentityLoss(x, net.generate(x, own, ownStyle, taps), known), CycleLoss(x, net.generate(fake, own, ownStyle, taps), known),
-		StyleLoss(style, read), l1(realMean, fakeMean), l1(realSpread, fakeSpread))
-}
-
 // at is input i, nil where there are fewer.
 func at(in []*Node, i int) *Node {
 	if i < len(in) {
@@ -312,71 +289,11 @@ func at(in []*Node, i int) *Node {
 	return nil
 }
 
-// bandMoments are each band's mean and standard deviation over time, [batch, nMels], of a mel [batch, frames, nMels].
-func bandMoments(mel *Node) (mean, spread *Node) {
-	mean = ReduceMean(mel, 1)
-	centred := Sub(mel, BroadcastToShape(InsertAxes(mean, 1), mel.Shape()))
-	return mean, Sqrt(AddScalar(ReduceMean(Square(centred), 1), 1e-8))
-}
-
 // run executes a step by name and frees its inputs.
 func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
-	out, err := e.call(name, build, inputs...)
-	return out, errors.Join(err, e.free(inputs))
-}
-
-// open makes the steps, once; for what is done beside them it has to be called before.
-func (e *engine) open() error {
-	if e.steps != nil {
-		return nil
-	}
-	steps := mlx.NewSteps(e.backend, e.vars)
-	if err := steps.Share(e.cards); err != nil {
-		return err
-	}
-	e.steps = steps
-	return nil
-}
-
-// call executes a step by name, compiling it first if need be. A panic of the graph builder becomes an error. The inputs
-// stay, on the device too, for another step.
-func (e *engine) call(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
-	if e.refuse != nil {
-		if err := e.refuse(name, e.cfg.Batch); err != nil {
-			return nil, fmt.Errorf("%s step: %w", name, err)
-		}
-	}
-	if err := e.open(); err != nil {
-		return nil, err
-	}
-	return e.steps.Call(name, build, inputs...)
-}
-
-// free gives the memory of the inputs of call back.
-func (e *engine) free(inputs []*tensors.Tensor) error {
-	if e.steps == nil {
-		return nil
-	}
-	return e.steps.Free(inputs)
+	out, err := e.steps.Call(name, build, inputs...)
+	return out, errors.Join(err, e.steps.Free(inputs))
 }
 
 // results are the metrics of one graph of a step, still on the device.
 type results = run.Results
-
-// score runs the validation graph on one held-out batch. The values are those of starValidMetrics, or of validMetrics
-// alone.
-func (e *engine) score(batch *corpus.Batch) ([]float32, error) {
-	if e.cfg.AddVoice.On {
-		return e.scoreVoice(batch)
-	}
-	f := feed{cfg: e.cfg, speakers: e.speakers, batch: batch}
-	in := []*tensors.Tensor{f.x(), f.same(), f.ref(), f.controls(batch.Y), f.controls(batch.Target), f.oneHot(batch.Y), f.oneHot(batch.Target), f.taps()}
-	if e.cfg.Features.HasUpper() {
-		in = append(in, f.flags(batch.TargetFullBand), f.flags(batch.FullBand))
-	}
-	out, err := e.run("validation", e.validate, in...)
-	if err != nil {
-		return nil, err
-	}
-	return results{Names: starValidMetrics, Tensor: out}.Fetch(), nil
-}

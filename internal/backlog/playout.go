@@ -1,6 +1,9 @@
 package backlog
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Playout follows how much later than need be a live stream is heard. It imagines a player that begins with the first sound,
 // plays in real time, and waits where there is none: what it still has to play when a chunk comes, together with what waits to be
@@ -8,9 +11,12 @@ import "time"
 type Playout struct {
 	Rate     int // Hz
 	MaxDelay time.Duration
-	ends     time.Time // when the imagined player will have played all that it was given; zero before it has begun
-	begun    time.Time // the first look since the last cut
-	lows     [lowCount]low
+	Kept     time.Duration // so much is left in place, against chunks that are a little late; 0 stands for 3 ms
+	Told     bool          // the player says itself what it has to play: none needs to be imagined
+
+	ends  time.Time // when the imagined player will have played all that it was given; zero before it has begun
+	begun time.Time // the first look since the last cut
+	lows  [lowCount]low
 }
 
 // low is the least that was waiting during a part of the time.
@@ -23,7 +29,7 @@ const (
 	lowLasts = 250 * time.Millisecond
 	lowCount = 20
 
-	// So much is left in place, against chunks that are a little late.
+	// What is left in place where the player is imagined.
 	keptDelay = 3 * time.Millisecond
 	// The imagined player is this much too fast, so that the clocks of sound cards, which differ, do not look like delay.
 	playFaster = 1.0005
@@ -40,7 +46,7 @@ var surplusRules = [...]struct {
 // nothing to play.
 func (p *Playout) Look(now time.Time, input, unplayed time.Duration) (age, dry time.Duration) {
 	playable := unplayed
-	if !p.ends.IsZero() {
+	if !p.Told && !p.ends.IsZero() {
 		playable = max(playable, p.ends.Sub(now))
 		dry = max(0, now.Sub(p.ends))
 	}
@@ -66,8 +72,10 @@ func (p *Playout) Played(now time.Time, n int) {
 
 // Surplus is how much sound should be dropped, 0 for none. age is what Look has returned, gap the longest gap in the input lately.
 func (p *Playout) Surplus(now time.Time, age, gap time.Duration) time.Duration {
-	if age > p.MaxDelay+gap {
-		return age - gap - keptDelay
+	kept := cmp.Or(p.Kept, keptDelay)
+	more := kept - keptDelay // than where the player is imagined
+	if age > p.MaxDelay+more+gap {
+		return age - gap - kept
 	}
 	for _, rule := range surplusRules {
 		over := time.Duration(rule.lasts) * lowLasts
@@ -80,8 +88,8 @@ func (p *Playout) Surplus(now time.Time, age, gap time.Duration) time.Duration {
 				input, playable = min(input, l.input), min(playable, l.playable)
 			}
 		}
-		if s := input + playable; s > rule.least && s < 1<<61 {
-			return s - keptDelay
+		if s := input + playable; s > rule.least+more && s < 1<<61 {
+			return s - kept
 		}
 	}
 	return 0

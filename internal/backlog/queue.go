@@ -17,6 +17,7 @@ type Queue struct {
 	head  int
 	err   error // what reading ended with, io.EOF at the end
 	pace  Pace
+	clock arrivalClock
 	More  chan struct{} // has one when something came
 	Space chan struct{} // has one when something was taken
 }
@@ -43,6 +44,33 @@ func New(rate int, p Pace) *Queue {
 	}
 }
 
+// arrivalClock knows when sound comes that nothing holds up: of what came within the last seconds, what came earliest says so.
+type arrivalClock struct {
+	since    time.Time // of now
+	old, now time.Time // when the first sample of all would have come
+}
+
+const arrivalMemory = time.Second
+
+// arrived is told that sound came, which makes so much since the beginning.
+func (c *arrivalClock) arrived(at time.Time, total time.Duration) {
+	begin := at.Add(-total)
+	if c.since.IsZero() || at.Sub(c.since) >= arrivalMemory {
+		c.since, c.old, c.now = at, c.now, begin
+	}
+	if begin.Before(c.now) {
+		c.now = begin
+	}
+}
+
+// came is when the sound came that ends at total.
+func (c *arrivalClock) came(total time.Duration) time.Time {
+	if !c.old.IsZero() && c.old.Before(c.now) {
+		return c.old.Add(total)
+	}
+	return c.now.Add(total)
+}
+
 // Samples is how many samples last so long, to the nearest one.
 func Samples(d time.Duration, rate int) int { return int(math.Round(d.Seconds() * float64(rate))) }
 
@@ -66,6 +94,7 @@ func (q *Queue) Put(now time.Time, waited time.Duration, x []float32, err error)
 		q.x, q.head = q.x[:copy(q.x, q.x[q.head:])], 0
 	}
 	q.x, q.err = append(q.x, x...), err
+	q.clock.arrived(now, Lasting(int(q.pace.total), q.rate))
 	q.mu.Unlock()
 	signalOne(q.More)
 }
@@ -86,9 +115,10 @@ func (q *Queue) count() int { return len(q.x) - q.head }
 // Taken is a piece of what waited.
 type Taken struct {
 	X       []float32
-	Left    int   // samples that wait still
-	Dropped int   // samples
-	Err     error // what reading ended with, once nothing is left
+	Left    int       // samples that wait still
+	Last    time.Time // when the last sample came that waits, or that was taken, if nothing had held it up
+	Dropped int       // samples
+	Err     error     // what reading ended with, once nothing is left
 }
 
 // Take moves n samples to dst, which has room for them, once there are so many, or the last ones. ok is false while there are too
@@ -111,7 +141,7 @@ func (q *Queue) Take(dst []float32, n, cut int) (t Taken, ok bool) {
 	n = min(n, q.count())
 	t.X = append(dst[:0], q.x[q.head:q.head+n]...)
 	q.head += n
-	t.Left = q.count()
+	t.Left, t.Last = q.count(), q.clock.came(Lasting(int(q.pace.total), q.rate))
 	if t.Left == 0 {
 		t.Err = q.err
 	}

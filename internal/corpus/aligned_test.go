@@ -61,7 +61,7 @@ func TestPairs(t *testing.T) {
 		t.Fatalf("%d groups and %d pairs, want 1 and 1", n, set.Pairs())
 	}
 	cfg := smallBatch
-	cfg.PairShare, cfg.WantSteps = 0.5, 100
+	cfg.PairShare, cfg.Wants = 0.5, func(step int) bool { return step < 100 }
 	m := set.Features.NMels
 	paired, plain := 0, 0
 	for step := range 100 {
@@ -96,7 +96,7 @@ func TestPairs(t *testing.T) {
 		}
 	}
 	if late := newTestBatcher(t, set, cfg, 3).At(100); late.Want != nil || late.Paired != nil {
-		t.Error("there are pairs behind WantSteps")
+		t.Error("there are pairs where Wants says no")
 	}
 	if paired < 60 || paired > 140 || plain < 400 {
 		t.Errorf("%d pairs and %d others, want about 100 and 500", paired, plain)
@@ -121,7 +121,7 @@ func TestPairOutsideTheTarget(t *testing.T) {
 			t.Fatalf("%d groups", n)
 		}
 		cfg := smallBatch
-		cfg.PairShare, cfg.WantSteps = 1, 100
+		cfg.PairShare, cfg.Wants = 1, func(step int) bool { return step < 100 }
 		silent := 0
 		for step := range 100 {
 			batch := newTestBatcher(t, set, cfg, 3).At(step)

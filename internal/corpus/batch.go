@@ -25,7 +25,8 @@ type BatchConfig struct {
 	// DisturbShare is the share of the items whose X and LogEnergy are those of the recording in noise, babble or a room, which Want
 	// is without.
 	DisturbShare float64
-	WantSteps    int // in so many steps from the first on there are pairs and disturbances
+	// Wants tells the steps that have pairs and disturbances; nil stands for none.
+	Wants func(step int) bool
 	// NarrowShare is the share of the style crops that lose their bands above features.SpeechHz, where the features have any, so
 	// that a reference which ends there tells the rest of the voice as well.
 	NarrowShare float64
@@ -84,7 +85,7 @@ type Batch struct {
 	X         []float32 // [B*T*M] normalised log-mel, a crop of an utterance of Y; of a pair, of another speaker's
 	F0        []float32 // [B*T] Hz, 0 where unvoiced; of a pair, of Want
 	LogEnergy []float32 // [B*T] natural logarithm of the RMS, of X
-	Want      []float32 // [B*T*M] what X is in the voice of Y: of a pair the same frames as Y says them, else X. nil behind WantSteps
+	Want      []float32 // [B*T*M] what X is in the voice of Y: of a pair the same frames as Y says them, else X. nil in other steps than those of Wants
 	Paired    []bool    // [B] nil likewise
 	Same      []float32 // [B*S*M] a crop of another utterance of Y, of the same one when Y has one alone
 
@@ -112,7 +113,7 @@ func (b *Batcher) newBatch(step int) *Batch {
 	if b.upper {
 		batch.FullBand, batch.TargetFullBand = make([]bool, c.Size), make([]bool, c.Size)
 	}
-	if step >= 0 && step < c.WantSteps && c.PairShare+c.DisturbShare > 0 {
+	if step >= 0 && c.Wants != nil && c.Wants(step) && c.PairShare+c.DisturbShare > 0 {
 		batch.Want, batch.Paired = make([]float32, len(batch.X)), make([]bool, c.Size)
 	}
 	return batch

@@ -16,19 +16,19 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 // cacheVersion changes whenever the layout of a shard or the lint or the trimming changes. Changes to the features
-// that its signal does not show change it too: 3 levels the recordings.
-const cacheVersion = 3
+// that its signal does not show change it too: 3 levels the recordings, 4 measures their quality.
+const cacheVersion = 4
 
 const (
-	shardBytes    = 64 << 20            // of features, before a shard is written: half an hour of speech
-	shardIdle     = 60 * 24 * time.Hour // a shard that no program used for so long is removed
-	leftoverAge   = 24 * time.Hour      // temporary files of programs that were killed
-	stampMinAge   = 2 * time.Second     // a younger file may change again within the clock's tick
-	oldExtension  = ".features"         // a file per recording, as version 1 kept them
-	leftoverNames = ".vc-*.tmp"         // what audio.WriteAtomic calls its files
+	shardBytes   = 64 << 20            // of features, before a shard is written: half an hour of speech
+	shardIdle    = 60 * 24 * time.Hour // a shard that no program used for so long is removed
+	leftoverAge  = 24 * time.Hour      // temporary files of programs that were killed
+	stampMinAge  = 2 * time.Second     // a younger file may change again within the clock's tick
+	oldExtension = ".features"         // a file per recording, as version 1 kept them
 )
 
 // cache keeps what reading a recording gives, in shards in a folder. A shard belongs to a key: a hash of the feature
@@ -275,7 +275,7 @@ func (c *cache) tidy(now time.Time) {
 	}
 	for _, n := range names {
 		age := shardIdle
-		switch leftover, _ := filepath.Match(leftoverNames, n.Name()); {
+		switch leftover, _ := filepath.Match(atomicfile.Leftovers, n.Name()); {
 		case leftover:
 			age = leftoverAge
 		case filepath.Ext(n.Name()) != shardExtension && filepath.Ext(n.Name()) != oldExtension:

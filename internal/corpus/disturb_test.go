@@ -76,7 +76,7 @@ func TestDisturbedItems(t *testing.T) {
 		}
 	}
 	cfg := smallBatch
-	cfg.DisturbShare, cfg.WantSteps = 0.5, 60
+	cfg.DisturbShare, cfg.Wants = 0.5, func(step int) bool { return step < 60 }
 	b := newTestBatcher(t, set, cfg, 3)
 	plain := newTestBatcher(t, set, smallBatch, 3)
 	n, changed := cfg.CropFrames*set.Features.NMels, 0

@@ -35,6 +35,10 @@ type PrepareOptions struct {
 	Workers int
 	// KeepEnds leaves long silences at the ends of recordings.
 	KeepEnds bool
+	// Cut makes several utterances of a long recording, and looks whether what is in them is speech. Their Start tells where they are.
+	Cut bool
+	// Embed, when not nil and with Cut, has the report say where the recordings of a speaker sound like several people.
+	Embed Embedder
 
 	shardBytes int // of features in a shard, for tests
 }
@@ -121,6 +125,7 @@ type recording struct {
 	hash     digest
 	frames   features.Frames // those of part
 	part     stretch
+	quality  Quality
 	problems []Problem
 	skip     bool
 	cached   bool
@@ -219,7 +224,7 @@ func (r *recording) read(ctx context.Context, cfg features.Config, store *cache,
 			}
 		}
 	}
-	r.hash, r.cached, r.computed = e.Content, hit, !hit
+	r.hash, r.quality, r.cached, r.computed = e.Content, e.Quality, hit, !hit
 	for _, p := range e.Problems {
 		p.Path = r.path
 		r.problems = append(r.problems, p)
@@ -273,7 +278,7 @@ func analyse(clip audio.Clip, cfg features.Config) (entry, error) {
 			return e, nil
 		}
 	}
-	e.frames = f
+	e.frames, e.Quality = f, measureQuality(clip.Samples, clip.Rate)
 	e.Whole = measure(f, 0, n)
 	from, to := trimEnds(f)
 	e.Trimmed = measure(f, from, to)
@@ -336,15 +341,33 @@ func refuseDuplicates(all []recording, speakers []Speaker) {
 // addSpeaker puts a speaker's usable recordings into the set and fills in the report.
 func (s *Set) addSpeaker(index int, own []recording, report *SpeakerReport, opts PrepareOptions) {
 	info := &s.Speakers[index]
+	perFrame := float64(s.Features.Hop) / float64(s.Features.SampleRate)
 	var usable []Utterance
-	frames := 0
+	frames, long := 0, longFrames
+	if n := len(own) - countSkipped(own); n == 1 {
+		long = longAlone
+	}
 	for _, r := range own {
 		report.Problems = append(report.Problems, r.problems...)
 		if r.skip {
+			report.LeftOut++
 			continue
 		}
-		usable = append(usable, Utterance{Speaker: index, Path: r.path, Start: r.part.From, Hash: r.hash, Frames: r.frames, part: r.part})
-		frames += r.frames.Len()
+		parts := []Utterance{{Speaker: index, Path: r.path, Start: r.part.From, Hash: r.hash, Frames: r.frames, part: r.part}}
+		if opts.Cut {
+			parts = r.utterances(index, long, perFrame, report)
+		}
+		length := 0
+		for _, u := range parts {
+			length += u.Frames.Len()
+		}
+		if len(parts) == 0 {
+			report.LeftOut++
+			continue
+		}
+		report.Recordings = append(report.Recordings, ScoredFile{r.path, float64(length) * perFrame, r.quality})
+		usable = append(usable, parts...)
+		frames += length
 	}
 	sortProblems(report.Problems)
 	train, valid := split(usable, opts.ValidFraction)
@@ -354,13 +377,25 @@ func (s *Set) addSpeaker(index int, own []recording, report *SpeakerReport, opts
 	}
 	pitch, voiced := features.MeasurePitch(tracks...)
 	info.LogF0Mean, info.LogF0Std = pitch.Mean, pitch.Std
-	info.Seconds = float64(frames) * float64(s.Features.Hop) / float64(s.Features.SampleRate)
+	info.Seconds = float64(frames) * perFrame
 	s.Train = append(s.Train, train...)
 	s.Valid = append(s.Valid, valid...)
 
 	report.Train, report.Valid, report.Seconds = len(train), len(valid), info.Seconds
 	report.F0Hz = pitchOf(*info, voiced)
 	report.advise(opts.ValidFraction > 0)
+	if opts.Cut && opts.Embed != nil {
+		report.lookForPeople(usable, opts.Embed, perFrame)
+	}
+}
+
+func countSkipped(rs []recording) (n int) {
+	for _, r := range rs {
+		if r.skip {
+			n++
+		}
+	}
+	return n
 }
 
 // split sets aside the utterances whose hash, read as a number from 0 to 1, is below fraction: at least one of three or

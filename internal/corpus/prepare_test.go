@@ -203,7 +203,7 @@ func TestPrepareRefuses(t *testing.T) {
 		want  []string
 	}{
 		{"one file", map[string][]float32{"ann/1.wav": clip(3, 1), "bob/1.wav": clip(2, 2), "bob/2.wav": clip(2, 3)},
-			[]string{"ann: only one usable recording", "at least 2", "held-out validation", "ffmpeg"}},
+			[]string{"ann: only one usable recording", "at least 2", "held-out validation", "add recordings"}},
 		{"one file of two usable", map[string][]float32{"ann/1.wav": clip(3, 1), "ann/2.wav": clip(0.2, 2)},
 			[]string{"ann: only one usable recording (left out: 2.wav: too short, 0.20 s"}},
 		{"nothing left", map[string][]float32{"ann/1.wav": make([]float32, 16000), "ann/2.wav": clip(0.3, 1)},

@@ -21,6 +21,7 @@ const (
 	Duplicate  Kind = "duplicate"
 	Shared     Kind = "under two speakers"
 	Converted  Kind = "converted by vc" // by its mark: nobody's own voice
+	NoSpeech   Kind = "hardly speech"   // may be used all the same
 
 	Clipped       Kind = "clipped"
 	Quiet         Kind = "very quiet"
@@ -32,7 +33,7 @@ const (
 )
 
 var kinds = []Kind{
-	Unreadable, NonFinite, TooShort, Silent, Duplicate, Shared, Converted,
+	Unreadable, NonFinite, TooShort, Silent, Duplicate, Shared, Converted, NoSpeech,
 	Clipped, Quiet, MostlySilence, Noisy, Hum, NarrowBand, Incomplete,
 }
 
@@ -48,12 +49,28 @@ type Problem struct {
 type SpeakerReport struct {
 	Name     string
 	Files    int     // found
-	Train    int     // used for training
+	LeftOut  int     // of these
+	Train    int     // utterances for training: recordings, or the pieces of long ones
 	Valid    int     // held out
 	Seconds  float64 // usable, training and held-out together
 	F0Hz     float64 // exp(LogF0Mean); 0 when no voiced speech was found
 	Problems []Problem
 	Advice   []string // what to do for a better result, plain words
+
+	Recordings []ScoredFile // that are used
+	Cut        []CutFile    // of these, those that were cut into pieces
+}
+
+// CutFile is a recording that was cut at its pauses.
+type CutFile struct {
+	Path   string
+	Pieces []Piece
+}
+
+// Piece is a part of a recording, in seconds from its beginning. One with a Fault is left out.
+type Piece struct {
+	From, To float64
+	Fault    string
 }
 
 // Report is what Prepare found, fit to print.
@@ -79,9 +96,13 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 		if s.Seconds < 60 {
 			length = fmt.Sprintf("%.1f s", s.Seconds)
 		}
-		fmt.Fprintf(&b, "%-*s  %9s in %s: %d to train, %d held out", width, s.Name, length, count(s.Files, "file"), s.Train, s.Valid)
-		if skipped := s.Files - s.Train - s.Valid; skipped > 0 {
-			fmt.Fprintf(&b, ", %d left out", skipped)
+		fmt.Fprintf(&b, "%-*s  %9s in %s", width, s.Name, length, count(s.Files, "file"))
+		if pieces := s.pieces(); pieces > 0 {
+			fmt.Fprintf(&b, ", %s cut at pauses into %s", cutFiles(len(s.Cut), s.Files), count(pieces, "piece"))
+		}
+		fmt.Fprintf(&b, ": %d to train, %d held out", s.Train, s.Valid)
+		if s.LeftOut > 0 {
+			fmt.Fprintf(&b, ", %d left out", s.LeftOut)
 		}
 		if s.F0Hz > 0 {
 			fmt.Fprintf(&b, "; pitch %.0f Hz", s.F0Hz)
@@ -92,6 +113,7 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 				s.writeProblems(&b, kind, skipped)
 			}
 		}
+		s.writeScores(&b)
 		for _, a := range s.Advice {
 			fmt.Fprintf(&b, "  advice: %s\n", a)
 		}
@@ -131,7 +153,7 @@ const (
 	manyBadPercent = 20
 )
 
-const howToCut = "add recordings, or cut a long one into pieces, for example with: ffmpeg -i long.wav -f segment -segment_time 8 piece%03d.wav"
+const howToCut = "add recordings, or one of half a minute: `vc train` cuts it where its speaker pauses"
 
 // fault says why a speaker cannot be trained at all, or nothing.
 func (s SpeakerReport) fault() string {

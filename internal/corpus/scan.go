@@ -23,7 +23,8 @@ const maxNameRunes = 64
 // Vorbis and, where there is an ffmpeg, whatever [audio.IsRecording] knows, by the ending of the file name) in order of their paths, and with what about.txt in the speaker's folder says of the voice. The
 // order does not depend on the file system.
 //
-// spec is a folder that holds a folder per speaker, or a list "ann=dirA,bob=dirB" (a folder name may contain commas).
+// spec is a folder that holds a folder per speaker, or a list "ann=dirA,bob=dirB" (a folder name may contain commas). In place of a
+// folder may be one recording; and a folder with nothing but recordings, or a recording by itself, is one speaker of its name.
 // A speaker's recordings may lie in folders inside the speaker's folder. Symbolic links are followed, names that start
 // with a dot are skipped. Scan reads no audio.
 //
@@ -42,7 +43,7 @@ func Scan(spec string) ([]Speaker, error) {
 	case strings.Contains(spec, "="):
 		folders, err = foldersListed(spec)
 	case err == nil:
-		err = fmt.Errorf("speakers: %q is a file; give a folder that holds a folder per speaker", spec)
+		folders, err = []folder{{cleanName(strings.TrimSuffix(filepath.Base(spec), filepath.Ext(spec))), spec}}, checkRecording(spec)
 	default:
 		err = fmt.Errorf("speakers: %w; give a folder that holds a folder per speaker, or ann=DIR,bob=DIR%s", err, tildeHint(spec))
 	}
@@ -61,9 +62,11 @@ func Scan(spec string) ([]Speaker, error) {
 		if len(found.files) == 0 {
 			return nil, fmt.Errorf("speakers: %s: no recordings (%s) in %q; %s", f.name, audio.ReadHere, f.dir, found.remedy())
 		}
-		about, err := readAbout(f.dir)
-		if err != nil {
-			return nil, fmt.Errorf("speakers: %s: %w", f.name, err)
+		about := ""
+		if isDir(f.dir) {
+			if about, err = readAbout(f.dir); err != nil {
+				return nil, fmt.Errorf("speakers: %s: %w", f.name, err)
+			}
 		}
 		speakers[i] = Speaker{Name: f.name, Files: found.files, About: about}
 	}
@@ -101,7 +104,7 @@ type folder struct{ name, dir string }
 // AbsoluteSpec is a spec that Scan takes, with whole paths, so that it means the same in any working folder. A spec that
 // Scan refuses comes back as it is.
 func AbsoluteSpec(spec string) string {
-	if isDir(spec) {
+	if isThere(spec) {
 		if whole, err := filepath.Abs(spec); err == nil {
 			return whole
 		}
@@ -151,8 +154,12 @@ func foldersIn(root string) ([]folder, error) {
 	layout := fmt.Sprintf("lay it out with a folder per speaker, named after the speaker, such as %s and %s, or give ann=DIR,bob=DIR",
 		filepath.Join(root, "ann", "1.wav"), filepath.Join(root, "bob", "1.wav"))
 	switch {
-	case len(folders) == 0 && len(loose) > 0:
-		return nil, fmt.Errorf("speakers: %q holds %s but no speaker folders; %s", root, count(len(loose), "recording"), layout)
+	case len(folders) == 0 && len(loose) > 0: // one speaker's
+		whole, err := filepath.Abs(root)
+		if err != nil {
+			return nil, fmt.Errorf("speakers: %w", err)
+		}
+		return []folder{{cleanName(filepath.Base(whole)), root}}, nil
 	case len(folders) == 0 && len(found.foreign) > 0:
 		return nil, fmt.Errorf("speakers: %q holds no speaker folders and no %s; %s; %s", root, audio.ReadHere, found.remedy(), layout)
 	case len(folders) == 0:
@@ -172,11 +179,11 @@ func foldersListed(spec string) ([]folder, error) {
 		if !named {
 			if len(folders) > 0 {
 				last := &folders[len(folders)-1]
-				if joined := last.dir + "," + piece; isDir(joined) {
+				if joined := last.dir + "," + piece; isThere(joined) {
 					last.dir = joined
 					continue
 				}
-				if !isDir(last.dir) { // the name may have a further comma to come
+				if !isThere(last.dir) { // the name may have a further comma to come
 					last.dir += "," + piece
 					continue
 				}
@@ -194,7 +201,9 @@ func foldersListed(spec string) ([]folder, error) {
 			return nil, fmt.Errorf("speakers: %s: %w; check the folder's name%s", f.name, err, tildeHint(f.dir))
 		}
 		if !info.IsDir() {
-			return nil, fmt.Errorf("speakers: %s: %q is a file; give the folder that holds the recordings", f.name, f.dir)
+			if err := checkRecording(f.dir); err != nil {
+				return nil, err
+			}
 		}
 		for _, other := range folders[:i] {
 			if o, err := os.Stat(other.dir); err == nil && os.SameFile(info, o) {
@@ -281,6 +290,10 @@ func findAudio(dir string) (audioFiles, error) {
 }
 
 func (a *audioFiles) walk(dir string, visited map[string]bool) error {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() { // a speaker's one recording
+		a.files = append(a.files, dir)
+		return nil
+	}
 	real, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return fmt.Errorf("%w; repair or remove the link", err)
@@ -343,6 +356,23 @@ func isAudio(name string) bool {
 func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
+}
+
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// checkRecording refuses a file that is no recording by its name.
+func checkRecording(path string) error {
+	recording, own := audio.IsRecording(path)
+	switch {
+	case own, recording && audio.HasFFmpeg():
+		return nil
+	case recording:
+		return fmt.Errorf("speakers: %q: install ffmpeg, so that such a recording is read, or convert it, for example with: ffmpeg -i in%s out.wav", path, strings.ToLower(filepath.Ext(path)))
+	}
+	return fmt.Errorf("speakers: %q is a file, but no recording by its name (%s); give a recording, a folder of one speaker's, or a folder that holds a folder per speaker", path, audio.ReadHere)
 }
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }

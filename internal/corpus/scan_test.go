@@ -49,6 +49,32 @@ func TestScanRefusesAbout(t *testing.T) {
 	}
 }
 
+// One recording, or a folder with nothing but recordings, is one speaker.
+func TestScanOneSpeaker(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	mine := filepath.Join(root, "my voice")
+	one, two := filepath.Join(mine, "a talk, 1.wav"), filepath.Join(mine, "b.mp3")
+	writeBytes(t, one, nil)
+	writeBytes(t, two, nil)
+	for _, test := range []struct {
+		spec string
+		want []Speaker
+	}{
+		{one, []Speaker{{Name: "a_talk__1", Files: []string{one}}}},
+		{mine, []Speaker{{Name: "my_voice", Files: []string{one, two}}}},
+		{"me=" + one, []Speaker{{Name: "me", Files: []string{one}}}},
+		{"me=" + one + ",you=" + two, []Speaker{{Name: "me", Files: []string{one}}, {Name: "you", Files: []string{two}}}},
+	} {
+		for _, spec := range []string{test.spec, AbsoluteSpec(test.spec)} {
+			got, err := Scan(spec)
+			if err != nil || !reflect.DeepEqual(got, test.want) {
+				t.Errorf("Scan(%q) = %v, %v, want %v", spec, got, err, test.want)
+			}
+		}
+	}
+}
+
 func TestScanListedFolderWithComma(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -129,10 +155,9 @@ func TestScanRefuses(t *testing.T) {
 		{"nothing", nil, " ", []string{"no folder given"}},
 		{"missing folder", nil, "ROOT/none", []string{"none", "folder per speaker"}},
 		{"tilde", nil, "~nobody/x", []string{"write the whole path"}},
-		{"a file", []string{"a.wav"}, "ROOT/a.wav", []string{"is a file"}},
+		{"a file", []string{"a.txt"}, "ROOT/a.txt", []string{"is a file", "no recording"}},
 		{"empty folder", nil, "", []string{"is empty", "ann"}},
 		{"only hidden", []string{".a/1.wav", ".b.wav"}, "", []string{"is empty"}},
-		{"no speaker folders", []string{"a.wav", "b.flac"}, "", []string{"2 recordings but no speaker folders", "1.wav", "ann=DIR"}},
 		{"loose file", []string{"ann/1.wav", "test.wav"}, "", []string{"1 recording beside", "test.wav", "move"}},
 		{"no recordings", []string{"ann/1.wav", "bob/"}, "", []string{"bob: no recordings", "remove the folder"}},
 		{"space in a name", []string{"ann lee/1.wav"}, "", []string{`"ann lee"`, `' '`, "ann_lee="}},
@@ -142,7 +167,7 @@ func TestScanRefuses(t *testing.T) {
 		{"piece without name", []string{"a/1.wav"}, "ann=ROOT/a,b", []string{`"b"`, "NAME=DIR"}},
 		{"no folder", []string{"a/1.wav"}, "ann=ROOT/a,bob=", []string{"names no folder"}},
 		{"listed folder missing", []string{"a/1.wav"}, "ann=ROOT/a,bob=ROOT/b", []string{"bob", "check the folder's name"}},
-		{"listed file", []string{"a/1.wav"}, "ann=ROOT/a/1.wav", []string{"is a file"}},
+		{"listed file", []string{"a/1.txt"}, "ann=ROOT/a/1.txt", []string{"is a file", "no recording"}},
 		{"same name", []string{"a/1.wav", "b/1.wav"}, "ann=ROOT/a,ann=ROOT/b", []string{"two speakers are called", "name of its own"}},
 		{"same but for capitals", []string{"a/1.wav", "b/1.wav"}, "ann=ROOT/a,ANN=ROOT/b", []string{"differ only in capitals"}},
 		{"same folder", []string{"a/1.wav"}, "ann=ROOT/a,bob=ROOT/../ROOTNAME/a", []string{"same folder"}},

@@ -15,8 +15,8 @@ import (
 	"unsafe"
 
 	"github.com/edsrzf/mmap-go"
-	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 // A shard holds the features of many recordings before trimming, bit for bit, so laid out that the float32 of a file that
@@ -62,6 +62,7 @@ type record struct {
 	First    int       `json:"first"`    // frame of the shard
 	Whole    stretch   `json:"whole"`    // all frames
 	Trimmed  stretch   `json:"trimmed"`  // without long silences at the ends
+	Quality  Quality   `json:"quality"`
 }
 
 // stretch is a range of a recording's frames, and what one would else have to read them for at every start.
@@ -213,7 +214,7 @@ func writeShard(dir string, key digest, mels int, entries []entry) (*shard, erro
 	if s, err := openShard(path, key, mels); err == nil && s.check() == nil {
 		return s, nil // another program was faster
 	}
-	err = audio.WriteAtomic(path, func(w io.Writer) error {
+	err = atomicfile.Write(path, func(w io.Writer) error {
 		parts := [][]byte{shardHeader(key, mels, frames, index)}
 		for _, e := range entries {
 			parts = append(parts, floatBytes(e.frames.LogMel))

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/disturb"
 )
 
@@ -58,7 +59,7 @@ const ManifestHeader = "path\tsource\ttarget\tutterance\ttext\tsource_path\trefe
 
 // writeManifest lists the sounds for judges that are not ours.
 func (s *suite) writeManifest() error {
-	err := audio.WriteAtomic(filepath.Join(s.o.Export, "manifest.tsv"), func(w io.Writer) error {
+	err := atomicfile.Write(filepath.Join(s.o.Export, "manifest.tsv"), func(w io.Writer) error {
 		b := bufio.NewWriter(w)
 		fmt.Fprintln(b, ManifestHeader)
 		for _, t := range s.tasks {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 // RunOptions says what Run converts and scores.
@@ -80,7 +81,7 @@ func Run(ctx context.Context, opts RunOptions) (*Table, error) {
 		"scores.txt":   table.WriteText,
 		"scores.json":  table.WriteJSON,
 	} {
-		if err := audio.WriteAtomic(filepath.Join(opts.Out, name), write); err != nil {
+		if err := atomicfile.Write(filepath.Join(opts.Out, name), write); err != nil {
 			return nil, fmt.Errorf("eval: %w", err)
 		}
 	}

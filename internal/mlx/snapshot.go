@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/safetensors"
 )
 
@@ -24,7 +24,7 @@ func (v *Vars) WriteSnapshot(path string, meta map[string]string) error {
 		}
 		list = append(list, safetensors.Tensor{Name: k, Shape: shape, Data: data})
 	}
-	err := audio.WriteAtomic(path, func(w io.Writer) error { return safetensors.Write(w, list, meta) })
+	err := atomicfile.Write(path, func(w io.Writer) error { return safetensors.Write(w, list, meta) })
 	if err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}

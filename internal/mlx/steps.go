@@ -11,10 +11,14 @@ import (
 
 // Steps compiles graphs over one set of variables and runs them, by name, on one device or, after Share, on several.
 type Steps struct {
+	// Refuse, if not nil, is asked before a graph runs; its error is Call's. It stands for a device in tests.
+	Refuse func(name string) error
+
 	backend compute.Backend
 	vars    *Vars
 	execs   map[string]*model.Exec
 	mesh    *mesh // nil for one device
+	devices int   // of the mesh
 }
 
 // NewSteps runs graphs on backend.
@@ -37,9 +41,12 @@ func (s *Steps) Share(devices int) error {
 	if err != nil {
 		return fmt.Errorf("steps on %d devices: %w", devices, err)
 	}
-	s.mesh = m
+	s.mesh, s.devices = m, devices
 	return nil
 }
+
+// Devices is how many run each graph together.
+func (s *Steps) Devices() int { return max(1, s.devices) }
 
 // Call executes a graph that gives one tensor, compiling it when its name is new. A panic of the graph builder becomes an
 // error. The inputs stay, on the device too, for another call: Free them in the end.
@@ -49,6 +56,11 @@ func (s *Steps) Call(name string, build func([]*graph.Node) []*graph.Node, input
 			err = fmt.Errorf("%s step: %v", name, p)
 		}
 	}()
+	if s.Refuse != nil {
+		if err := s.Refuse(name); err != nil {
+			return nil, fmt.Errorf("%s step: %w", name, err)
+		}
+	}
 	exec := s.execs[name]
 	if exec == nil {
 		exec, err = model.NewExec(s.backend, s.vars.Store(), func(_ *model.Scope, in []*graph.Node) []*graph.Node { return build(in) })

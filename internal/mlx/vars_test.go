@@ -12,7 +12,7 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/safetensors"
 )
 
@@ -173,7 +173,7 @@ func TestSnapshotRefusesStrangeTensors(t *testing.T) {
 		{Name: "w/whole", Shape: []int{1}, Ints: []int64{1}},
 	} {
 		path := filepath.Join(t.TempDir(), "strange.safetensors")
-		err := audio.WriteAtomic(path, func(w io.Writer) error { return safetensors.Write(w, []safetensors.Tensor{tensor}, nil) })
+		err := atomicfile.Write(path, func(w io.Writer) error { return safetensors.Write(w, []safetensors.Tensor{tensor}, nil) })
 		if err != nil {
 			t.Fatal(err)
 		}

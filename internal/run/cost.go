@@ -45,7 +45,8 @@ type Cost struct {
 	Host    float64       // bytes in the host besides, such as recordings; they count where that is the device
 	Batch   int
 	Unit    int    // what Batch is a multiple of, see device.Device.BatchUnit
-	Smaller string // what helps where no batch fits, such as "--set cropFrames=32"
+	Smaller string // what helps where no batch fits, see Plan
+	Names   Names
 }
 
 // Memory is the bytes that the run takes of the memory of device, the program and its recordings with them where that is the
@@ -79,7 +80,7 @@ func (c Cost) tell(device device.Device, free int64, say *Reporter) {
 	if c.Batch > c.Unit {
 		// What the batch has no part in stays.
 		fits := float64(c.Batch) * max(0, float64(free)-(bytes-c.Bytes)) / c.Bytes
-		remedy = fmt.Sprintf("--batch %d", max(c.Unit, int(fits)/c.Unit*c.Unit))
+		remedy = c.Names.Of("batch", max(c.Unit, int(fits)/c.Unit*c.Unit))
 	}
 	say.Linef("warning: free memory is %.1f GB and a batch of %d needs about %.1f GB: if it fails, %s", float64(free)/1e9, c.Batch, bytes/1e9, remedy)
 }

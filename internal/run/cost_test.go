@@ -38,7 +38,7 @@ func TestTime(t *testing.T) {
 }
 
 func TestTell(t *testing.T) {
-	all := Cost{Steps: 500, Time: 40 * time.Minute, Bytes: 8e9, Host: 0.2e9, Batch: 12, Unit: 1, Smaller: "--set cropFrames=32"}
+	all := Cost{Steps: 500, Time: 40 * time.Minute, Bytes: 8e9, Host: 0.2e9, Batch: 12, Unit: 1, Smaller: "--set cropFrames=32", Names: dashed}
 	one := all
 	one.Batch = 1
 	pair := all

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/plot"
 )
 
@@ -45,7 +45,7 @@ func DrawCurves(dir string, curves []Curve) error {
 	if len(charts) == 0 {
 		return nil
 	}
-	return audio.WriteAtomic(filepath.Join(dir, "losses.png"), func(w io.Writer) error {
+	return atomicfile.Write(filepath.Join(dir, "losses.png"), func(w io.Writer) error {
 		return plot.Lines(w, charts, plot.LineOptions{Title: "Losses", Columns: 2})
 	})
 }

@@ -29,6 +29,14 @@ type Run struct {
 // Warn tells a person of something that may be wrong.
 func (r *Run) Warn(format string, a ...any) { r.Say.Linef("warning: "+format, a...) }
 
+// Place readies new steps over batches of so many items for the devices of the run.
+func (r *Run) Place(steps *mlx.Steps, batch int) error {
+	if r.Refuse != nil {
+		steps.Refuse = func(graph string) error { return r.Refuse(graph, batch) }
+	}
+	return steps.Share(r.Device.Cards)
+}
+
 // driver is one call of Train.
 type driver[T any] struct {
 	*Run
@@ -38,6 +46,10 @@ type driver[T any] struct {
 	vars    *mlx.Vars
 	plan    Plan
 	unsaved Unsaved
+
+	progress *progress // of the steps under way
+	madeOf   int       // what the pupil's model was made after, steps+1; 0 for nothing
+	mute     bool      // it was told that the report cannot be written
 }
 
 // Train trains a pupil as a command does: it makes a run folder or goes on with one, reads what is learnt from, makes the steps,
@@ -52,7 +64,7 @@ func (d *driver[T]) run(ctx context.Context) error {
 	if err := d.configure(); err != nil {
 		return err
 	}
-	if err := CheckWritable(d.output); err != nil {
+	if err := d.Names.CheckWritable(d.output); err != nil {
 		return err
 	}
 	device, err := device.Find(d.Options.Device)
@@ -108,14 +120,14 @@ func (d *driver[T]) configure() error {
 	q := d.about.Request.common()
 	if d.Resume {
 		if d.RunDir == "" {
-			return errors.New("--resume: which run? name its folder with --run")
+			return fmt.Errorf("%s: which run? name its folder with %s", d.Names.Of("resume"), d.Names.Of("run"))
 		}
-		if err := ReadRequest(d.RunDir, d.about.Command, d.about.Request); err != nil {
+		if err := d.Names.ReadRequest(d.RunDir, d.about.Command, d.about.Request); err != nil {
 			return err
 		}
 		s := d.settings()
-		if err := CheckFixed(
-			Fixed{Flag: "preset", Was: s.Preset, Now: d.Preset}, Fixed{Flag: "seed", Was: Number(s.Seed), Now: Number(d.Seed)},
+		if err := d.Names.CheckFixed(
+			Fixed{Option: "preset", Was: s.Preset, Now: d.Preset}, Fixed{Option: "seed", Was: Number(s.Seed), Now: Number(d.Seed)},
 		); err != nil {
 			return err
 		}
@@ -125,16 +137,23 @@ func (d *driver[T]) configure() error {
 		return err
 	}
 	if !d.Resume {
-		if err := d.Vacant(); err != nil {
+		if err := d.Vacant(d.Names); err != nil {
 			return err
 		}
 	}
 	q.Command = d.about.Command
 	q.Speakers = corpus.AbsoluteSpec(cmp.Or(d.Speakers, q.Speakers))
+	before := q.Output // which the run that goes on may have written
 	q.Output = cmp.Or(d.Output, q.Output)
 	q.Half = q.Half || d.Half
 	d.output = cmp.Or(q.Output, d.Path(d.about.File))
-	return Whole(&q.Output)
+	if err := Whole(&q.Output); err != nil {
+		return err
+	}
+	if !d.Force && fileIsThere(d.output) && !(d.Resume && q.Output == before) {
+		return fmt.Errorf("output %s is there already: name another file with %s, or write over it with %s", d.output, d.Names.Of("output"), d.Names.Of("force"))
+	}
+	return nil
 }
 
 // load takes the variables of the newest snapshot, if saved is set and there is one, or new ones, and settles the first step.
@@ -146,7 +165,7 @@ func (d *driver[T]) load(saved bool) (err error) {
 			return err
 		}
 		if vars != nil {
-			if err := CheckSteps(step, d.settings().Steps); err != nil {
+			if err := d.Names.CheckSteps(step, d.settings().Steps); err != nil {
 				return err
 			}
 			d.vars, d.First = vars, step
@@ -161,7 +180,7 @@ func (d *driver[T]) load(saved bool) (err error) {
 // leave a run as it was, and a new one's name free.
 func (d *driver[T]) begin() error {
 	if !d.Resume {
-		if err := d.Create(); err != nil {
+		if err := d.Create(d.Names); err != nil {
 			return err
 		}
 	}
@@ -177,7 +196,7 @@ func (d *driver[T]) foretell() {
 	if c.Bytes == 0 {
 		return
 	}
-	c.Steps, c.Batch, c.Unit, c.Smaller = s.Steps-d.First, s.Batch, d.Device.BatchUnit(d.about.Even), d.plan.Smaller
+	c.Steps, c.Batch, c.Unit, c.Smaller, c.Names = s.Steps-d.First, s.Batch, d.Device.BatchUnit(d.about.Even), d.plan.Smaller, d.Names
 	c.Tell(d.Device, d.Say)
 }
 
@@ -208,6 +227,7 @@ func (d *driver[T]) smaller(ctx context.Context, cause error) error {
 func (d *driver[T]) finish(ctx context.Context, done int) error {
 	a, steps := d.about, d.settings().Steps
 	vars, step, why := d.chosen(done)
+	d.madeOf = 0
 	if err := d.pupil.Export(vars, step); err != nil {
 		return err
 	}
@@ -218,11 +238,16 @@ func (d *driver[T]) finish(ctx context.Context, done int) error {
 		if err := d.pupil.Write(d.output); err != nil {
 			return err
 		}
-		d.Say.Linef("stopped after step %d of %d and saved: go on with `vc %s --run %s --resume`", done, steps, a.Command, d.Dir)
+		if d.about.Live && done > 0 {
+			if _, err := d.report(context.WithoutCancel(ctx), done, false); err != nil {
+				d.Warn("report.html: %v", err)
+			}
+		}
+		d.Say.Linef("stopped after step %d of %d and saved: go on with `vc %s %s %s`", done, steps, a.Command, d.Names.Of("run", d.Dir), d.Names.Of("resume"))
 		d.Say.Linef("the %s so far is %s", a.What, d.output)
 		return ErrStopped
 	}
-	r, err := d.report(context.WithoutCancel(ctx), done)
+	r, err := d.report(context.WithoutCancel(ctx), done, false)
 	if err != nil {
 		return errors.Join(err, d.pupil.Write(d.output)) // hours of training are not lost for want of a picture
 	}
@@ -237,12 +262,11 @@ func (d *driver[T]) finish(ctx context.Context, done int) error {
 	if a.Made != "" {
 		made = a.Made + ", " + made
 	}
-	d.Say.Linef("run folder: %s (%s; tensorboard --logdir shows it too)", d.Dir, made)
-	use := ""
+	d.Say.Linef("run folder: %s (%s; TensorBoard shows it too)", d.Dir, made)
+	d.Say.Linef("%s: %s, of step %d of %d, %s", a.What, output, step, done, why)
 	if r.Use != "" {
-		use = " (" + fmt.Sprintf(r.Use, output) + ")"
+		d.Say.Linef("next: %s", fmt.Sprintf(r.Use, output))
 	}
-	d.Say.Linef("%s: %s, of step %d of %d, %s%s", a.What, output, step, done, why, use)
 	return suspect
 }
 
@@ -262,7 +286,7 @@ func (d *driver[T]) chosen(done int) (vars *mlx.Vars, step int, why string) {
 		d.Warn("the best snapshot cannot be read (%v): the %s is that of the last step", err, d.about.What)
 		return d.vars, done, "the last"
 	}
-	d.Say.Linef("the %s is that of step %d, the best by held-out speech: it got worse since; `--resume --last` takes the last step's instead", d.about.What, b.Step)
+	d.Say.Linef("the %s is that of step %d, the best by held-out speech: it got worse since; `%s %s` takes the last step's instead", d.about.What, b.Step, d.Names.Of("resume"), d.Names.Of("last"))
 	return vars, b.Step, "the best by held-out speech"
 }
 

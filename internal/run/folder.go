@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/base"
 )
 
@@ -22,7 +22,7 @@ import (
 //	samples/step-N/      what comes out, and pictures of it
 //	report.html          all of this on one page
 //	events.out.*         the same for TensorBoard
-//	*.safetensors        what was made, unless -o names another place, and copies of the models that going on needs
+//	*.safetensors        what was made, unless another place is asked for, and copies of the models that going on needs
 type Folder struct{ Dir string }
 
 // Path is a file of the folder.
@@ -40,24 +40,24 @@ func (f Folder) Name() string {
 }
 
 // Vacant refuses a folder that holds something: nothing is written over.
-func (f Folder) Vacant() error {
+func (f Folder) Vacant(n Names) error {
 	entries, err := os.ReadDir(f.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("run folder: %w", err)
 	}
 	if len(entries) > 0 {
-		return fmt.Errorf("run folder %s is not empty: go on with it by --resume, or name another with --run", f.Dir)
+		return fmt.Errorf("run folder %s is not empty: go on with it by %s, or name another with %s", f.Dir, n.Of("resume"), n.Of("run"))
 	}
 	return nil
 }
 
 // Create makes the folder of a new run.
-func (f Folder) Create() error {
-	if err := f.Vacant(); err != nil {
+func (f Folder) Create(n Names) error {
+	if err := f.Vacant(n); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(f.Path("snapshots"), 0o755); err != nil {
-		return fmt.Errorf("run folder: %w: name a folder that can be written with --run", err)
+		return fmt.Errorf("run folder: %w: name a folder that can be written with %s", err, n.Of("run"))
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func (f Folder) Snapshots() Snapshots { return Snapshots{Dir: f.Path("snapshots"
 
 // WriteText writes a file of the folder.
 func (f Folder) WriteText(name string, text io.WriterTo) error {
-	return audio.WriteAtomic(f.Path(name), func(w io.Writer) error {
+	return atomicfile.Write(f.Path(name), func(w io.Writer) error {
 		_, err := text.WriteTo(w)
 		return err
 	})

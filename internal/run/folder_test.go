@@ -23,7 +23,7 @@ func tinyVars(t *testing.T, value float32) *mlx.Vars {
 func newFolder(t *testing.T) Folder {
 	t.Helper()
 	r := Folder{Dir: filepath.Join(t.TempDir(), "run")}
-	if err := r.Create(); err != nil {
+	if err := r.Create(nil); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -31,7 +31,7 @@ func newFolder(t *testing.T) Folder {
 
 func TestRunFolderIsNotWrittenOver(t *testing.T) {
 	r := newFolder(t)
-	if err := r.Create(); err == nil || !strings.Contains(err.Error(), "--resume") {
+	if err := r.Create(dashed); err == nil || !strings.Contains(err.Error(), "--resume") {
 		t.Errorf("a run folder made twice: error %v, want one that offers --resume", err)
 	}
 	file := filepath.Join(t.TempDir(), "file")
@@ -39,11 +39,11 @@ func TestRunFolderIsNotWrittenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{file, filepath.Join(file, "below")} {
-		if err := (Folder{Dir: path}).Create(); err == nil || !strings.HasPrefix(err.Error(), "run folder") {
+		if err := (Folder{Dir: path}).Create(nil); err == nil || !strings.HasPrefix(err.Error(), "run folder") {
 			t.Errorf("%s: error %v", path, err)
 		}
 	}
-	if err := (Folder{Dir: t.TempDir()}).Create(); err != nil {
+	if err := (Folder{Dir: t.TempDir()}).Create(nil); err != nil {
 		t.Errorf("an empty folder that is there: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -29,13 +30,16 @@ func (d *driver[T]) loop(ctx context.Context) (done int, err error) {
 	machine := WatchMachine(d.Device)
 	defer machine.Close()
 	book := d.newBook(log, board, machine)
-	if d.Device.Kind != "go" {
-		d.Say.Linef("the first step of each phase compiles its graph, which takes a minute or so")
-	}
 	if first == 0 && s.ScoreFirst && s.ScoreEvery > 0 { // what an untrained network scores, to compare with
-		if err := d.score(book, 0); err != nil {
+		stop := d.compiling("the scores", 0)
+		err := d.score(book, 0)
+		stop()
+		if err != nil {
 			return 0, err
 		}
+	}
+	if first == 0 {
+		d.show(ctx, 0)
 	}
 	step := first
 	for ; step < s.Steps && ctx.Err() == nil; step++ {
@@ -45,11 +49,17 @@ func (d *driver[T]) loop(ctx context.Context) (done int, err error) {
 			return step, err
 		}
 		machine.Waited(time.Since(asked))
+		compiles, stop := step == first || d.begins(step) || d.plan.Compiles != nil && d.plan.Compiles(step), func() {}
+		if compiles {
+			phase, _ := d.plan.phase(step)
+			stop = d.compiling(phase.Name, d.plan.Compile)
+		}
 		results, err := d.pupil.Step(step, in)
+		stop()
 		if err != nil {
 			return step, err
 		}
-		if step == first || d.begins(step) || d.plan.Compiles != nil && d.plan.Compiles(step) {
+		if compiles {
 			machine.Begin(step + 1) // it had a graph to compile
 		}
 		if err := book.Add(step, results); err != nil {
@@ -60,6 +70,9 @@ func (d *driver[T]) loop(ctx context.Context) (done int, err error) {
 		if s.ScoreEvery > 0 && (made%s.ScoreEvery == 0 || last) || s.ScoreLast && last {
 			if err := d.score(book, made); err != nil {
 				return made, err
+			}
+			if !last { // the last report is that of what is handed over
+				d.show(ctx, made)
 			}
 		}
 		switch {
@@ -112,7 +125,16 @@ func (d *driver[T]) save(book *Book, made int) error {
 		return err
 	}
 	d.unsaved.Saved()
+	d.keepModel(made)
 	return DrawCurves(d.Dir, d.about.Curves)
+}
+
+// compiling shows a clock while a graph is compiled, until stop is called. Pure Go has next to nothing to compile.
+func (d *driver[T]) compiling(what string, usual time.Duration) (stop func()) {
+	if d.Device.Kind == "go" {
+		return func() {}
+	}
+	return d.Say.Clock("compiling the graph of "+what, usual)
 }
 
 // score scores the averaged networks after so many steps, and keeps them if they are the best so far.
@@ -147,7 +169,11 @@ func (d *driver[T]) score(book *Book, made int) error {
 // newBook begins the records of the steps from d.First on.
 func (d *driver[T]) newBook(log *MetricsLog, board *Board, machine *Machine) *Book {
 	var blame Blame
-	p := progress{plan: d.plan, steps: d.settings().Steps, say: d.Say, busy: machine.Busy, began: time.Now()}
+	p := &progress{plan: d.plan, steps: d.settings().Steps, say: d.Say, busy: machine.Busy, began: time.Now()}
+	if d.Device.Kind != "go" {
+		p.compile = d.plan.Compile
+	}
+	d.progress = p
 	return &Book{
 		Log: log, Board: board, Say: d.Say, Every: d.settings().LogEvery, First: d.First, Rate: d.plan.Rate,
 		Skipped: func(step int) string {
@@ -175,6 +201,9 @@ type progress struct {
 	busy  func() string // what is said of the card
 	began time.Time
 	pace  Pace
+
+	compile time.Duration // of the graph of each phase
+	left    string        // what was told last of the time left
 }
 
 // show tells how the training goes after the step of m. Steps of another phase cost another time, so the time left is that of the
@@ -191,25 +220,32 @@ func (p *progress) show(m Record) {
 		p.say.Linef("first step done after %v", time.Since(p.began).Round(100*time.Millisecond))
 		return
 	}
-	line := fmt.Sprintf("%s %s step %d/%d", phase.Name, Bar(made, p.steps), made, p.steps)
-	for _, s := range phase.Shown {
-		switch v, ok := m.Metrics[s.Metric]; {
-		case !ok || v == 0:
-		case s.Percent:
-			line += fmt.Sprintf("  %s %.1f %%", s.Name, 100*v)
-		default:
-			line += fmt.Sprintf("  %s %.3f", s.Name, v)
-		}
-	}
-	left, where := Left(end-made, pace), "left"
+	left := Left(end-made, pace)
+	p.left = fmt.Sprintf("%v left", left)
 	if end < p.steps {
 		all, from := left.Seconds(), end
 		for _, next := range p.plan.Phases[i+1:] {
 			to := min(next.End, p.steps)
-			all += float64(to-from) * pace * next.Cost / phase.Cost
+			if to > from {
+				all += float64(to-from)*pace*next.Cost/phase.Cost + p.compile.Seconds()
+			}
 			from = to
 		}
-		where = fmt.Sprintf("left of this phase, about %v in all", Roughly(time.Duration(all*float64(time.Second))))
+		p.left = fmt.Sprintf("%v left, %v of it for this phase", Roughly(time.Duration(all*float64(time.Second))), left)
 	}
-	p.say.Progress(fmt.Sprintf("%s  %.2f steps/s%s  %v %s", line, 1/pace, p.busy(), left, where))
+	others := []string{p.left}
+	for _, s := range phase.Shown {
+		switch v, ok := m.Metrics[s.Metric]; {
+		case !ok || v == 0:
+		case s.Percent:
+			others = append(others, fmt.Sprintf("%s %.1f %%", s.Name, 100*v))
+		default:
+			others = append(others, fmt.Sprintf("%s %.3f", s.Name, v))
+		}
+	}
+	others = append(others, fmt.Sprintf("%.2f steps/s", 1/pace))
+	if busy := strings.TrimSpace(p.busy()); busy != "" {
+		others = append(others, busy)
+	}
+	p.say.ProgressOf(fmt.Sprintf("%s %d/%d", phase.Name, made, p.steps), Bar(made, p.steps), others...)
 }

@@ -21,12 +21,12 @@ func TestLeftInAll(t *testing.T) {
 	m.Step = 99
 	p.show(m)
 	text := said.String()
-	for _, want := range []string{"first step done after", "first [##..................] step 100/1000  right 50.0 %  cycle 1.250  ", "  card busy  ", "left of this phase, about "} {
+	for _, want := range []string{"first step done after", "first 100/1000 [##..................]  ", "  right 50.0 %  cycle 1.250  ", "  card busy\n", " of it for this phase  "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in %q", want, text)
 		}
 	}
-	if !strings.Contains(text, "days in all\n") && !strings.Contains(text, " h in all\n") || strings.Contains(text, "later") {
+	if !strings.Contains(text, "days left, ") && !strings.Contains(text, " h left, ") || strings.Contains(text, "later") {
 		t.Errorf("said %q", text)
 	}
 }

@@ -92,7 +92,7 @@ func (m *Machine) Busy() string {
 const enough = 0.7
 
 // Verdict says how busy the card was in all laps, and what to do where that is little: what gives it more to do is the caller's
-// to say, such as "--batch 64". It is empty where nothing is known.
+// to say, see Plan. It is empty where nothing is known.
 func (m *Machine) Verdict(more string) string {
 	if m.samples == 0 {
 		return ""

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 // Record is one line of metrics.jsonl.
@@ -56,7 +56,7 @@ func OpenMetrics(path string, from int) (*MetricsLog, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	err = audio.WriteAtomic(path, func(w io.Writer) error {
+	err = atomicfile.Write(path, func(w io.Writer) error {
 		for _, m := range old {
 			if m.Step >= from {
 				break

@@ -18,6 +18,7 @@ type Options struct {
 	Seed          uint64
 
 	Output  string // the file that is made; empty for the usual one
+	Force   bool   // write over what is there under Output's name
 	Half    bool   // write float16
 	RunDir  string // empty for a new one under runs/
 	Resume  bool   // go on with the run in RunDir
@@ -27,8 +28,28 @@ type Options struct {
 	Quiet   bool
 	Stderr  io.Writer // nil for nowhere
 	Version string    // of the program
+	Names   Names     // how messages name an option
 
 	Refuse func(graph string, batch int) error // for tests: what a device says that has no memory left
+}
+
+// Names is how messages name an option to whoever runs a training, such as "--init" for init. nil names it as it is called here.
+type Names func(option string) string
+
+// Of names an option, and the value to give it if there is one: "--batch 8".
+func (n Names) Of(option string, value ...any) string {
+	if n != nil {
+		option = n(option)
+	}
+	if len(value) == 0 {
+		return option
+	}
+	return option + " " + fmt.Sprint(value...)
+}
+
+// Setting names a setting and the value to give it: "--set cropFrames=32".
+func (n Names) Setting(name string, value any) string {
+	return n.Of("set", fmt.Sprintf("%s=%v", name, value))
 }
 
 // ErrStopped is what Train returns after it was told to stop and has saved.
@@ -64,5 +85,5 @@ func (o Options) Override(c Config) error {
 	if err := c.Validate(); err != nil || !o.Resume {
 		return err
 	}
-	return CheckFixed(Fixed{Flag: "set seed", Was: Number(began), Now: Number(c.Settings().Seed)})
+	return o.Names.CheckFixed(Fixed{Option: "set seed", Was: Number(began), Now: Number(c.Settings().Seed)})
 }

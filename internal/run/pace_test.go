@@ -27,10 +27,10 @@ func TestPaceForgetsCompiling(t *testing.T) {
 }
 
 func TestCheckFixed(t *testing.T) {
-	if err := CheckFixed(Fixed{"preset", "tiny", ""}, Fixed{"seed", "7", "7"}); err != nil {
+	if err := dashed.CheckFixed(Fixed{"preset", "tiny", ""}, Fixed{"seed", "7", "7"}); err != nil {
 		t.Errorf("what was not given, or is as before: %v", err)
 	}
-	err := CheckFixed(Fixed{"preset", "tiny", "hq"})
+	err := dashed.CheckFixed(Fixed{"preset", "tiny", "hq"})
 	if want := "--preset hq: the run began with tiny, and keeps it: leave --preset out, or begin a new run"; err == nil || err.Error() != want {
 		t.Errorf("another preset: %v, want %q", err, want)
 	}

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 // The page report.html is one file that holds its pictures and sounds, fit to be sent to somebody.
@@ -28,6 +28,15 @@ type Page struct {
 	Voices           []Voice
 	Scores           Scores
 	Lint             string // what was found wrong with the recordings
+	Left             string // of a run under way: "8 min left"; empty for one that has ended
+
+	Earlier map[string][]Earlier // by Sample.File
+}
+
+// Earlier is a sample's sound after fewer steps, by its address as seen from the page.
+type Earlier struct {
+	Step int
+	File string
 }
 
 // Voice is a speaker.
@@ -86,7 +95,7 @@ func (p Page) Write(dir string) error {
 			shown.Rows = append(shown.Rows, scoreRow{rec.Step + 1, rec.Metrics, rec.Step+1 == p.Scores.Best})
 		}
 	}
-	return audio.WriteAtomic(filepath.Join(dir, "report.html"), func(w io.Writer) error {
+	return atomicfile.Write(filepath.Join(dir, "report.html"), func(w io.Writer) error {
 		if err := t.Execute(w, shown); err != nil {
 			return fmt.Errorf("report.html: %w", err)
 		}

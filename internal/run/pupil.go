@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"time"
 
 	"github.com/starvc/vc/internal/mlx"
 )
@@ -54,6 +55,7 @@ type About struct {
 	Made    string  // what the run folder has besides: "samples/"; may be empty
 	Curves  []Curve // of losses.png
 	Even    bool    // a batch is an even number
+	Live    bool    // Export and Report are quick enough to be made while it trains
 	Least   bool    // the score is what a run is for: the best snapshot is that of the least, see Best
 	Request Request // a pointer to what config.json holds, which Common is embedded in
 	Config  Config  // a pointer to the settings, which are part of Request
@@ -78,10 +80,11 @@ type Settings struct {
 type Plan struct {
 	Phases   []Phase
 	Compiles func(step int) bool    // whether a step has a new graph though no phase begins; may be nil
+	Compile  time.Duration          // how long the first graph of a phase usually takes to compile on two cores; 0 if that is not known
 	Rate     func(step int) float64 // the learning rate
-	Lower    func(step int) string  // the setting that lowers it: "--set learningRate=0.001"
-	Smaller  string                 // what makes steps smaller besides a smaller preset: "--set cropFrames=32"
-	Larger   string                 // what gives a card more to do: "--batch 64"
+	Lower    func(step int) string  // the setting that lowers it, see Names.Setting
+	Smaller  string                 // what makes steps smaller besides a smaller preset: a setting, as above
+	Larger   string                 // what gives a card more to do, such as a larger batch
 	Broken   string                 // where a broken recording is found; empty for nowhere
 	Cost     Cost                   // of the steps from r.First on; nothing for what is not known
 	// Blame names the recordings of a step, and what is odd about them, fit to follow a sentence.
@@ -114,5 +117,5 @@ type Report struct {
 	Samples []Sample
 	Voices  []Voice
 	Scores  Scores // Best is set by Train
-	Use     string // how to use what was made, fit to follow its name; may be empty
+	Use     string // what to type next, with %[1]s for the file that was made; may be empty
 }

@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 // Common is what config.json of every run folder holds. A command embeds it in a struct of its own, which has its settings under
@@ -26,24 +26,28 @@ func (c *Common) common() *Common { return c }
 // Request is a pointer to what config.json holds.
 type Request interface{ common() *Common }
 
-// Fixed is a flag whose value a run keeps from its beginning.
+// Fixed is an option whose value a run keeps from its beginning.
 type Fixed struct {
-	Flag string
-	Was  string // as the flag would say it
-	Now  string // as it was given; empty if it was not
+	Option string
+	Was    string // as the option would say it
+	Now    string // as it was given; empty if it was not
 }
 
 // CheckFixed refuses to go on with a run in another way than it began.
-func CheckFixed(flags ...Fixed) error {
-	for _, f := range flags {
-		if f.Now != "" && f.Now != f.Was {
-			return fmt.Errorf("--%s %s: the run began with %s, and keeps it: leave --%[1]s out, or begin a new run", f.Flag, f.Now, f.Was)
+func (n Names) CheckFixed(options ...Fixed) error {
+	for _, f := range options {
+		switch {
+		case f.Now == "" || f.Now == f.Was:
+		case f.Was == "":
+			return fmt.Errorf("%s: the run began without: leave %s out, or begin a new run", n.Of(f.Option, f.Now), n.Of(f.Option))
+		default:
+			return fmt.Errorf("%s: the run began with %s, and keeps it: leave %s out, or begin a new run", n.Of(f.Option, f.Now), f.Was, n.Of(f.Option))
 		}
 	}
 	return nil
 }
 
-// Number is the value of a numeric flag for Fixed; empty for 0, which stands for none given.
+// Number is the value of a numeric option for Fixed; empty for 0, which stands for none given.
 func Number[T int | uint64](n T) string {
 	if n == 0 {
 		return ""
@@ -52,9 +56,9 @@ func Number[T int | uint64](n T) string {
 }
 
 // CheckSteps refuses to end a run that is resumed before the step that it has come to.
-func CheckSteps(done, steps int) error {
+func (n Names) CheckSteps(done, steps int) error {
 	if done > steps {
-		return fmt.Errorf("--steps %d: the run has made %d already: ask for more, or leave --steps out", steps, done)
+		return fmt.Errorf("%s: the run has made %d already: ask for more, or leave %s out", n.Of("steps", steps), done, n.Of("steps"))
 	}
 	return nil
 }
@@ -67,7 +71,7 @@ func WriteRequest(dir string, request Request) error {
 	if err != nil {
 		return fmt.Errorf("run folder: %w", err)
 	}
-	return audio.WriteAtomic(requestPath(dir), func(w io.Writer) error {
+	return atomicfile.Write(requestPath(dir), func(w io.Writer) error {
 		_, err := w.Write(append(b, '\n'))
 		return err
 	})
@@ -75,10 +79,10 @@ func WriteRequest(dir string, request Request) error {
 
 // ReadRequest reads it for a command that goes on with the run, such as "train vocoder". A folder without a run, or with the run of
 // another command, is an error that says so.
-func ReadRequest(dir, command string, request Request) error {
+func (n Names) ReadRequest(dir, command string, request Request) error {
 	b, err := os.ReadFile(requestPath(dir))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("run folder %s holds no run (no config.json): check --run, or leave --resume out", dir)
+		return fmt.Errorf("run folder %s holds no run (no config.json): check %s, or leave %s out", dir, n.Of("run"), n.Of("resume"))
 	}
 	if err != nil {
 		return fmt.Errorf("run folder: %w", err)
@@ -105,7 +109,7 @@ func ReadRequest(dir, command string, request Request) error {
 		of = "train"
 	}
 	if of != command {
-		return fmt.Errorf("run folder %s is of `vc %s`, not of `vc %s`: go on with it by `vc %s --run %s --resume`, or check --run", dir, of, command, of, dir)
+		return fmt.Errorf("run folder %s is of `vc %s`, not of `vc %s`: go on with it by `vc %s %s %s`, or check %s", dir, of, command, of, n.Of("run", dir), n.Of("resume"), n.Of("run"))
 	}
 	if err := json.Unmarshal(b, request); err != nil {
 		return broken(err)

@@ -37,7 +37,7 @@ func TestReadRequest(t *testing.T) {
 				}
 			}
 			var q asked
-			err := ReadRequest(dir, c.command, &q)
+			err := dashed.ReadRequest(dir, c.command, &q)
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) || q.Config != nil {
 					t.Errorf("%v, error %v, want one with %q", q, err, c.want)
@@ -52,9 +52,24 @@ func TestReadRequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			var again asked
-			if err := ReadRequest(dir, c.command, &again); err != nil || again.Output != "there" || again.Command != c.command {
+			if err := dashed.ReadRequest(dir, c.command, &again); err != nil || again.Output != "there" || again.Command != c.command {
 				t.Errorf("%v, %v", again, err)
 			}
 		})
+	}
+}
+
+// dashed names options as a command line does.
+var dashed Names = func(option string) string { return "--" + option }
+
+func TestNames(t *testing.T) {
+	var plain Names
+	for _, c := range []struct{ got, want string }{
+		{plain.Of("init"), "init"}, {plain.Of("batch", 8), "batch 8"}, {plain.Setting("ema", 0.5), "set ema=0.5"},
+		{dashed.Of("init"), "--init"}, {dashed.Of("batch", 8), "--batch 8"}, {dashed.Setting("ema", 0.5), "--set ema=0.5"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/plot"
 )
 
@@ -64,7 +65,7 @@ func (s *Sample) Write(name string) error {
 		ending string
 		data   []byte
 	}{{".wav", s.Sounds[0].WAV}, {"-spectra.png", s.Spectra}, {".png", s.Mels}} {
-		err := audio.WriteAtomic(name+f.ending, func(w io.Writer) error {
+		err := atomicfile.Write(name+f.ending, func(w io.Writer) error {
 			_, err := w.Write(f.data)
 			return err
 		})

@@ -16,7 +16,7 @@ import (
 func setting(assignment, example string) ([]byte, error) {
 	name, value, ok := strings.Cut(assignment, "=")
 	if !ok || name == "" {
-		return nil, fmt.Errorf("--set %q: want name=value, for instance %s", assignment, example)
+		return nil, fmt.Errorf("setting %q: want name=value, for instance %s", assignment, example)
 	}
 	if !json.Valid([]byte(value)) {
 		quoted, _ := json.Marshal(value)
@@ -36,7 +36,7 @@ func ApplySetting(config any, assignment, example string) error {
 	if err != nil {
 		return err
 	}
-	return apply(config, value, "--set "+assignment)
+	return apply(config, value, "setting "+assignment)
 }
 
 // ApplyFile sets the fields of config, a pointer, that a JSON file holds. A name that config does not have is an error.
@@ -52,13 +52,13 @@ func apply(config any, b []byte, where string) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(config); err != nil {
-		return fmt.Errorf("%s: %w (a run's config.json lists every name)", where, plainSettingError(err))
+		return fmt.Errorf("%s: %w (a run's config.json lists every name)", where, PlainSettingError(err))
 	}
 	return nil
 }
 
-// plainSettingError says in plain words that a setting is of another kind, where that is what the JSON decoder's error means.
-func plainSettingError(err error) error {
+// PlainSettingError says in plain words that a setting is of another kind, where that is what the JSON decoder's error means.
+func PlainSettingError(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
 		return fmt.Errorf("%s cannot be %s: it is %s", wrong.Field, article(wrong.Value), kindOf(wrong.Type))

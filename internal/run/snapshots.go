@@ -1,7 +1,9 @@
 package run
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,7 +33,7 @@ func (s Snapshots) Steps() []int {
 	var steps []int
 	for _, e := range entries {
 		digits := strings.TrimSuffix(strings.TrimPrefix(e.Name(), "step-"), ".safetensors")
-		if n, err := strconv.Atoi(digits); err == nil && e.Name() == filepath.Base(s.Path(n)) {
+		if n, err := strconv.Atoi(digits); err == nil && n >= 0 && e.Name() == filepath.Base(s.Path(n)) {
 			steps = append(steps, n)
 		}
 	}
@@ -48,9 +50,17 @@ func (s Snapshots) Save(vars *mlx.Vars, step, keep int) error {
 	if err := vars.WriteSnapshot(s.Path(step), map[string]string{StepKey: strconv.Itoa(step)}); err != nil {
 		return err
 	}
+	return s.prune(keep)
+}
+
+// prune removes the oldest snapshots beyond keep, and what was made of them.
+func (s Snapshots) prune(keep int) error {
 	steps := s.Steps()
 	for _, old := range steps[min(keep, len(steps)):] {
 		if err := os.Remove(s.Path(old)); err != nil {
+			return fmt.Errorf("remove old snapshot: %w", err)
+		}
+		if err := os.Remove(s.ModelPath(old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove old snapshot: %w", err)
 		}
 	}
@@ -74,16 +84,16 @@ func (s Snapshots) Load(warn func(string, ...any)) (vars *mlx.Vars, step int, er
 		return vars, n, nil
 	}
 	if n := len(steps); n > 0 {
-		return nil, 0, fmt.Errorf("%s: none of its %d snapshots can be read: begin a new run with --run and, if there is a model, --init", s.Dir, n)
+		return nil, 0, fmt.Errorf("%s: none of its %d snapshots can be read: begin a new run, from the model if there is one", s.Dir, n)
 	}
 	return nil, 0, nil
 }
 
 // CheckWritable finds out before hours of work whether a file can be written where it is wanted.
-func CheckWritable(path string) error {
+func (n Names) CheckWritable(path string) error {
 	dir := filepath.Dir(path)
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("output %s is a folder: name a file with -o", path)
+		return fmt.Errorf("output %s is a folder: name a file with %s", path, n.Of("output"))
 	}
 	for { // the folder itself may not be there yet
 		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
@@ -93,7 +103,7 @@ func CheckWritable(path string) error {
 	}
 	probe, err := os.CreateTemp(dir, ".vc-probe-*")
 	if err != nil {
-		return fmt.Errorf("output %s cannot be written: %w: name another place with -o", path, err)
+		return fmt.Errorf("output %s cannot be written: %w: name another place with %s", path, err, n.Of("output"))
 	}
 	probe.Close()
 	return os.Remove(probe.Name())

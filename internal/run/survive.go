@@ -44,7 +44,7 @@ func SaveRemedy(err error) error {
 
 // HalfBatch is half a batch, as the device can share it, to go on with after its memory was too small for the whole, which is
 // told. It is a multiple of unit, see device.Device.BatchUnit. It is the error that it was given where that is of another kind, or no
-// batch is small enough; smaller names a remedy beside a smaller preset, such as "--set cropFrames=32".
+// batch is small enough; smaller names a remedy beside a smaller preset, see Plan.
 func HalfBatch(d device.Device, batch, unit int, cause error, smaller string, say *Reporter) (int, error) {
 	if !device.OutOfMemory(cause) {
 		return 0, cause

@@ -170,35 +170,34 @@ func (s sound) seconds() float64 { return float64(len(s.samples)) / float64(s.ra
 
 // readSound reads a recording and brings it to a rate, 0 for its own. Memory is bounded by the length that is allowed, whatever the file claims.
 func readSound(ctx context.Context, u upload, rate int, most time.Duration) (sound, error) {
-	var left, right []float32
-	var in [2]*audio.Resampler
+	var sides [][]float32
+	var in []*audio.Resampler
 	var from int
 	frames, own := int64(0), rate == 0
 	p := audio.Pieces{
-		Begin: func(r, sides int) error {
+		Begin: func(h audio.Heard) error {
 			if own {
-				rate = r
+				rate = h.Rate
 			}
-			from, frames, left, right = r, 0, left[:0], right[:0]
-			for i := range sides {
+			from, frames, sides, in = h.Rate, 0, make([][]float32, h.Sides), make([]*audio.Resampler, h.Sides)
+			for i := range in {
 				var err error
-				if in[i], err = audio.NewResampler(r, rate); err != nil {
+				if in[i], err = audio.NewResampler(h.Rate, rate); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
-		Take: func(l, r []float32) error {
+		Take: func(x [][]float32) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			frames += int64(len(l))
+			frames += int64(len(x[0]))
 			if time.Duration(float64(frames)/float64(from)*float64(time.Second)) > most {
 				return fail(http.StatusRequestEntityTooLarge, "sound_too_long", "the recording is longer than %v, which is the most that is taken at once", most)
 			}
-			left = in[0].Process(left, l)
-			if r != nil {
-				right = in[1].Process(right, r)
+			for i := range x {
+				sides[i] = in[i].Process(sides[i], x[i])
 			}
 			return nil
 		},
@@ -215,15 +214,11 @@ func readSound(ctx context.Context, u upload, rate int, most time.Duration) (sou
 	case frames == 0:
 		return sound{}, fail(http.StatusBadRequest, "invalid_audio", "the recording holds no sound")
 	}
-	left = in[0].Flush(left)
-	if heard.Sides == 2 {
-		right = in[1].Flush(right)
-		left = heard.Mono.Mix(left[:0], left, right)
+	for i := range sides {
+		sides[i] = in[i].Flush(sides[i])
 	}
-	for i, v := range left {
-		left[i] = max(-1, min(1, v))
-	}
-	s := sound{samples: left, rate: rate, from: from}
+	mono := heard.Mono.Mix(nil, sides)
+	s := sound{samples: mono, rate: rate, from: from}
 	for _, text := range heard.Warnings {
 		s.warnings = append(s.warnings, withoutPath(text, u))
 	}

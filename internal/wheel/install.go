@@ -169,27 +169,31 @@ func pick(o Options) ([]string, error) {
 	return wheels, nil
 }
 
-// replace puts folder fresh in the place of folder; what was there goes.
+// replace puts folder fresh in the place of folder; what was there goes. Where the file system can exchange two names, one of the two
+// is there at any moment; elsewhere the old one is back under its name unless the program is killed between two renames.
 func replace(fresh, folder string) error {
-	old := ""
-	if _, err := os.Lstat(folder); err == nil {
-		parent, err := os.MkdirTemp(filepath.Dir(folder), unfinished)
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(parent)
-		old = filepath.Join(parent, "old")
-		if err := os.Rename(folder, old); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	switch _, err := os.Lstat(folder); {
+	case errors.Is(err, fs.ErrNotExist):
+		return os.Rename(fresh, folder)
+	case err != nil:
 		return err
 	}
-	err := os.Rename(fresh, folder)
-	if err != nil && old != "" {
+	if exchange(fresh, folder) == nil {
+		return nil // the caller removes fresh, which is the old one now
+	}
+	parent, err := os.MkdirTemp(filepath.Dir(folder), unfinished)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(parent)
+	old := filepath.Join(parent, "old")
+	if err := os.Rename(folder, old); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, folder); err != nil {
 		return errors.Join(err, os.Rename(old, folder))
 	}
-	return err
+	return nil
 }
 
 // sweep removes what installations left that were killed long ago.

@@ -134,7 +134,8 @@ func extract(f *zip.File, folder string, sums map[string]string) error {
 	if _, err := io.Copy(io.MultiWriter(out, sum), r); err != nil {
 		return err
 	}
-	if err := out.Close(); err != nil {
+	// On the disk before the folder gets its name: after a power cut there is no installation of empty files.
+	if err := errors.Join(out.Sync(), out.Close()); err != nil {
 		return err
 	}
 	if got := "sha256=" + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)); want != "" && got != want {

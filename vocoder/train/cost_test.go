@@ -1,7 +1,6 @@
 package train
 
 import (
-	"math"
 	"testing"
 	"time"
 
@@ -45,25 +44,6 @@ func TestCostByHand(t *testing.T) {
 	}
 }
 
-// products are the operations of all products of matrices that a result takes.
-func products(n *Node, seen map[*Node]bool) (operations float64) {
-	if seen[n] {
-		return 0
-	}
-	seen[n] = true
-	if n.Type() == NodeTypeDotGeneral {
-		size := float64(n.Shape().Size())
-		for _, in := range n.Inputs() {
-			size *= float64(in.Shape().Size())
-		}
-		operations = 2 * math.Sqrt(size) // of [m,k], [k,n] and [m,n]
-	}
-	for _, in := range n.Inputs() {
-		operations += products(in, seen)
-	}
-	return operations
-}
-
 // What is counted is what the graphs are made of.
 func TestCostOfTheGraphs(t *testing.T) {
 	c, err := DefaultConfig("tiny")
@@ -82,9 +62,9 @@ func TestCostOfTheGraphs(t *testing.T) {
 		t.Fatal(err)
 	}
 	counted := func(name string, build func([]*Node) []*Node) (operations float64) {
-		out, err := e.run(name, func(in []*Node) []*Node {
+		out, err := e.steps.Call(name, func(in []*Node) []*Node {
 			out := build(in)
-			operations = products(out[0], map[*Node]bool{})
+			operations = mlxtest.Products(out[0])
 			return out
 		}, in...)
 		if err != nil {

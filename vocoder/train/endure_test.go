@@ -12,6 +12,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 	"github.com/starvc/vc/internal/untrained/weights"
 	"github.com/starvc/vc/vocoder"
 )
@@ -84,7 +85,7 @@ func TestHalvedBatchAndWhatARunLeaves(t *testing.T) {
 		last bool
 		want string
 	}{{false, "4"}, {true, "6"}} {
-		if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Last: c.last}}); err != nil {
+		if err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Last: c.last}}); err != nil {
 			t.Fatal(err)
 		}
 		if net, err := vocoder.Load(path("vocoder.safetensors")); err != nil || net.Trained()["steps"] != c.want {

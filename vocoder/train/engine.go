@@ -41,9 +41,6 @@ type engine struct {
 	vars    *mlx.Vars
 	adam    mlx.AdamW
 	steps   *mlx.Steps
-	cards   int // of the backend that share each batch, 0 for one
-
-	refuse func(graph string, batch int) error // for tests: what a device says that has no memory left
 }
 
 func newEngine(c Config, backend compute.Backend, native bool, vars *mlx.Vars) *engine {
@@ -181,25 +178,9 @@ func (e *engine) validStep(in []*Node) []*Node {
 // sing is the averaged network's sound. Inputs: input, harmonics, noise.
 func (e *engine) sing(in []*Node) []*Node { return []*Node{e.voice(in, mlx.GroupEMA, true)} }
 
-// share has all steps from now on shared by so many cards.
-func (e *engine) share(cards int) error {
-	e.cards = cards
-	return e.steps.Share(cards)
-}
-
-// run executes a graph by name. What it gives stays on the device, and the inputs for another step.
-func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
-	if e.refuse != nil {
-		if err := e.refuse(name, e.cfg.Batch); err != nil {
-			return nil, fmt.Errorf("%s step: %w", name, err)
-		}
-	}
-	return e.steps.Call(name, build, inputs...)
-}
-
 // upload puts data on the device. It does not keep data, and may be called beside run. Several cards take their parts later.
 func (e *engine) upload(data []float32, dimensions ...int) (*tensors.Tensor, error) {
-	if e.cards > 1 {
+	if e.steps.Devices() > 1 {
 		return tensors.FromFlatDataAndDimensions(data, dimensions...), nil
 	}
 	return tensors.FromRaw(e.backend, 0, shapes.Make(dtypes.Float32, dimensions...), dtypes.UnsafeByteSliceFromAny(data))
@@ -232,14 +213,14 @@ func (e *engine) tensorsOf(b *batch) ([]*tensors.Tensor, error) {
 // step makes one step of training from what tensorsOf gives of its batch, which it frees.
 func (e *engine) step(step int, in []*tensors.Tensor) ([]run.Results, error) {
 	if step < e.cfg.SpectralSteps() {
-		out, err := e.run("spectral", e.spectralStep, in...)
+		out, err := e.steps.Call("spectral", e.spectralStep, in...)
 		return []run.Results{{Names: spectralMetrics, Tensor: out}}, errors.Join(err, e.steps.Free(in))
 	}
-	d, err := e.run("discriminators", e.discriminatorStep, in...)
+	d, err := e.steps.Call("discriminators", e.discriminatorStep, in...)
 	if err != nil {
 		return nil, errors.Join(err, e.steps.Free(in))
 	}
-	g, err := e.run("vocoder", e.generatorStep, in...)
+	g, err := e.steps.Call("vocoder", e.generatorStep, in...)
 	return []run.Results{{Names: discriminatorMetrics, Tensor: d}, {Names: generatorMetrics, Tensor: g}}, errors.Join(err, e.steps.Free(in))
 }
 
@@ -249,7 +230,7 @@ func (e *engine) score(b *batch) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := e.run("validation", e.validStep, in[:validInputs]...)
+	out, err := e.steps.Call("validation", e.validStep, in[:validInputs]...)
 	if err := errors.Join(err, e.steps.Free(in)); err != nil {
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func TestParity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sung, err := e.run("sing", e.sing, in[:3]...)
+	sung, err := e.steps.Call("sing", e.sing, in[:3]...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,7 @@ func newProfiler(c Config, device device.Device, backend compute.Backend) (*prof
 	p.Profiler, err = profile.New(&profile.Report{
 		Device: device.String(), Preset: c.Preset, What: what, Batch: c.Batch, CropFrames: c.CropFrames,
 		BFloat16: c.BFloat16, NativeConvolution: device.NativeConv(),
-	}, vars, p.engine.adam, p.engine.run)
+	}, vars, p.engine.adam, p.engine.steps.Call)
 	if err != nil {
 		return nil, err
 	}

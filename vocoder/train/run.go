@@ -3,7 +3,6 @@ package train
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -49,7 +48,7 @@ type pupil struct {
 	req    request
 	speech *speech
 	engine *engine
-	init   *vocoder.Net // that the run begins with, of --init, at the run's rate
+	init   *vocoder.Net // that the run begins with, at the run's rate
 	net    *vocoder.Net // that comes out
 }
 
@@ -66,7 +65,7 @@ func (p *pupil) Configure(r *run.Run) error {
 	q := &p.req
 	if r.Resume {
 		if p.o.Init != "" {
-			return errors.New("--init starts a new run and --resume goes on with an old one: give one of them")
+			return fmt.Errorf("%s starts a new run and %s goes on with an old one: give one of them", r.Names.Of("init"), r.Names.Of("resume"))
 		}
 	} else if err := p.begin(); err != nil {
 		return err
@@ -86,17 +85,17 @@ func (p *pupil) begin() error {
 	}
 	if p.o.Rate > 0 {
 		if c.Net.Features, err = features.ConfigForRate(p.o.Rate); err != nil {
-			return fmt.Errorf("--rate: %w", err)
+			return fmt.Errorf("%s: %w", p.r.Names.Of("rate"), err)
 		}
 	}
 	if p.o.Init != "" {
 		net, err := openWeights(p.o.Init, p.o.Rate)
 		if err != nil {
-			return fmt.Errorf("--init: %w", err)
+			return fmt.Errorf("%s: %w", p.r.Names.Of("init"), err)
 		}
 		if p.o.Rate > 0 {
 			if net, err = widen(net, c.Net.Features); err != nil {
-				return fmt.Errorf("--rate: %w", err)
+				return fmt.Errorf("%s: %w", p.r.Names.Of("rate"), err)
 			}
 		}
 		p.init, c.Net = net, net.Config()
@@ -105,7 +104,8 @@ func (p *pupil) begin() error {
 			return err
 		}
 		if size != "" && p.r.Preset != "" && p.r.Preset != size {
-			return fmt.Errorf("--preset %s does not fit the vocoder of --init, whose size is %s: leave --preset out", p.r.Preset, size)
+			return fmt.Errorf("%s does not fit the vocoder of %s, whose size is %s: leave %s out",
+				p.r.Names.Of("preset", p.r.Preset), p.r.Names.Of("init"), size, p.r.Names.Of("preset"))
 		}
 		c.Preset = cmp.Or(size, c.Preset)
 	}
@@ -137,7 +137,7 @@ func (p *pupil) openMels() (MelMaker, error) {
 	case p.req.MelsFrom == "":
 		return nil, nil
 	case p.o.OpenMels == nil:
-		return nil, fmt.Errorf("--mels-from %s: nothing here can open it", p.req.MelsFrom)
+		return nil, fmt.Errorf("%s: nothing here can open it", p.r.Names.Of("mels-from", p.req.MelsFrom))
 	}
 	speakers, err := corpus.Scan(p.req.Speakers)
 	if err != nil {
@@ -149,7 +149,7 @@ func (p *pupil) openMels() (MelMaker, error) {
 	}
 	m, err := p.o.OpenMels(p.req.MelsFrom, p.req.Config.Net.Features, names)
 	if err != nil {
-		return nil, fmt.Errorf("--mels-from: %w", err)
+		return nil, fmt.Errorf("%s: %w", p.r.Names.Of("mels-from"), err)
 	}
 	return m, nil
 }
@@ -174,7 +174,7 @@ func (p *pupil) Fresh() (*mlx.Vars, error) {
 	vars := mlx.NewVars()
 	if p.req.Init != "" {
 		if err := p.openInit(); err != nil {
-			return nil, fmt.Errorf("--init: %w", err)
+			return nil, fmt.Errorf("%s: %w", p.r.Names.Of("init"), err)
 		}
 		for _, w := range c.Net.Params() {
 			if err := vars.Set(mlx.GroupWeights, w.Name, w.Shape, p.init.Tensor(w.Name)); err != nil {
@@ -197,8 +197,7 @@ func (p *pupil) Check(vars *mlx.Vars) error {
 // Take makes the engine for variables.
 func (p *pupil) Take(_ context.Context, vars *mlx.Vars) error {
 	p.engine = newEngine(p.req.Config, p.r.Backend, p.r.Device.NativeConv(), vars)
-	p.engine.refuse = p.r.Refuse
-	return p.engine.share(p.r.Device.Cards)
+	return p.r.Place(p.engine.steps, p.req.Config.Batch)
 }
 
 // Keep leaves lint.txt.
@@ -206,7 +205,7 @@ func (p *pupil) Keep() error { return p.r.WriteText("lint.txt", p.speech.lint) }
 
 // Plan is how the steps go.
 func (p *pupil) Plan() run.Plan {
-	c, native, kind := p.req.Config, p.engine.native, p.r.Device.Kind
+	c, native, kind, names := p.req.Config, p.engine.native, p.r.Device.Kind, p.r.Names
 	cost := c.expect(p.r.First, native, kind)
 	cost.Host += p.speech.bytes()
 	draws := newBatcher(c, p.speech.train)
@@ -219,11 +218,11 @@ func (p *pupil) Plan() run.Plan {
 		Rate: c.rate,
 		Lower: func(step int) string {
 			if step < c.SpectralSteps() {
-				return fmt.Sprintf("--set learningRate=%g", c.LearningRate/2)
+				return names.Setting("learningRate", c.LearningRate/2)
 			}
-			return fmt.Sprintf("--set discRate=%g", c.DiscRate/2)
+			return names.Setting("discRate", c.DiscRate/2)
 		},
-		Smaller: fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, c.minCrop())), Larger: fmt.Sprintf("--batch %d", 2*c.Batch),
+		Smaller: names.Setting("cropFrames", max(c.CropFrames/2, c.minCrop())), Larger: names.Of("batch", 2*c.Batch),
 		Cost:  cost,
 		Blame: func(step int) ([]string, string) { return draws.files(step), "" },
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/mlx/mlxtest"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 	"github.com/starvc/vc/vocoder"
 )
 
@@ -110,6 +111,7 @@ func voices(t *testing.T) string {
 func options(speakers, dir string) Options {
 	return Options{
 		Options: run.Options{
+			Names:    runtest.Dashed,
 			Speakers: speakers,
 			Preset:   "tiny",
 			RunDir:   dir,
@@ -158,7 +160,7 @@ func TestResume(t *testing.T) {
 	if len(stopped) == 0 || stopped[0] < 4 || stopped[0] >= 12 {
 		t.Fatalf("snapshots of steps %v after a stop behind step 4", stopped)
 	}
-	if err := Run(context.Background(), Options{Options: run.Options{RunDir: part.RunDir, Resume: true, Device: "go", Quiet: true}}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: part.RunDir, Resume: true, Device: "go", Quiet: true}}); err != nil {
 		t.Fatal(err)
 	}
 	read := func(dir, name string) []byte {
@@ -249,7 +251,7 @@ func TestResumeRemembers(t *testing.T) {
 	if err := os.CopyFS(moved, os.DirFS(o.Speakers)); err != nil {
 		t.Fatal(err)
 	}
-	again := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Steps: 8, Batch: 3, Speakers: moved}, OpenMels: o.OpenMels}
+	again := Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true, Steps: 8, Batch: 3, Speakers: moved}, OpenMels: o.OpenMels}
 	if err := Run(context.Background(), again); err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +263,7 @@ func TestResumeRemembers(t *testing.T) {
 		t.Errorf("mels of %q, want %s twice", opened, whole)
 	}
 	var q request
-	if err := run.ReadRequest(o.RunDir, "train vocoder", &q); err != nil {
+	if err := run.Names(nil).ReadRequest(o.RunDir, "train vocoder", &q); err != nil {
 		t.Fatal(err)
 	}
 	if q.Config.Batch != 3 || q.Config.Steps != 8 || q.Speakers != moved {

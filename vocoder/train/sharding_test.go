@@ -55,7 +55,7 @@ func TestStepsOverTwoDevices(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := newEngine(c, backend, d.NativeConv(), vars)
-		if err := e.share(cards); err != nil {
+		if err := e.steps.Share(cards); err != nil {
 			t.Fatal(err)
 		}
 		return e

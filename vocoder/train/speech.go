@@ -74,7 +74,7 @@ func readSpeech(ctx context.Context, speakers string, mels MelMaker, c Config, q
 		}
 	}
 	if s.longest() < c.CropFrames {
-		return nil, fmt.Errorf("no recording is as long as a crop of %d frames (%.2f s): give longer ones, or --set cropFrames=%d", c.CropFrames,
+		return nil, fmt.Errorf("no recording is as long as a crop of %d frames (%.2f s): give longer ones, or set cropFrames=%d", c.CropFrames,
 			float64(c.CropFrames*c.Net.Features.Hop)/float64(c.Net.Features.SampleRate), c.minCrop())
 	}
 	return s, nil

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/judge"
+	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/internal/synth"
 )
 
@@ -40,11 +42,11 @@ type heard struct {
 	vocoded bool
 }
 
-func readSpeech(ctx context.Context, q request, progress func(done, total int)) (*speech, error) {
+func readSpeech(ctx context.Context, q request, names run.Names, progress func(done, total int)) (*speech, error) {
 	c := q.Config
 	part, err := parsePart(q.Part)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", names.Of("part", strconv.Quote(q.Part)), err)
 	}
 	all, err := corpus.Scan(q.Speakers)
 	if err != nil {
@@ -52,7 +54,7 @@ func readSpeech(ctx context.Context, q request, progress func(done, total int)) 
 	}
 	for _, name := range q.HoldOut {
 		if !slices.ContainsFunc(all, func(s corpus.Speaker) bool { return s.Name == name }) {
-			return nil, fmt.Errorf("--hold-out: %q is no speaker of %s", name, q.Speakers)
+			return nil, fmt.Errorf("%s: %q is no speaker of %s", names.Of("hold-out"), name, q.Speakers)
 		}
 	}
 	r := rand.New(rand.NewPCG(c.Seed, 0x6a75646765))
@@ -70,7 +72,7 @@ func readSpeech(ctx context.Context, q request, progress func(done, total int)) 
 		}
 		files := part.files(speaker.Files)
 		if len(files) == 0 {
-			return nil, fmt.Errorf("--part %s: nothing of the %d recordings of %s falls into it", q.Part, len(speaker.Files), speaker.Name)
+			return nil, fmt.Errorf("%s: nothing of the %d recordings of %s falls into it", names.Of("part", q.Part), len(speaker.Files), speaker.Name)
 		}
 		s.names = append(s.names, speaker.Name)
 		for _, speed := range c.Speeds {
@@ -113,7 +115,7 @@ func (s *speech) clean(c Config, scoreOthers bool) error {
 	for i := range s.score {
 		s.score[i] = slices.DeleteFunc(s.score[i], tooShort)
 	}
-	remedy := "hold out (--hold-out) two speakers or more who have"
+	remedy := "hold out two speakers or more who have"
 	if !scoreOthers {
 		remedy = "give recordings of two speakers or more who have"
 		for i := range s.names { // at the speed of the recording

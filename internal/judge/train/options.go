@@ -8,6 +8,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -134,7 +135,7 @@ func parsePart(text string) (part, error) {
 	take, err1 := strconv.Atoi(a)
 	of, err2 := strconv.Atoi(b)
 	if !ok || err1 != nil || err2 != nil || of < 1 || of > 100 || take < 1 || take > of {
-		return part{}, fmt.Errorf("--part %q: want which of how many, such as 2/2 for the second half", text)
+		return part{}, errors.New("want which of how many, such as 2/2 for the second half")
 	}
 	return part{take, of}, nil
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/judge"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/run"
@@ -68,10 +68,10 @@ func (p *pupil) Configure(r *run.Run) error {
 	case !r.Resume:
 		q.HoldOut, q.Part, q.Output = o.HoldOut, o.Part, "judge.safetensors"
 	case len(o.HoldOut) > 0 && !slices.Equal(o.HoldOut, q.HoldOut):
-		return fmt.Errorf("--hold-out: the run began with %s held out, and has learnt from the others: leave --hold-out out, or begin a new run",
-			cmp.Or(strings.Join(q.HoldOut, ","), "no one"))
+		return fmt.Errorf("%s: the run began with %s held out, and has learnt from the others: leave %[1]s out, or begin a new run",
+			r.Names.Of("hold-out"), cmp.Or(strings.Join(q.HoldOut, ","), "no one"))
 	default:
-		if err := run.CheckFixed(run.Fixed{Flag: "part", Was: q.Part, Now: o.Part}); err != nil {
+		if err := r.Names.CheckFixed(run.Fixed{Option: "part", Was: q.Part, Now: o.Part}); err != nil {
 			return err
 		}
 	}
@@ -80,7 +80,7 @@ func (p *pupil) Configure(r *run.Run) error {
 
 // Prepare reads the recordings.
 func (p *pupil) Prepare(ctx context.Context) (err error) {
-	p.speech, err = readSpeech(ctx, p.req, func(done, total int) { p.r.Say.Count("reading recordings", done, total) })
+	p.speech, err = readSpeech(ctx, p.req, p.r.Names, func(done, total int) { p.r.Say.Count("reading recordings", done, total) })
 	p.r.Say.Finish()
 	if err != nil {
 		return err
@@ -107,8 +107,7 @@ func (p *pupil) Check(vars *mlx.Vars) error {
 // Take makes the engine for variables.
 func (p *pupil) Take(_ context.Context, vars *mlx.Vars) error {
 	p.engine, p.last = newEngine(p.req.Config, p.r.Backend, vars), nil
-	p.engine.refuse = p.r.Refuse
-	return p.engine.steps.Share(p.r.Device.Cards)
+	return p.r.Place(p.engine.steps, p.req.Config.Batch)
 }
 
 // Keep leaves nothing: recordings and settings are all that going on needs.
@@ -116,14 +115,17 @@ func (p *pupil) Keep() error { return nil }
 
 // Plan is how the steps go.
 func (p *pupil) Plan() run.Plan {
-	c := p.req.Config
+	c, names := p.req.Config, p.r.Names
+	cost := c.expect(p.r.First, len(p.speech.classes), p.r.Device.Kind)
+	cost.Host = p.speech.bytes()
 	return run.Plan{
 		Phases: []run.Phase{{Name: "judge", End: c.Steps, Cost: 1, Shown: []run.Shown{
 			{Name: "loss", Metric: "loss"}, {Name: "right", Metric: "accuracy", Percent: true},
 		}}},
 		Rate:    c.rate,
-		Lower:   func(int) string { return fmt.Sprintf("--set learningRate=%g", c.LearningRate/2) },
-		Smaller: fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/4*2, minCrop)), Larger: fmt.Sprintf("--batch %d", 2*c.Batch),
+		Lower:   func(int) string { return names.Setting("learningRate", c.LearningRate/2) },
+		Smaller: names.Setting("cropFrames", max(c.CropFrames/4*2, minCrop)), Larger: names.Of("batch", 2*c.Batch),
+		Cost:  cost,
 		Blame: func(step int) ([]string, string) { return p.speech.at(c, step).files, "" },
 	}
 }
@@ -216,7 +218,7 @@ func (p *pupil) Report(context.Context) (*run.Report, error) {
 				{Head: "nearest to its own speaker", Metric: "valid_identified"}, {Head: "similarity at the threshold", Metric: "valid_threshold"},
 			},
 		},
-		Use: "use it with `vc eval --judge %s`",
+		Use: "vc eval " + p.r.Names.Of("judge") + " %s",
 	}
 	for i, name := range p.speech.names {
 		frames := 0
@@ -230,5 +232,5 @@ func (p *pupil) Report(context.Context) (*run.Report, error) {
 
 // Write writes the judge.
 func (p *pupil) Write(path string) error {
-	return audio.WriteAtomic(path, func(w io.Writer) error { return judge.Write(w, p.req.Config.Judge, p.trained, p.weights) })
+	return atomicfile.Write(path, func(w io.Writer) error { return judge.Write(w, p.req.Config.Judge, p.trained, p.weights) })
 }

@@ -31,8 +31,6 @@ type engine struct {
 	vars  *mlx.Vars
 	adam  mlx.AdamW
 	steps *mlx.Steps
-
-	refuse func(graph string, batch int) error // for tests: what a device says that has no memory left
 }
 
 func newEngine(c Config, backend compute.Backend, vars *mlx.Vars) *engine {
@@ -149,11 +147,6 @@ func (e *engine) ready(b batch, step int) ([]*tensors.Tensor, error) {
 
 // run executes a graph by name and frees its inputs.
 func (e *engine) run(name string, build func([]*Node) []*Node, inputs ...*tensors.Tensor) (*tensors.Tensor, error) {
-	if e.refuse != nil {
-		if err := e.refuse(name, e.cfg.Batch); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s step: %w", name, err), e.steps.Free(inputs))
-		}
-	}
 	out, err := e.steps.Call(name, build, inputs...)
 	return out, errors.Join(err, e.steps.Free(inputs))
 }

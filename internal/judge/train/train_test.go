@@ -122,6 +122,7 @@ func TestRun(t *testing.T) {
 	folder := run.Folder{Dir: filepath.Join(dir, "run")}
 	o := Options{
 		Options: run.Options{
+			Names:    runtest.Dashed,
 			Speakers: voices(t), RunDir: folder.Dir, Output: filepath.Join(dir, "new", "judge.safetensors"), Device: "go", Stderr: &said, Version: "test",
 		},
 		HoldOut: []string{"v2", "v4"}, Part: "2/2",
@@ -171,7 +172,8 @@ func TestResume(t *testing.T) {
 	options := func(name string) Options {
 		return Options{
 			Options: run.Options{
-				Speakers: root, RunDir: filepath.Join(dir, name), Output: filepath.Join(dir, name+".safetensors"), Device: "go",
+				Names:    runtest.Dashed,
+				Speakers: root, RunDir: filepath.Join(dir, name), Output: filepath.Join(dir, "made", name, name+".safetensors"), Device: "go",
 				Set: []string{"steps=12", "scoreEvery=4", "snapshotEvery=4", "logEvery=2"},
 			},
 			HoldOut: []string{"v2", "v4"},
@@ -190,8 +192,11 @@ func TestResume(t *testing.T) {
 	if j, err := judge.Load(part.Output); err != nil || j.Trained().Steps != 4 {
 		t.Errorf("the judge so far: %+v, %v", j, err)
 	}
+	if err := os.RemoveAll(filepath.Dir(part.Output)); err != nil { // it is made again
+		t.Fatal(err)
+	}
 	resume := func(o Options) error {
-		o.RunDir, o.Resume, o.Device = part.RunDir, true, "go"
+		o.RunDir, o.Resume, o.Device, o.Names = part.RunDir, true, "go", runtest.Dashed
 		return train(context.Background(), o, DefaultConfig())
 	}
 	if err := resume(Options{}); err != nil {
@@ -250,15 +255,15 @@ func TestRunRefuses(t *testing.T) {
 		o    Options
 		want string
 	}{
-		{"no such part", Options{Options: run.Options{Speakers: root}, Part: "3/2"}, "--part"},
-		{"an empty part", Options{Options: run.Options{Speakers: root}, Part: "1/9"}, "v1"},
-		{"unknown speaker", Options{Options: run.Options{Speakers: root}, HoldOut: []string{"v9"}}, "v9"},
-		{"nobody left", Options{Options: run.Options{Speakers: root}, HoldOut: []string{"v1", "v2", "v3", "v4"}}, "2 or more"},
-		{"nowhere to write", Options{Options: run.Options{Speakers: root, Output: filepath.Join(file, "deeper", "judge")}}, "-o"},
-		{"one voice to score", Options{Options: run.Options{Speakers: root}, HoldOut: []string{"v2"}}, "too little to score"},
-		{"too little speech to score", Options{Options: run.Options{Speakers: short}, HoldOut: []string{"v2", "v4"}}, "too little to score"},
-		{"an unknown setting", Options{Options: run.Options{Speakers: root, Set: []string{"noise=1"}}}, `unknown field "noise"`},
-		{"no speed of the recording's own", Options{Options: run.Options{Speakers: root, Set: []string{"speeds=[0.9]"}}}, "want 1 among them"},
+		{"no such part", Options{Options: run.Options{Names: runtest.Dashed, Speakers: root}, Part: "3/2"}, "--part"},
+		{"an empty part", Options{Options: run.Options{Names: runtest.Dashed, Speakers: root}, Part: "1/9"}, "v1"},
+		{"unknown speaker", Options{Options: run.Options{Names: runtest.Dashed, Speakers: root}, HoldOut: []string{"v9"}}, "v9"},
+		{"nobody left", Options{Options: run.Options{Names: runtest.Dashed, Speakers: root}, HoldOut: []string{"v1", "v2", "v3", "v4"}}, "2 or more"},
+		{"nowhere to write", Options{Options: run.Options{Names: runtest.Dashed, Speakers: root, Output: filepath.Join(file, "deeper", "judge")}}, "-o"},
+		{"one voice to score", Options{Options: run.Options{Names: runtest.Dashed, Speakers: root}, HoldOut: []string{"v2"}}, "too little to score"},
+		{"too little speech to score", Options{Options: run.Options{Names: runtest.Dashed, Speakers: short}, HoldOut: []string{"v2", "v4"}}, "too little to score"},
+		{"an unknown setting", Options{Options: run.Options{Names: runtest.Dashed, Speakers: root, Set: []string{"noise=1"}}}, `unknown field "noise"`},
+		{"no speed of the recording's own", Options{Options: run.Options{Names: runtest.Dashed, Speakers: root, Set: []string{"speeds=[0.9]"}}}, "want 1 among them"},
 	} {
 		c.o.Device, c.o.RunDir, c.o.Output = "go", filepath.Join(dir, "run"), cmp.Or(c.o.Output, out)
 		if err := train(context.Background(), c.o, small()); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -267,7 +272,7 @@ func TestRunRefuses(t *testing.T) {
 	}
 	ended, end := context.WithCancel(context.Background())
 	end()
-	if err := train(ended, Options{Options: run.Options{Speakers: root, RunDir: filepath.Join(dir, "run"), Output: out, Device: "go"}}, small()); err == nil {
+	if err := train(ended, Options{Options: run.Options{Names: runtest.Dashed, Speakers: root, RunDir: filepath.Join(dir, "run"), Output: out, Device: "go"}}, small()); err == nil {
 		t.Error("runs although cancelled")
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {

@@ -16,12 +16,12 @@ type compared struct {
 	vars   *mlx.Vars
 }
 
-// openCompared reads the phone network of --compare.
+// openCompared reads the phone network that is to be compared.
 func (p *pupil) openCompared() error {
 	if p.o.Compare == "" {
 		return nil
 	}
-	fail := func(err error) error { return fmt.Errorf("--compare: %w", err) }
+	fail := func(err error) error { return fmt.Errorf("%s: %w", p.r.Names.Of("compare"), err) }
 	f, err := base.OpenPhones(p.o.Compare)
 	if err != nil {
 		return fail(err)

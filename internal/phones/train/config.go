@@ -48,7 +48,7 @@ type Config struct {
 	Dropout      float64 `json:"dropout"`   // share of the hidden layer's channels silenced for a crop
 
 	TeacherWeight float64 `json:"teacherWeight"`         // of the squared error of the teacher's features beside the cross entropy
-	TeacherDims   int     `json:"teacherDims,omitempty"` // numbers per frame, as the files of --teacher have them
+	TeacherDims   int     `json:"teacherDims,omitempty"` // numbers per frame, as the teacher's files have them
 
 	SpeedRange  float64 `json:"speedRange"` // largest change of tempo, pitch and formants together, as a factor less 1
 	WarpRange   float64 `json:"warpRange"`  // largest warp of the mel axis, as a factor less 1: formants alone
@@ -71,11 +71,11 @@ type Config struct {
 	MinLevelDB  float64 `json:"minLevelDB"`
 	MaxLevelDB  float64 `json:"maxLevelDB"`
 	TiltRange   float64 `json:"tiltRange"` // largest slope, and bow, of the spectrum at its edges, normalised log-mel units
-	GainDB      float64 `json:"gainDB"`    // largest change of level of what --voices says, which has no waveform
+	GainDB      float64 `json:"gainDB"`    // largest change of level of what other voices say, which has no waveform
 	MaskShare   float64 `json:"maskShare"` // share of the crops that lose a range of bands
 	MaskBands   int     `json:"maskBands"` // the widest such range
 
-	VoicesPer   int     `json:"voicesPer"`   // other voices, all different, in which --voices says each recording
+	VoicesPer   int     `json:"voicesPer"`   // other voices, all different, in which each is said recording
 	MinStrength float64 `json:"minStrength"` // how strongly they are put on, see vc.Model.Strengthen
 	MaxStrength float64 `json:"maxStrength"`
 

@@ -19,7 +19,7 @@ type labelled struct {
 	speaker int // index into phoneSpeech.speakers
 	frames  features.Frames
 	start   int         // of the recording's frames, which frames begins with
-	sound   *phoneSound // nil for what --voices says
+	sound   *phoneSound // nil for what other voices say
 	teacher *teacherFrames
 	phones  []uint8 // per frame, corpus.NoPhone where unknown
 	spoken  []uint8 // the phones in their order, without silence
@@ -54,11 +54,11 @@ func (s *phoneSpeech) seen() bool {
 }
 
 // readPhoneSpeech reads the recordings that have labels. Without a held-out speaker a fraction of the utterances is scored.
-func readPhoneSpeech(ctx context.Context, q request, say *run.Reporter) (*phoneSpeech, error) {
+func readPhoneSpeech(ctx context.Context, q request, names run.Names, say *run.Reporter) (*phoneSpeech, error) {
 	cfg := q.Config
 	source, err := openTeacher(q.Teacher)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", names.Of("teacher"), err)
 	}
 	all, err := corpus.Scan(q.Speakers)
 	if err != nil {
@@ -118,7 +118,7 @@ func readPhoneSpeech(ctx context.Context, q request, say *run.Reporter) (*phoneS
 	}
 	for _, name := range q.HoldOut {
 		if !slices.ContainsFunc(speech.speakers, func(p phoneSpeaker) bool { return p.Name == name }) && !slices.Contains(speech.unscored, name) {
-			return nil, fmt.Errorf("--hold-out: %q is no speaker with labels", name)
+			return nil, fmt.Errorf("%s: %q is no speaker with labels", names.Of("hold-out"), name)
 		}
 	}
 
@@ -164,7 +164,7 @@ func readPhoneSpeech(ctx context.Context, q request, say *run.Reporter) (*phoneS
 		speech.score = append(speech.score, take(u))
 	}
 	if len(speech.train) == 0 {
-		return nil, fmt.Errorf("--hold-out: no speaker is left to train on")
+		return nil, fmt.Errorf("%s: no speaker is left to train on", names.Of("hold-out"))
 	}
 	for _, part := range [][]labelled{speech.train, speech.score} {
 		if err := readSounds(ctx, cfg, part, say); err != nil {
@@ -173,7 +173,7 @@ func readPhoneSpeech(ctx context.Context, q request, say *run.Reporter) (*phoneS
 	}
 	if source != nil {
 		if err := source.teach(speech, cfg, say); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", names.Of("teacher"), err)
 		}
 		speech.teacherDims = source.about.Dims
 		// What has neither label nor teacher teaches nothing.

@@ -112,7 +112,7 @@ func phoneInputs(c Config, batch *batch, step int) []*tensors.Tensor {
 }
 
 // inputs draws the batches of steps and puts what they take on the device. The batcher is no longer the caller's.
-func (e *engine) inputs(c Config, b *batcher) (run.Inputs[[]*tensors.Tensor], error) {
+func (e *engine) inputs(c Config, b *batcher) run.Inputs[[]*tensors.Tensor] {
 	return run.Inputs[[]*tensors.Tensor]{
 		Draw: func(step int) ([]*tensors.Tensor, error) {
 			in := phoneInputs(c, b.at(step), step)
@@ -122,7 +122,7 @@ func (e *engine) inputs(c Config, b *batcher) (run.Inputs[[]*tensors.Tensor], er
 			return in, nil
 		},
 		Free: func(in []*tensors.Tensor) error { return e.steps.Free(in) },
-	}, e.open()
+	}
 }
 
 // learnPhones makes one step, and frees its inputs.

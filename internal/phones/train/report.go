@@ -116,7 +116,7 @@ func (p *pupil) Report(context.Context) (*run.Report, error) {
 			},
 			Text: text.String(),
 		},
-		Use: "use it with `vc train --phones %s --preset " + c.Preset + "`",
+		Use: "vc train " + p.r.Names.Of("phones") + " %s " + p.r.Names.Of("preset", c.Preset),
 	}
 	frames := make([]int, len(p.speech.speakers))
 	for _, u := range p.speech.train {

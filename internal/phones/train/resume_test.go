@@ -21,6 +21,7 @@ func phoneRun(t *testing.T, recordings, labels string) Options {
 	dir := t.TempDir()
 	return Options{
 		Options: run.Options{
+			Names:    runtest.Dashed,
 			Speakers: recordings,
 			Preset:   "tiny",
 			Steps:    12,
@@ -63,16 +64,16 @@ func TestPhonesResume(t *testing.T) {
 	if err := os.Remove(folder.Snapshots().Path(6)); err != nil { // as a power cut leaves it
 		t.Fatal(err)
 	}
-	if err := Run(context.Background(), Options{Options: run.Options{RunDir: part.RunDir, Resume: true, Device: "go"}}); err != nil {
+	if err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: part.RunDir, Resume: true, Device: "go"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		o    Options
 		want string
 	}{
-		{Options{Options: run.Options{Preset: "hq"}}, "--preset hq: the run began with tiny"},
-		{Options{Options: run.Options{Seed: 99}}, "--seed 99: the run began with"},
-		{Options{Options: run.Options{Steps: 11}}, "--steps 11: the run has made 12 already"},
+		{Options{Options: run.Options{Names: runtest.Dashed, Preset: "hq"}}, "--preset hq: the run began with tiny"},
+		{Options{Options: run.Options{Names: runtest.Dashed, Seed: 99}}, "--seed 99: the run began with"},
+		{Options{Options: run.Options{Names: runtest.Dashed, Steps: 11}}, "--steps 11: the run has made 12 already"},
 	} {
 		c.o.RunDir, c.o.Resume, c.o.Device = part.RunDir, true, "go"
 		if err := Run(context.Background(), c.o); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -156,7 +157,7 @@ func TestBestPhones(t *testing.T) {
 		{true, 12, "of step 12 of 12, the last ("},
 	} {
 		var said bytes.Buffer
-		if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Last: c.last, Device: "go", Stderr: &said}}); err != nil {
+		if err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Last: c.last, Device: "go", Stderr: &said}}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(said.String(), c.want) {
@@ -204,7 +205,7 @@ func TestPhonesEndure(t *testing.T) {
 		"of voices":      {func(o *Options) { o.RunDir = otherRun(t, `{"config": {"loss": {}}, "phones": "base"}`) }, "is of `vc train`, not of `vc train phones`"},
 		"of the vocoder": {func(o *Options) { o.RunDir = otherRun(t, `{"config": {"net": {}}}`) }, "is of `vc train vocoder`, not"},
 	} {
-		o := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go"}}
+		o := Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go"}}
 		c.change(&o)
 		if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)

@@ -66,20 +66,20 @@ func (p *pupil) Configure(r *run.Run) error {
 	if err := r.Override(&q.Config); err != nil || !r.Resume {
 		return err
 	}
-	return run.CheckFixed(run.Fixed{Flag: "set gan.encoderDilations", Was: dilations, Now: fmt.Sprint(q.Config.GAN.EncoderDilations)})
+	return r.Names.CheckFixed(run.Fixed{Option: "set gan.encoderDilations", Was: dilations, Now: fmt.Sprint(q.Config.GAN.EncoderDilations)})
 }
 
 // checkFixed refuses flags that would make another run of the one that is resumed.
 func (p *pupil) checkFixed() error {
-	o, q := p.o, p.req
+	o, q, names := p.o, p.req, p.r.Names
 	switch {
 	case len(o.HoldOut) > 0 && !slices.Equal(o.HoldOut, q.HoldOut):
-		return fmt.Errorf("--hold-out: the run began with %s held out, and has learnt from the others: leave --hold-out out, or begin a new run",
-			cmp.Or(strings.Join(q.HoldOut, ","), "no one"))
+		return fmt.Errorf("%s: the run began with %s held out, and has learnt from the others: leave %[1]s out, or begin a new run",
+			names.Of("hold-out"), cmp.Or(strings.Join(q.HoldOut, ","), "no one"))
 	case o.Teacher != "" && q.Teacher == "":
-		return fmt.Errorf("--teacher: the run began without a teacher: leave --teacher out, or begin a new run")
+		return fmt.Errorf("%s: the run began without a teacher: leave %[1]s out, or begin a new run", names.Of("teacher"))
 	case o.Voices != "":
-		return fmt.Errorf("--voices: the run began with %s, and keeps it: leave --voices out, or begin a new run", cmp.Or(q.Voices, "no other voices"))
+		return fmt.Errorf("%s: the run began with %s, and keeps it: leave %[1]s out, or begin a new run", names.Of("voices"), cmp.Or(q.Voices, "no other voices"))
 	}
 	return nil
 }
@@ -89,13 +89,13 @@ func (p *pupil) Prepare(ctx context.Context) (err error) {
 	if p.voices, err = p.openVoices(); err != nil {
 		return err
 	}
-	if p.speech, err = readPhoneSpeech(ctx, p.req, p.r.Say); err != nil {
+	if p.speech, err = readPhoneSpeech(ctx, p.req, p.r.Names, p.r.Say); err != nil {
 		return err
 	}
 	dims := &p.req.Config.TeacherDims
 	if p.r.Resume && *dims != p.speech.teacherDims {
-		return fmt.Errorf("--teacher: its features have %d numbers per frame, those that the run began with %d: name that folder, or begin a new run",
-			p.speech.teacherDims, *dims)
+		return fmt.Errorf("%s: its features have %d numbers per frame, those that the run began with %d: name that folder, or begin a new run",
+			p.r.Names.Of("teacher"), p.speech.teacherDims, *dims)
 	}
 	*dims = p.speech.teacherDims
 	if err := p.openCompared(); err != nil {
@@ -144,7 +144,9 @@ func (p *pupil) Check(vars *mlx.Vars) error {
 // Take makes the engine for variables, and has the recordings said in other voices unless no step is left to make.
 func (p *pupil) Take(ctx context.Context, vars *mlx.Vars) error {
 	p.engine = newEngine(p.req.Config, p.r.Backend, p.r.Device.NativeConv(), vars)
-	p.engine.cards, p.engine.refuse = p.r.Device.Cards, p.r.Refuse
+	if err := p.r.Place(p.engine.steps, p.req.Config.Batch); err != nil {
+		return err
+	}
 	if p.r.First == p.req.Config.Steps || p.speech.converted != nil {
 		return nil
 	}
@@ -161,22 +163,33 @@ func (p *pupil) Keep() error {
 
 // Plan is how the steps go.
 func (p *pupil) Plan() run.Plan {
-	c := p.req.Config
+	c, names := p.req.Config, p.r.Names
 	draws := newBatcher(c, p.speech.learnt())
+	cost := c.expect(p.r.First, p.scoredFrames(), p.r.Device.Kind)
+	cost.Host = p.speech.bytes()
 	return run.Plan{
 		Phases: []run.Phase{{Name: "phones", End: c.Steps, Cost: 1, Shown: []run.Shown{
 			{Name: "loss", Metric: "loss"}, {Name: "frames right", Metric: "accuracy", Percent: true},
 		}}},
 		Rate:    c.rate,
-		Lower:   func(int) string { return fmt.Sprintf("--set learningRate=%g", c.LearningRate/2) },
-		Smaller: fmt.Sprintf("--set cropFrames=%d", max(c.CropFrames/2, minPhoneCrop)), Larger: fmt.Sprintf("--batch %d", 2*c.Batch),
+		Lower:   func(int) string { return names.Setting("learningRate", c.LearningRate/2) },
+		Smaller: names.Setting("cropFrames", max(c.CropFrames/2, minPhoneCrop)), Larger: names.Of("batch", 2*c.Batch),
+		Cost:  cost,
 		Blame: func(step int) ([]string, string) { return draws.at(step).files, "" },
 	}
 }
 
+// scoredFrames is how many frames a score in training reads.
+func (p *pupil) scoredFrames() (n int) {
+	for _, u := range scoredInTraining(p.req.Config, p.speech) {
+		n += u.frames.Len() * len(phoneConditions())
+	}
+	return n
+}
+
 // Inputs draws the batches and puts them on the device.
 func (p *pupil) Inputs() (run.Inputs[[]*tensors.Tensor], error) {
-	return p.engine.inputs(p.req.Config, newBatcher(p.req.Config, p.speech.learnt()))
+	return p.engine.inputs(p.req.Config, newBatcher(p.req.Config, p.speech.learnt())), nil
 }
 
 // Step makes a step.

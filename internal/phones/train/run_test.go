@@ -232,6 +232,7 @@ func TestTrainPhones(t *testing.T) {
 	var told strings.Builder
 	o := Options{
 		Options: run.Options{
+			Names:    runtest.Dashed,
 			Speakers: recordings,
 			Preset:   "tiny",
 			Steps:    60,

@@ -5,7 +5,7 @@ import (
 	"io"
 	"math"
 
-	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/mlx"
 	"github.com/starvc/vc/internal/phones"
 )
@@ -109,5 +109,5 @@ func (e *engine) save(q request, path string, made int, version string) error {
 		weights[p.Name] = data
 	}
 	h := phones.Header{Encoder: c.GAN, Features: c.Features, Names: phones.Names(), Steps: made, Program: version}
-	return audio.WriteAtomic(path, func(w io.Writer) error { return phones.Write(w, h, weights, q.Half) })
+	return atomicfile.Write(path, func(w io.Writer) error { return phones.Write(w, h, weights, q.Half) })
 }

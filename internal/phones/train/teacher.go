@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +29,12 @@ type teacherAbout struct {
 	Rate   float64 `json:"rate"`     // frames per second
 	Dims   int     `json:"dims"`     // numbers per frame
 	Offset float64 `json:"offset_s"` // the centre of frame 0, seconds from the beginning of the recording
+
+	Version int `json:"version"` // of what the file is like: teacherVersion, or 0 in files that are older than the number
 }
+
+// teacherVersion is that of the files that are read.
+const teacherVersion = 1
 
 // teacherFrames are the features of one recording.
 type teacherFrames struct {
@@ -68,6 +74,9 @@ const teacherTolerance = 2
 
 const teacherRemedy = "write the features anew from these recordings"
 
+// teacherEnding is that of the files, behind the speaker's name.
+const teacherEnding = ".safetensors"
+
 // teacher is a folder of features.
 type teacher struct {
 	folder string
@@ -78,15 +87,15 @@ type teacher struct {
 // speaker reads the features of a speaker's utterances by their names; nil for a speaker who has no file.
 func (t *teacher) speaker(name string) (map[string]*teacherFrames, error) {
 	path := t.path(name)
-	f, err := safetensors.ReadForeignFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	if ok, err := isThere(path); !ok || err != nil {
+		return nil, err
 	}
+	f, err := safetensors.ReadForeignFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("--teacher: %w", err)
+		return nil, err
 	}
 	fail := func(format string, a ...any) error {
-		return fmt.Errorf("--teacher: %s: %w; %s", path, fmt.Errorf(format, a...), teacherRemedy)
+		return fmt.Errorf("%s: %w; %s", path, fmt.Errorf(format, a...), teacherRemedy)
 	}
 	text, ok := f.Metadata()[teacherKey]
 	if !ok {
@@ -94,15 +103,20 @@ func (t *teacher) speaker(name string) (map[string]*teacherFrames, error) {
 	}
 	about := &teacherAbout{}
 	if err := json.Unmarshal([]byte(text), about); err != nil {
-		return nil, fail("the header's %s: %w", teacherKey, err)
+		return nil, fail("the header's %s: %w", teacherKey, run.PlainSettingError(err))
 	}
 	switch {
+	case about.Version != 0 && about.Version != teacherVersion:
+		return nil, fail("its %s is of version %d, and this program reads version %d", teacherKey, about.Version, teacherVersion)
 	case !(about.Rate >= 1 && about.Rate <= 1000):
 		return nil, fail("%g frames per second, want 1 to 1000", about.Rate)
 	case about.Dims < 1 || about.Dims > 4096:
 		return nil, fail("%d numbers per frame, want 1 to 4096", about.Dims)
 	case !(math.Abs(about.Offset) <= 1):
 		return nil, fail("offset_s is %g, want a time within a second", about.Offset)
+	}
+	about.Version = teacherVersion
+	switch {
 	case t.about == nil:
 		t.about, t.first = about, path
 	case *about != *t.about:
@@ -121,12 +135,26 @@ func (t *teacher) speaker(name string) (map[string]*teacherFrames, error) {
 			}
 			own.values[i] = upper(v)
 		}
+		if n := own.unwritten(); n >= mostZeros || n > 0 && n == own.frames {
+			return nil, fail("utterance %s: the last %d of its %d frames are zeros, as in a file that was not written to its end", tensor.Name, n, own.frames)
+		}
 		all[tensor.Name] = own
 	}
 	if len(all) == 0 {
 		return nil, fail("no utterances")
 	}
 	return all, nil
+}
+
+// mostZeros is how many frames of zeros an utterance may end with.
+const mostZeros = 10
+
+// unwritten is how many frames at the end have nothing but zeros.
+func (f *teacherFrames) unwritten() (n int) {
+	for i := len(f.values) - 1; i >= 0 && f.values[i]&0x7fff == 0; i-- {
+		n++
+	}
+	return n / f.about.Dims
 }
 
 func (a *teacherAbout) String() string {
@@ -149,26 +177,68 @@ func openTeacher(folder string) (*teacher, error) {
 		return nil, nil
 	}
 	if _, err := os.ReadDir(folder); err != nil {
-		return nil, fmt.Errorf("--teacher: %w; name the folder that holds a file SPEAKER.safetensors per speaker", err)
+		return nil, fmt.Errorf("%w; name the folder that holds a file SPEAKER.safetensors per speaker", err)
 	}
 	return &teacher{folder: folder}, nil
 }
 
-func (t *teacher) path(speaker string) string { return filepath.Join(t.folder, speaker+".safetensors") }
+func (t *teacher) path(speaker string) string { return filepath.Join(t.folder, speaker+teacherEnding) }
 
 // has tells whether a speaker has a file in the folder; nobody has without a teacher.
 func (t *teacher) has(speaker string) bool {
 	if t == nil {
 		return false
 	}
-	info, err := os.Stat(t.path(speaker))
-	return err == nil && info.Mode().IsRegular()
+	ok, err := isThere(t.path(speaker))
+	return ok || err != nil // which reading it tells
+}
+
+// isThere tells whether there is a file. What stands in its place is an error.
+func isThere(path string) (bool, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return false, fmt.Errorf("%s: is a folder, want a file of features", path)
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Lstat(path); err == nil {
+			return false, fmt.Errorf("%s: is a link to nothing: put the file back that it points to", path)
+		}
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// beside names what may be meant for speakers who have no file: theirs of which only a beginning is there, and files of nobody.
+func (t *teacher) beside(without []string, known []phoneSpeaker) (unfinished, strangers []string) {
+	entries, err := os.ReadDir(t.folder)
+	if err != nil {
+		return nil, nil
+	}
+	for _, e := range entries {
+		name, ending, _ := strings.Cut(e.Name(), teacherEnding)
+		switch {
+		case ending != "" && slices.Contains(without, name):
+			unfinished = append(unfinished, e.Name())
+		case name+teacherEnding == e.Name() && !slices.ContainsFunc(known, func(s phoneSpeaker) bool { return s.Name == name }):
+			strangers = append(strangers, e.Name())
+		}
+	}
+	return unfinished, strangers
+}
+
+// few is a list for a sentence, at most five of it.
+func few(names []string) string {
+	if more := len(names) - 5; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:5], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
 
 // teach gives the utterances to train on their features. What is missing is told, and learnt by labels alone.
 func (t *teacher) teach(s *phoneSpeech, c Config, say *run.Reporter) error {
 	var without []string
 	missing, taught, total := 0, 0, 0
+	lacks := "" // the first recording that is missing
 	for i := range s.speakers {
 		if s.speakers[i].HeldOut {
 			continue
@@ -194,10 +264,11 @@ func (t *teacher) teach(s *phoneSpeech, c Config, say *run.Reporter) error {
 			if own == nil {
 				missing++
 				example = u.name()
+				lacks = cmp.Or(lacks, example+" of "+name)
 				continue
 			}
 			if err := own.fits(u.sound.seconds(c.Features)); err != nil {
-				return fmt.Errorf("--teacher: %s: utterance %s: %w: %s", t.path(name), u.name(), err, teacherRemedy)
+				return fmt.Errorf("%s: utterance %s: %w: %s", t.path(name), u.name(), err, teacherRemedy)
 			}
 			u.teacher = own
 			found++
@@ -208,23 +279,34 @@ func (t *teacher) teach(s *phoneSpeech, c Config, say *run.Reporter) error {
 				names = append(names, n)
 			}
 			slices.Sort(names)
-			return fmt.Errorf("--teacher: %s has none of %s's %d recordings (it has %q, the speaker %q): %s",
+			return fmt.Errorf("%s has none of %s's %d recordings (it has %q, the speaker %q): %s",
 				t.path(name), name, mine, names[0], example, teacherRemedy)
 		}
 		taught += found
 		total += mine
 	}
+	unfinished, strangers := t.beside(without, s.speakers)
 	if taught == 0 {
-		return fmt.Errorf("--teacher: %s has no features of any speaker to train on, such as %s.safetensors: %s",
-			t.folder, s.speakers[0].Name, teacherRemedy)
+		found := ""
+		if len(unfinished) > 0 {
+			found = fmt.Sprintf(" (%s was not finished)", unfinished[0])
+		}
+		return fmt.Errorf("%s has no features of any speaker to train on, such as %s%s%s: %s",
+			t.folder, s.speakers[0].Name, teacherEnding, found, teacherRemedy)
 	}
 	if len(without) > 0 {
 		say.Linef("the teacher has no file for these, who teach by their labels alone: %s",
 			strings.Join(without, ", "))
+		if len(unfinished) > 0 {
+			say.Linef("warning: files that were not finished, and are not used: %s", few(unfinished))
+		}
+		if len(strangers) > 0 {
+			say.Linef("its files of no speaker here: %s", few(strangers))
+		}
 	}
 	if missing > 0 {
-		say.Linef("the teacher lacks %d of %d recordings of the speakers it has, which teach by their labels alone",
-			missing, total)
+		say.Linef("the teacher lacks %d of %d recordings of the speakers it has, which teach by their labels alone, such as %s",
+			missing, total, lacks)
 	}
 	say.Linef("teacher: %s, for %d recordings", t.about, taught)
 	return nil

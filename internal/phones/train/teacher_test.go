@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/run/runtest"
 	"github.com/starvc/vc/internal/safetensors"
 )
 
@@ -225,7 +227,7 @@ func TestTaughtRun(t *testing.T) {
 
 	// It goes on with the teacher that it began with.
 	// Beside itself it scores the same.
-	compare := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go"}, Compare: o.Output}
+	compare := Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go"}, Compare: o.Output}
 	if err := Run(context.Background(), compare); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +241,7 @@ func TestTaughtRun(t *testing.T) {
 		t.Errorf("compared with a teacher: %v", err)
 	}
 
-	resume, recordings := Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Device: "go", Steps: 14}}, o.Speakers
+	resume, recordings := Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Steps: 14}}, o.Speakers
 	if err := Run(context.Background(), resume); err != nil {
 		t.Fatal(err)
 	}
@@ -301,6 +303,60 @@ func TestUnlabelledHeldOut(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+// What a teacher's folder lacks is told by name, and the run goes on without it.
+func TestTeacherLacks(t *testing.T) {
+	o, told := taughtRun(t)
+	o.Steps = 1
+	teach(t, o.Speakers, o.Teacher, "bob", func(_ map[string]any, l []safetensors.Tensor) []safetensors.Tensor { return l[1:] })
+	for _, name := range []string{"Ann.safetensors", "ann.safetensors.part", "notes.txt"} {
+		if err := os.WriteFile(filepath.Join(o.Teacher, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Run(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"by their labels alone: ann", "ann.safetensors.part", "not finished", "of no speaker here: Ann.safetensors", "lacks 1 of 4 recordings", "such as u0 of bob"} {
+		if !strings.Contains(told.String(), want) {
+			t.Errorf("told without %q:\n%s", want, told)
+		}
+	}
+	if strings.Contains(told.String(), "notes.txt") {
+		t.Errorf("told:\n%s", told)
+	}
+}
+
+// plain writes a file into the teacher's folder.
+func plain(name, text string) func(t *testing.T, o Options) {
+	return func(t *testing.T, o Options) {
+		if err := os.WriteFile(filepath.Join(o.Teacher, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// foreign makes a speaker's file one of another program, which has no sums, and changes its data.
+func foreign(t *testing.T, folder, speaker string, change func(data []byte)) {
+	t.Helper()
+	path := filepath.Join(folder, speaker+".safetensors")
+	b := []byte(read(t, path))
+	n := binary.LittleEndian.Uint64(b)
+	var header map[string]map[string]any
+	if err := json.Unmarshal(b[8:8+n], &header); err != nil {
+		t.Fatal(err)
+	}
+	header["__metadata__"] = map[string]any{teacherKey: header["__metadata__"][teacherKey]}
+	data := b[8+n:]
+	text, err := json.Marshal(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(data)
+	if err := os.WriteFile(path, slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text, data), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestTeacherRefused(t *testing.T) {
@@ -366,11 +422,62 @@ func TestTeacherRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, []string{"ann.safetensors", "cut short"}},
+		"longer": {both(func(_ map[string]any, l []safetensors.Tensor) []safetensors.Tensor {
+			l[2].Shape[0] += 5
+			l[2].Data = append(slices.Clone(l[2].Data), l[2].Data[:5*testDims]...)
+			return l
+		}), []string{"bob.safetensors", "utterance u2", "frames, want", "anew"}},
+		"another version": {both(func(about map[string]any, l []safetensors.Tensor) []safetensors.Tensor {
+			about["version"] = 2
+			return l
+		}), []string{"bob.safetensors", "version 2", "reads version 1"}},
+		"text for a number": {both(func(about map[string]any, l []safetensors.Tensor) []safetensors.Tensor {
+			about["rate"] = "50"
+			return l
+		}), []string{"bob.safetensors", "vc.teacher", "rate", "a text"}},
+		"not written to its end": {func(t *testing.T, o Options) {
+			teach(t, o.Speakers, o.Teacher, "ann", nil)
+			foreign(t, o.Teacher, "ann", func(data []byte) { clear(data[len(data)*4/5:]) }) // as after a power cut
+		}, []string{"ann.safetensors", "utterance u3", "zeros", "anew"}},
+		"an utterance of nothing": {func(t *testing.T, o Options) {
+			teach(t, o.Speakers, o.Teacher, "ann", nil)
+			foreign(t, o.Teacher, "ann", func(data []byte) { clear(data) })
+		}, []string{"ann.safetensors", "utterance u0", "zeros", "anew"}},
+		"flipped bits": {func(t *testing.T, o Options) {
+			teach(t, o.Speakers, o.Teacher, "ann", nil)
+			path := filepath.Join(o.Teacher, "ann.safetensors")
+			b := []byte(read(t, path))
+			b[len(b)-9] ^= 1
+			if err := os.WriteFile(path, b, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"ann.safetensors", "damaged"}},
+		"an empty file":      {plain("ann.safetensors", ""), []string{"ann.safetensors", "cut short"}},
+		"another file":       {plain("ann.safetensors", "no features at all, but a text"), []string{"ann.safetensors", "not a safetensors file"}},
+		"another ending":     {plain("ann.npz", "x"), []string{"no features of any speaker"}},
+		"only the beginning": {plain("ann.safetensors.part", "x"), []string{"no features of any speaker", "ann.safetensors.part", "not finished"}},
+		"a folder for a file": {func(t *testing.T, o Options) {
+			if err := os.Mkdir(filepath.Join(o.Teacher, "ann.safetensors"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"ann.safetensors", "is a folder"}},
+		"a link to nothing": {func(t *testing.T, o Options) {
+			teach(t, o.Speakers, o.Teacher, "bob", nil)
+			if err := os.Symlink("nowhere", filepath.Join(o.Teacher, "ann.safetensors")); err != nil {
+				t.Skip(err)
+			}
+		}, []string{"ann.safetensors", "link to nothing"}},
+		"a file for a folder": {func(t *testing.T, o Options) {
+			if err := errors.Join(os.Remove(o.Teacher), os.WriteFile(o.Teacher, nil, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"--teacher: ", "SPEAKER.safetensors"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, _ := taughtRun(t)
 			c.write(t, o)
 			err := Run(context.Background(), o)
+			t.Logf("%s", strings.ReplaceAll(fmt.Sprint(err), o.Teacher, "TEACHER"))
 			for _, want := range c.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("error %v, want one with %q", err, want)

@@ -17,7 +17,7 @@ import (
 // same frames.
 const phoneVoicesName = "voices.safetensors"
 
-// openVoices reads the model of --voices, nil without one.
+// openVoices reads the model that says the recordings in other voices, nil without one.
 func (p *pupil) openVoices() (*gan.Model, error) {
 	path := p.req.Voices
 	if path == "" {
@@ -28,11 +28,11 @@ func (p *pupil) openVoices() (*gan.Model, error) {
 	}
 	m, err := base.OpenVoices(path)
 	if err != nil {
-		return nil, fmt.Errorf("--voices: %w", err)
+		return nil, fmt.Errorf("%s: %w", p.r.Names.Of("voices"), err)
 	}
 	if own := p.req.Config.Features; !features.SameSpeech(m.Features, own) {
-		return nil, fmt.Errorf("--voices: the model was trained on features %+v, this run has %+v: name a model with the run's, such as base, or leave --voices out",
-			m.Features, own)
+		return nil, fmt.Errorf("%s: the model was trained on features %+v, this run has %+v: name a model with the run's, such as base, or leave %[1]s out",
+			p.r.Names.Of("voices"), m.Features, own)
 	}
 	return m, nil
 }
@@ -47,7 +47,7 @@ type otherVoice struct {
 // drawVoices draws VoicesPer voices for every utterance to train on: all different, none its own speaker's, and none of a
 // speaker who is held out, for the score would flatter a network that has heard an imitation of him. What is drawn depends on
 // the seed and the utterances alone.
-func drawVoices(c Config, s *phoneSpeech, m *gan.Model) ([]otherVoice, error) {
+func drawVoices(c Config, s *phoneSpeech, m *gan.Model, names run.Names) ([]otherVoice, error) {
 	held := map[string]bool{}
 	for _, p := range s.speakers {
 		held[p.Name] = p.HeldOut
@@ -63,8 +63,8 @@ func drawVoices(c Config, s *phoneSpeech, m *gan.Model) ([]otherVoice, error) {
 			}
 		}
 		if len(free) < c.VoicesPer {
-			return nil, fmt.Errorf("--voices: the model has %d voices for the recordings of %s, without %s itself and those held out, but voicesPer is %d: lower it (--set voicesPer=1) or name a model of more voices",
-				len(free), own, own, c.VoicesPer)
+			return nil, fmt.Errorf("the model has %d voices for the recordings of %s, without %s itself and those held out, but voicesPer is %d: lower it (%s) or name a model of more voices",
+				len(free), own, own, c.VoicesPer, names.Setting("voicesPer", 1))
 		}
 		r.Shuffle(len(free), func(a, b int) { free[a], free[b] = free[b], free[a] })
 		for _, k := range free[:c.VoicesPer] {
@@ -74,16 +74,16 @@ func drawVoices(c Config, s *phoneSpeech, m *gan.Model) ([]otherVoice, error) {
 	return all, nil
 }
 
-// convertSpeech adds what the model of --voices makes of the utterances to train on, on all cores. A conversion keeps the frames,
+// convertSpeech adds what the other voices make of the utterances to train on, on all cores. A conversion keeps the frames,
 // so the labels stay.
 func (p *pupil) convertSpeech(ctx context.Context) error {
 	c, s, m := p.req.Config, p.speech, p.voices
 	if m == nil {
 		return nil
 	}
-	draws, err := drawVoices(c, s, m)
+	draws, err := drawVoices(c, s, m, p.r.Names)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", p.r.Names.Of("voices"), err)
 	}
 	model := vc.New(m)
 	s.converted = make([]labelled, len(draws))

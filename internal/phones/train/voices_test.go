@@ -82,7 +82,7 @@ func TestDrawVoices(t *testing.T) {
 	for i := range 100 {
 		s.train = append(s.train, labelled{speaker: i % 2 * 2})
 	}
-	draws, err := drawVoices(c, s, m)
+	draws, err := drawVoices(c, s, m, nil)
 	if err != nil || len(draws) != 300 {
 		t.Fatalf("%d draws, %v", len(draws), err)
 	}
@@ -104,7 +104,7 @@ func TestDrawVoices(t *testing.T) {
 		t.Errorf("voices drawn: %v", times)
 	}
 	c.VoicesPer = 5
-	if _, err := drawVoices(c, s, m); err == nil || !strings.Contains(err.Error(), "4 voices for the recordings of ann") || !strings.Contains(err.Error(), "--set voicesPer=1") {
+	if _, err := drawVoices(c, s, m, runtest.Dashed); err == nil || !strings.Contains(err.Error(), "4 voices for the recordings of ann") || !strings.Contains(err.Error(), "--set voicesPer=1") {
 		t.Errorf("too few voices: error %v", err)
 	}
 }
@@ -125,7 +125,7 @@ func TestConvertedFramesStay(t *testing.T) {
 	if p.voices, err = p.openVoices(); err != nil {
 		t.Fatal(err)
 	}
-	if p.speech, err = readPhoneSpeech(context.Background(), p.req, p.r.Say); err != nil {
+	if p.speech, err = readPhoneSpeech(context.Background(), p.req, nil, p.r.Say); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.convertSpeech(context.Background()); err != nil {
@@ -180,7 +180,7 @@ func TestPhonesOfVoicesResume(t *testing.T) {
 	if err := os.Remove(model); err != nil {
 		t.Fatal(err)
 	}
-	resume := Options{Options: run.Options{RunDir: part.RunDir, Resume: true, Device: "go"}}
+	resume := Options{Options: run.Options{Names: runtest.Dashed, RunDir: part.RunDir, Resume: true, Device: "go"}}
 	if err := Run(context.Background(), resume); err != nil {
 		t.Fatal(err)
 	}

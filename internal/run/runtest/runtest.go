@@ -52,3 +52,6 @@ func (b *Blocked) Restore() {
 	os.Rename(b.away, b.Folder.Path("snapshots"))
 	b.away = ""
 }
+
+// Dashed names options as a command line does.
+func Dashed(option string) string { return "--" + option }

@@ -1,4 +1,9 @@
-package audio
+// Package atomicfile replaces files whole. A program can be killed and a disk can be full at any moment; whoever opens the
+// file afterwards finds what it held before or all of the new content, never a part, and no rubbish lies beside it.
+//
+// The content goes to a file with a temporary name in the same folder, which is flushed to the disk and then renamed.
+// An existing file keeps its permissions, and a symbolic link keeps pointing where it does.
+package atomicfile
 
 import (
 	"bufio"
@@ -12,33 +17,55 @@ import (
 	"strconv"
 )
 
-// WriteAtomic writes a file so that path holds either what it held before or all of the new content, never a part:
-// write fills a file with a temporary name in the same folder, which is flushed to the disk and then renamed. When
-// anything fails, including a panic in write, the temporary file is removed. An existing file keeps its permissions,
-// and a symbolic link keeps pointing where it does. Devices and named pipes cannot be replaced; they are written to
-// directly. The writer handed to write is buffered, and an io.Seeker unless it is one of those. Errors begin with the path.
-func WriteAtomic(path string, write func(io.Writer) error) error {
-	if err := writeAtomic(path, write); err != nil {
-		return fmt.Errorf("%s: %w", path, pathCause(err))
+// Leftovers is the pattern of the temporary names that [Write] uses. A file of such a name stays only where a program
+// was killed or the power failed.
+const Leftovers = prefix + "*" + ending
+
+const (
+	prefix = ".vc-"
+	ending = ".tmp"
+)
+
+// Write has write make the content of the file at path. When anything fails, including a panic in write, the file stays
+// as it was. Devices and named pipes cannot be replaced; they are written to directly. The writer handed to write is
+// buffered, and an [io.Seeker] unless it is one of those. Errors begin with the path.
+func Write(path string, write func(io.Writer) error) error {
+	t, err := findTarget(path)
+	switch {
+	case err != nil:
+	case t.device:
+		err = writeThrough(path, write)
+	default:
+		err = t.replace(ending, func(f *os.File) error {
+			bw := seekingWriter{bufio.NewWriterSize(f, 1<<16), f}
+			if err := write(bw); err != nil {
+				return err
+			}
+			return bw.Flush()
+		})
 	}
-	return nil
+	return named(path, err)
 }
 
-func writeAtomic(path string, write func(io.Writer) error) error {
+// Replace is [Write] for other programs, which are told the name of the file to fill: that of f, which ends as given.
+// They may write to f or open it by its name. Devices and named pipes are refused.
+func Replace(path, ending string, fill func(f *os.File) error) error {
 	t, err := findTarget(path)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+	case t.device:
+		err = errors.New("is a device or a pipe: give the name of a file")
+	default:
+		err = t.replace(ending, fill)
 	}
-	if t.device {
-		return writeThrough(path, write)
+	return named(path, err)
+}
+
+func named(path string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return t.replace(".tmp", func(f *os.File) error {
-		bw := seekingWriter{bufio.NewWriterSize(f, 1<<16), f}
-		if err := write(bw); err != nil {
-			return err
-		}
-		return bw.Flush()
-	})
+	return fmt.Errorf("%s: %w", path, cause(err))
 }
 
 // target is a file that is to be written.
@@ -70,7 +97,7 @@ func findTarget(path string) (t target, err error) {
 func (t target) replace(ending string, fill func(f *os.File) error) error {
 	f, err := createTemp(filepath.Dir(t.path), ending, t.mode)
 	if err != nil {
-		return fmt.Errorf("cannot write into its folder: %w", pathCause(err))
+		return fmt.Errorf("cannot write into its folder: %w", cause(err))
 	}
 	done := false
 	defer func() {
@@ -118,7 +145,7 @@ func (w seekingWriter) Seek(offset int64, whence int) (int64, error) {
 // Unlike os.CreateTemp it leaves the permissions to mode and the umask.
 func createTemp(dir, ending string, mode fs.FileMode) (*os.File, error) {
 	for try := 0; ; try++ {
-		name := filepath.Join(dir, ".vc-"+strconv.FormatUint(rand.Uint64(), 36)+ending)
+		name := filepath.Join(dir, prefix+strconv.FormatUint(rand.Uint64(), 36)+ending)
 		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode|0o200)
 		if err == nil || !errors.Is(err, fs.ErrExist) || try == 100 {
 			return f, err
@@ -148,8 +175,8 @@ func syncFolder(dir string) {
 	}
 }
 
-// pathCause takes the names of temporary files and system calls off an error: the caller names the file.
-func pathCause(err error) error {
+// cause takes the names of temporary files and system calls off an error: the caller names the file.
+func cause(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
 		return pathErr.Err
