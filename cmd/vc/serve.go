@@ -32,7 +32,8 @@ It listens to this computer alone. Others reach it with --listen 0.0.0.0:8080, w
 EXAMPLES
 
    vc serve
-   curl -F audio=@in.wav "http://127.0.0.1:8080/v1/speech-to-speech/NAME?output_format=wav" -o out.wav
+   url=http://127.0.0.1:8080/v1/speech-to-speech/NAME
+   curl -F audio=@in.wav $url -o out.mp3
 
    for other computers, with a certificate made on the spot, whose fingerprint is printed:
       vc serve --listen 0.0.0.0:8443 --token "$TOKEN" --tls-self-signed

@@ -12,9 +12,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const studioDescription = `Opens a page in your browser: voices to hear, recordings to convert and compare, live speech from the microphone, and your
-own voice to be read in and learnt. The page comes out of the program itself and works without a network; nothing leaves this
-computer. Ctrl-C stops it.
+const studioDescription = `Opens a page in your browser: voices to hear, recordings to convert and compare, live speech from the
+microphone, and your own voice to be read in and learnt. The page comes out of the program itself and works without a
+network; nothing leaves this computer. Ctrl-C stops it.
 
 EXAMPLES
 
@@ -108,7 +108,8 @@ func browserCommand(system string) []string {
 	return []string{"xdg-open"}
 }
 
-// openInBrowser does not wait for the browser, which may live on when the studio ends: Ctrl-C in the terminal is not for it.
+// openInBrowser does not wait for the browser, which may live on when the studio ends: Ctrl-C in the terminal is not
+// for it.
 func openInBrowser(e env, url string) error {
 	if runtime.GOOS == "linux" && e.getenv("DISPLAY") == "" && e.getenv("WAYLAND_DISPLAY") == "" {
 		return errors.New("there is no screen here")

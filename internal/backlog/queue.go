@@ -175,3 +175,10 @@ func (q *Queue) Clear() int {
 	signalOne(q.Space)
 	return n
 }
+
+// Waits is how many samples wait.
+func (q *Queue) Waits() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.count()
+}

@@ -79,6 +79,42 @@ func TestLibraryKnowsNoCommand(t *testing.T) {
 	}
 }
 
+// TestLibraryKnowsNoServer: what converts is built without what answers over a network.
+func TestLibraryKnowsNoServer(t *testing.T) {
+	for _, pkg := range append([]string{"internal/synth", "internal/backlog"}, public...) {
+		for _, d := range deps(t, path(pkg)) {
+			for _, never := range []string{module + "/internal/server", "net/http", "github.com/danielgtaylor/huma/v2", "github.com/coder/websocket",
+				"github.com/prometheus/client_golang/prometheus"} {
+				if d == never {
+					t.Errorf("%s is built from %s", path(pkg), d)
+				}
+			}
+		}
+	}
+}
+
+// TestServerIsTheCommands: only the command makes a server, and a server knows no command line and no training engine: it trains by
+// starting the command.
+func TestServerIsTheCommands(t *testing.T) {
+	out, err := exec.Command("go", "list", module+"/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const server = module + "/internal/server"
+	for _, pkg := range strings.Fields(string(out)) {
+		for _, i := range importsOf(t, pkg) {
+			if (i == server || strings.HasPrefix(i, server+"/")) && pkg != module+"/cmd/vc" && !strings.HasPrefix(pkg, server) {
+				t.Errorf("%s imports %s", pkg, i)
+			}
+		}
+	}
+	for _, d := range deps(t, server) {
+		if d == "flag" || d == "github.com/urfave/cli/v2" || strings.HasPrefix(d, "github.com/gomlx/") || strings.HasPrefix(d, "gorgonia.org/") {
+			t.Errorf("%s is built from %s", server, d)
+		}
+	}
+}
+
 // TestGeneratorAndVocoderAreStrangers: either can be replaced without the other noticing.
 func TestGeneratorAndVocoderAreStrangers(t *testing.T) {
 	for _, rule := range []struct{ pkg, never string }{{"gan", "vocoder"}, {"vocoder", "gan"}} {

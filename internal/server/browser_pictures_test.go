@@ -10,8 +10,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// pictures writes what is shown at the widths of a desktop and a phone, in light and in dark, into the folder dir. It is an error if anything is
-// wider than the screen. Set STUDIO_PICTURES to a folder to have them made.
+// pictures writes what is shown at the widths of a desktop and a phone, in light and in dark, into the folder dir.
+// It is an error if anything is wider than the screen. Set STUDIO_PICTURES to a folder to have them made.
 func (p *studio) pictures(dir, name string) {
 	p.t.Helper()
 	for _, screen := range []struct {

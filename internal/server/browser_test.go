@@ -149,7 +149,8 @@ func openStudio(t *testing.T, change func(*server.Config)) *studio {
 // do runs a script and waits for what it promises.
 func (p *studio) do(script string) {
 	p.t.Helper()
-	if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void]("(async () => {"+script+"})()", chromedp.EvalAwaitPromise)); err != nil {
+	err := chromedp.Do(p.ctx, chromedp.Evaluate[chromedp.Void]("(async () => {"+script+"})()", chromedp.EvalAwaitPromise))
+	if err != nil {
 		p.t.Fatalf("%v\nin: %s\nthe page says: %s", err, script, p.text())
 	}
 }
@@ -166,7 +167,8 @@ func value[T any](p *studio, expression string) T {
 
 // text is what stands on the page.
 func (p *studio) text() string {
-	s, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.getElementById('work').innerText + '\n' + document.getElementById('toasts').innerText`))
+	const all = `['work', 'toasts'].map((id) => document.getElementById(id).innerText).join('\n')`
+	s, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](all))
 	if err != nil {
 		return err.Error()
 	}
@@ -193,14 +195,20 @@ func (p *studio) choose(id string) {
 // press clicks on the button inside within that shows or is called words.
 func (p *studio) press(within, words string) {
 	p.t.Helper()
-	p.do(`const b = [...document.querySelectorAll('` + within + ` button, ` + within + ` a')].find((b) => (b.getAttribute('aria-label') ?? b.textContent).trim().startsWith('` + words + `'));
+	p.do(`const called = (b) => (b.getAttribute('aria-label') ?? b.textContent).trim();
+		const b = [...document.querySelectorAll('` + within + ` button, ` + within + ` a')].find((b) => called(b).startsWith('` + words + `'));
 		if (!b) throw new Error('no button ` + words + `');
 		if (b.disabled) throw new Error('the button ` + words + ` is off');
 		b.click();`)
 }
 
 // asBase64 is a script's function that packs samples as 32-bit floats.
-const asBase64 = `const pack = (x) => { const b = new Uint8Array(x.buffer, x.byteOffset, x.byteLength); let s = ''; for (let i = 0; i < b.length; i += 4096) s += String.fromCharCode(...b.subarray(i, i + 4096)); return btoa(s); };`
+const asBase64 = `const pack = (x) => {
+	const b = new Uint8Array(x.buffer, x.byteOffset, x.byteLength);
+	let s = '';
+	for (let i = 0; i < b.length; i += 4096) s += String.fromCharCode(...b.subarray(i, i + 4096));
+	return btoa(s);
+};`
 
 // sound runs a script that returns {rate, x}, x a Float32Array.
 func (p *studio) sound(script string) audio.Clip {
@@ -208,7 +216,10 @@ func (p *studio) sound(script string) audio.Clip {
 	got := value[struct {
 		Rate int
 		X    string
-	}](p, `await (async () => {`+asBase64+` const { rate, x } = await (async () => {`+script+`})(); return { Rate: rate, X: pack(x) }; })()`)
+	}](p, `await (async () => {`+asBase64+`
+		const { rate, x } = await (async () => {`+script+`})();
+		return { Rate: rate, X: pack(x) };
+	})()`)
 	b, err := base64.StdEncoding.DecodeString(got.X)
 	if err != nil {
 		p.t.Fatal(err)

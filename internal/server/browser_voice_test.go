@@ -14,9 +14,11 @@ import (
 	"github.com/starvc/vc/internal/untrained"
 )
 
-// A voice is read into the browser's microphone and trained for a few steps, over a reload of the page, a stop and going on; then it is
-// among the voices and a recording is converted to it. What a few steps on a model that knows nothing teach is not looked at.
+// A voice is read into the browser's microphone and trained for a few steps, over a reload of the page, a stop and
+// going on; then it is among the voices and a recording is converted to it. What a few steps on a model that knows
+// nothing teach is not looked at.
 func TestBrowserOwnVoice(t *testing.T) {
+	t.Parallel() // unlike the live one, which needs the cores in time
 	const steps = 6
 	p := openStudio(t, func(c *server.Config) {
 		dir := t.TempDir()
@@ -82,6 +84,7 @@ func TestBrowserOwnVoice(t *testing.T) {
 
 // Where a browser gives no microphone, the page says why and what to do.
 func TestBrowserWithoutMicrophone(t *testing.T) {
+	t.Parallel() // unlike the live one, which needs the cores in time
 	p := openStudio(t, func(c *server.Config) { c.HostNames = []string{"studio.test"} })
 	p.do(`location.href = location.href.replace('127.0.0.1', 'studio.test') + '#live'`)
 	p.wait("the page at its other name", `location.hostname === 'studio.test' && document.querySelectorAll('.voice').length > 30`)

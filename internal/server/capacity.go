@@ -23,6 +23,46 @@ type capacity struct {
 	most        struct{ streams, conversions int }
 	waiting     int
 	limits      Limits
+	seconds     [strainSeconds]strain // of late, by the second
+}
+
+// strain is how the live streams fared in a second.
+type strain struct {
+	second       int64 // since 1970
+	chunks, late int
+}
+
+// Where more than this part of the chunks of the last seconds were late, the cores have other work too, and no stream is added.
+const (
+	strainSeconds = 5
+	strainChunks  = 50
+	strainLate    = 0.02
+)
+
+// note is told of every chunk of live sound, and whether it came out later than it should.
+func (c *capacity) note(now time.Time, late bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	second := now.Unix()
+	s := &c.seconds[second%strainSeconds]
+	if s.second != second {
+		*s = strain{second: second}
+	}
+	s.chunks++
+	if late {
+		s.late++
+	}
+}
+
+// strained tells whether the streams that run do not run in time.
+func (c *capacity) strained(now time.Time) bool {
+	chunks, late := 0, 0
+	for _, s := range c.seconds {
+		if now.Unix()-s.second < strainSeconds {
+			chunks, late = chunks+s.chunks, late+s.late
+		}
+	}
+	return chunks >= strainChunks && float64(late) > strainLate*float64(chunks)
 }
 
 // measureStream is how many cores one live stream of a model takes on this computer.
@@ -74,7 +114,7 @@ func busy(what string, retry time.Duration) *problem {
 }
 
 func (c *capacity) roomForStream() bool {
-	return c.streams < c.most.streams && (c.used+c.streamCost <= c.total+1e-9 || c.used == 0)
+	return c.streams < c.most.streams && (c.used+c.streamCost <= c.total+1e-9 || c.used == 0) && (c.streams == 0 || !c.strained(time.Now()))
 }
 
 // hasRoomForStream is a guess at whether startStream would do.

@@ -69,6 +69,7 @@ type readyMessage struct {
 	Latency      float64     `json:"latency_ms"`
 	Chunk        float64     `json:"chunk_ms"`
 	ChunkSamples int         `json:"chunk_samples"`
+	FirstSamples int         `json:"first_samples"`
 	Parts        []delayPart `json:"parts"`
 }
 
@@ -144,7 +145,8 @@ func (ss *session) sendJSON(ctx context.Context, v any) error {
 }
 
 func (ss *session) write(ctx context.Context, kind websocket.MessageType, b []byte) error {
-	patient, cancel := context.WithTimeout(ctx, readPatience)
+	// A write that is broken off by ctx would end the connection without a word of why.
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), readPatience)
 	defer cancel()
 	err := ss.conn.Write(patient, kind, b)
 	if err != nil && patient.Err() != nil {

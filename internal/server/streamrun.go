@@ -19,9 +19,12 @@ type converter struct {
 	model   *vc.Model
 	stream  *vc.Stream
 	pieces  vc.Pieces
+	fresh   bool // nothing was taken yet, so that the pieces may still be cut another way
 	playout backlog.Playout
 	meter   *liveMeter
 	delay   time.Duration
+	// firstBest is the length of the first piece that makes the delay the shortest.
+	firstBest int
 
 	past  []float32  // the latest input, for a stream of another model
 	old   *vc.Stream // whose sound is to fade out
@@ -80,6 +83,8 @@ func (c *converter) prepare() error {
 	c.model = m
 	c.pieces = c.stream.Pieces(c.latency.chunk)
 	c.delay = c.stream.Delay(c.pieces)
+	best := c.pieces
+	c.firstBest = best.Next()
 	c.queue = backlog.New(c.rate, backlog.Pace{Fixed: true, Live: true})
 	c.playout = backlog.Playout{Rate: c.rate, MaxDelay: time.Duration(c.start.MaxDelay * float64(time.Millisecond))}
 	c.meter = newLiveMeter(c.rate, c.latency.chunk)
@@ -107,7 +112,7 @@ func (c *converter) ready() readyMessage {
 	}
 	return readyMessage{
 		Type: "ready", ID: c.id, Voice: c.voice.id, Format: c.start.Format, SampleRate: c.rate, Latency: math.Round(100*sum) / 100,
-		Chunk: milliseconds(c.latency.chunk), ChunkSamples: backlog.Samples(c.latency.chunk, c.rate), Parts: parts,
+		Chunk: milliseconds(c.latency.chunk), ChunkSamples: backlog.Samples(c.latency.chunk, c.rate), FirstSamples: c.firstBest, Parts: parts,
 	}
 }
 
@@ -119,7 +124,8 @@ func (c *converter) run(ctx context.Context) error {
 	always := make(chan struct{})
 	close(always)
 	more := (<-chan struct{})(always)
-	next := c.pieces.Next()
+	next := 0
+	c.fresh = true
 	for {
 		var err error
 		select {
@@ -130,16 +136,19 @@ func (c *converter) run(ctx context.Context) error {
 		case o := <-c.orders:
 			err = c.obey(ctx, o)
 		case <-more:
+			if c.fresh {
+				next = c.first()
+			}
 			t, ok := c.queue.Take(piece, next, c.cut)
 			if !ok {
 				more = c.queue.More
 				continue
 			}
 			more = always
+			c.fresh = false
 			next = c.pieces.Next()
 			if err = c.convert(ctx, t); err == nil && t.Err != nil {
 				err = c.flushed(ctx)
-				next = c.pieces.Next()
 			}
 		}
 		if err != nil {
@@ -175,7 +184,18 @@ func (c *converter) obey(ctx context.Context, o order) error {
 func (c *converter) begin() {
 	c.past, c.dry, c.old, c.cut = c.past[:0], c.dry[:0], nil, 0
 	c.playout.Dropped()
+	c.fresh = true
+}
+
+// first is how long the first piece is to be. Where sound comes in frames that are no shorter than pieces are, these end where frames
+// do, so that none waits for the next frame.
+func (c *converter) first() int {
+	piece := backlog.Samples(c.latency.chunk, c.rate)
 	c.pieces = c.stream.Pieces(c.latency.chunk)
+	if n := c.queue.Waits(); n >= piece/4 {
+		c.pieces = vc.NewPieces(c.rate, min(n, piece), c.latency.chunk)
+	}
+	return c.pieces.Next()
 }
 
 // convert converts a piece. At the mark of a flush all that is left inside comes too.
@@ -205,9 +225,11 @@ func (c *converter) convert(ctx context.Context, t backlog.Taken) error {
 		c.meter.chunk(t.X, c.y, took)
 		c.s.metrics.chunk.Observe(took.Seconds())
 		c.s.metrics.streamed.Add(backlog.Lasting(len(t.X), c.rate).Seconds())
-		if took > c.latency.chunk {
+		late := took > c.latency.chunk
+		if late {
 			c.s.metrics.late.Inc()
 		}
+		c.s.capacity.note(time.Now(), late || t.Dropped > 0 || backlog.Lasting(t.Left, c.rate) > 3*c.latency.chunk)
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
-// Package page holds the studio: the one page that "vc studio" serves, with its scripts, styles and letters. It needs nothing from
-// outside, no build step and no network. The scripts are modules as browsers run them; none stands inside the HTML, so that a
-// strict Content-Security-Policy holds.
+// Package page holds the studio: the one page that "vc studio" serves, with its scripts, styles and letters. It
+// needs nothing from outside, no build step and no network. The scripts are modules as browsers run them; none
+// stands inside the HTML, so that a strict Content-Security-Policy holds.
 package page
 
 import (

@@ -2,8 +2,8 @@ package page
 
 import "slices"
 
-// Sentences are what somebody reads whose voice is to be learnt: written for this, with all sounds of English, questions, numbers and
-// lists among them so that the melody varies too.
+// Sentences are what somebody reads whose voice is to be learnt: written for this, with all sounds of English,
+// questions, numbers and lists among them so that the melody varies too.
 func Sentences() []string { return slices.Clone(sentences) }
 
 var sentences = []string{

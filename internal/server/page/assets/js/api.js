@@ -4,7 +4,11 @@ const base = new URL('api/', document.baseURI);
 
 // Failure is an answer that is none: message is a sentence for people, status a word for programs.
 export class Failure extends Error {
-  constructor(message, status = '', code = 0) { super(message); this.status = status; this.code = code; }
+  constructor(message, status = '', code = 0) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
 }
 
 async function ask(path, options = {}) {
@@ -16,12 +20,15 @@ async function ask(path, options = {}) {
     throw new Failure('The studio does not answer. Is “vc studio” still running?', 'unreachable');
   }
   if (!answer.ok) {
-    let message = `The studio answered ${answer.status}.`, status = '';
+    let message = `The studio answered ${answer.status}.`,
+      status = '';
     try {
       const { detail } = await answer.json();
       if (Array.isArray(detail)) message = detail.map((d) => d.msg).join('; ');
       else ({ message, status } = detail);
-    } catch { /* the answer was no JSON: the code must do */ }
+    } catch {
+      /* the answer was no JSON: the code must do */
+    }
     throw new Failure(message[0].toUpperCase() + message.slice(1), status, answer.status);
   }
   return answer.status === 204 ? null : answer;
@@ -29,7 +36,11 @@ async function ask(path, options = {}) {
 
 export const get = async (path) => (await ask(path)).json();
 export const send = async (method, path, body) => {
-  const answer = await ask(path, { method, headers: body === undefined ? {} : { 'Content-Type': 'application/json' }, body: body === undefined ? undefined : JSON.stringify(body) });
+  const answer = await ask(path, {
+    method,
+    headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
   return answer && answer.headers.get('content-type')?.includes('json') ? answer.json() : null;
 };
 export const post = (path, body = {}) => send('POST', path, body);
@@ -51,7 +62,9 @@ export function upload(path, fields, onprogress = () => {}) {
     r.onload = () => {
       if (r.status < 300) return resolve(r.response);
       const detail = r.response?.detail;
-      const message = Array.isArray(detail) ? detail.map((d) => d.msg).join('; ') : detail?.message ?? `The studio answered ${r.status}.`;
+      const message = Array.isArray(detail)
+        ? detail.map((d) => d.msg).join('; ')
+        : (detail?.message ?? `The studio answered ${r.status}.`);
       reject(new Failure(message[0].toUpperCase() + message.slice(1), detail?.status ?? '', r.status));
     };
     r.onerror = () => reject(new Failure('The studio did not take it. Is “vc studio” still running?', 'unreachable'));

@@ -17,17 +17,26 @@ export function whyNone() {
       ],
     };
   }
-  return { title: 'This browser gives pages no microphone', text: 'It is too old, or its owner forbids it.', remedies: ['Try a current Firefox, Chrome, Edge or Safari.'] };
+  return {
+    title: 'This browser gives pages no microphone',
+    text: 'It is too old, or its owner forbids it.',
+    remedies: ['Try a current Firefox, Chrome, Edge or Safari.'],
+  };
 }
 
 // reason makes words of what getUserMedia refused.
 export function reason(error) {
   switch (error.name) {
-    case 'NotAllowedError': return 'The browser was not allowed to use the microphone. Click the sign beside the address, allow the microphone, and try again.';
-    case 'NotFoundError': return 'There is no microphone. Plug one in, and try again.';
-    case 'NotReadableError': return 'Another program holds the microphone, or the system does. Close it there, and try again.';
-    case 'OverconstrainedError': return 'The microphone that was chosen is gone. Choose another.';
-    default: return `The microphone could not be opened: ${error.message}`;
+    case 'NotAllowedError':
+      return 'The browser was not allowed to use the microphone. Click the sign beside the address, allow the microphone, and try again.';
+    case 'NotFoundError':
+      return 'There is no microphone. Plug one in, and try again.';
+    case 'NotReadableError':
+      return 'Another program holds the microphone, or the system does. Close it there, and try again.';
+    case 'OverconstrainedError':
+      return 'The microphone that was chosen is gone. Choose another.';
+    default:
+      return `The microphone could not be opened: ${error.message}`;
   }
 }
 
@@ -35,7 +44,12 @@ export function reason(error) {
 export function microphone({ id = '', echo = false, noise = false, gain = false } = {}) {
   return navigator.mediaDevices.getUserMedia({
     audio: {
-      ...(id ? { deviceId: { exact: id } } : {}), echoCancellation: echo, noiseSuppression: noise, autoGainControl: gain, channelCount: { ideal: 1 }, latency: { ideal: .01 },
+      ...(id ? { deviceId: { exact: id } } : {}),
+      echoCancellation: echo,
+      noiseSuppression: noise,
+      autoGainControl: gain,
+      channelCount: { ideal: 1 },
+      latency: { ideal: 0.01 },
     },
   });
 }
@@ -44,9 +58,12 @@ export function microphone({ id = '', echo = false, noise = false, gain = false 
 export async function devices() {
   if (!navigator.mediaDevices?.enumerateDevices) return { inputs: [], outputs: [] };
   const all = await navigator.mediaDevices.enumerateDevices();
-  const list = (kind, word) => all.filter((d) => d.kind === kind && d.deviceId && d.deviceId !== 'default' && d.deviceId !== 'communications')
-    .map((d, i) => ({ id: d.deviceId, name: d.label || `${word} ${i + 1}` }));
+  const list = (kind, word) =>
+    all
+      .filter((d) => d.kind === kind && d.deviceId && d.deviceId !== 'default' && d.deviceId !== 'communications')
+      .map((d, i) => ({ id: d.deviceId, name: d.label || `${word} ${i + 1}` }));
   return { inputs: list('audioinput', 'Microphone'), outputs: list('audiooutput', 'Output') };
 }
 
-export const worklet = (context, name) => context.audioWorklet.addModule(new URL(`worklets/${name}.js`, import.meta.url));
+export const worklet = (context, name) =>
+  context.audioWorklet.addModule(new URL(`worklets/${name}.js`, import.meta.url));

@@ -13,29 +13,97 @@ const active = (j) => j.state === 'waiting' || j.state === 'running' || j.state 
 const sound = /\.(wav|flac|mp3|m4a|aac|ogg|oga|opus|webm|aif|aiff|wma|mp4|mov|mkv|avi|caf|amr|3gp)$/i;
 
 let rows, into, announce, drop, summary;
-const jobs = new Map();    // id -> { job, el, player }
-let queue = [];            // files that are still to be uploaded, with the settings of the time
-let uploading = 0, polling = 0;
+const jobs = new Map(); // id -> { job, el, player }
+let queue = []; // files that are still to be uploaded, with the settings of the time
+let uploading = 0,
+  polling = 0;
 let format = localStorage.getItem('format') ?? 'wav';
 
 export function convert(view) {
-  const file = h('input', { type: 'file', multiple: true, class: 'hear-only', tabIndex: -1, 'aria-hidden': 'true', accept: 'audio/*,video/*,.flac,.opus,.wma', onchange: () => { take([...file.files]); file.value = ''; } });
-  const folder = h('input', { type: 'file', webkitdirectory: true, class: 'hear-only', tabIndex: -1, 'aria-hidden': 'true', onchange: () => { take([...folder.files].filter((f) => sound.test(f.name)), folder.files.length); folder.value = ''; } });
+  const file = h('input', {
+    type: 'file',
+    multiple: true,
+    class: 'hear-only',
+    tabIndex: -1,
+    'aria-hidden': 'true',
+    accept: 'audio/*,video/*,.flac,.opus,.wma',
+    onchange: () => {
+      take([...file.files]);
+      file.value = '';
+    },
+  });
+  const folder = h('input', {
+    type: 'file',
+    webkitdirectory: true,
+    class: 'hear-only',
+    tabIndex: -1,
+    'aria-hidden': 'true',
+    onchange: () => {
+      take(
+        [...folder.files].filter((f) => sound.test(f.name)),
+        folder.files.length,
+      );
+      folder.value = '';
+    },
+  });
   into = h('span', { class: 'into' });
   announce = h('p', { class: 'hear-only', role: 'status' });
   rows = h('div', { class: 'jobs' });
   summary = h('div', { class: 'row apart' });
-  drop = h('div', { class: 'drop sheet' },
+  drop = h(
+    'div',
+    { class: 'drop sheet' },
     h('div', { class: 'drop-art', 'aria-hidden': 'true' }, icon('like')),
-    h('p', { class: 'drop-words' }, h('b', {}, 'Drop recordings or a folder here'), h('span', { class: 'dim small' }, 'WAV, FLAC, MP3, Ogg', h('span', { id: 'more-kinds' }), '. They stay on this computer.')),
-    h('div', { class: 'row centre' },
+    h(
+      'p',
+      { class: 'drop-words' },
+      h('b', {}, 'Drop recordings or a folder here'),
+      h(
+        'span',
+        { class: 'dim small' },
+        'WAV, FLAC, MP3, Ogg',
+        h('span', { id: 'more-kinds' }),
+        '. They stay on this computer.',
+      ),
+    ),
+    h(
+      'div',
+      { class: 'row centre' },
       h('button', { type: 'button', class: 'main', onclick: () => file.click() }, icon('file'), 'Choose files'),
       h('button', { type: 'button', onclick: () => folder.click() }, icon('folder'), 'A folder'),
-      record()), file, folder, h('button', { type: 'button', class: 'quiet small', onclick: (e) => trial(e.currentTarget) }, 'No recording at hand? Try a sentence of ours'));
+      record(),
+    ),
+    file,
+    folder,
+    h(
+      'button',
+      { type: 'button', class: 'quiet small', onclick: (e) => trial(e.currentTarget) },
+      'No recording at hand? Try a sentence of ours',
+    ),
+  );
   view.append(
-    h('header', {}, h('h1', { id: 'title-convert' }, 'Say it in another voice'), h('p', { class: 'lead' }, 'Recordings become those of ', into, '. Choose a voice, add what was said, and compare.')),
-    h('div', { class: 'convert-top' }, drop, h('section', { class: 'sheet', 'aria-label': 'Adjust the voice' }, h('h2', {}, 'Adjust'), adjust('convert'))),
-    summary, rows, announce);
+    h(
+      'header',
+      {},
+      h('h1', { id: 'title-convert' }, 'Say it in another voice'),
+      h(
+        'p',
+        { class: 'lead' },
+        'Recordings become those of ',
+        into,
+        '. Choose a voice, add what was said, and compare.',
+      ),
+    ),
+    h(
+      'div',
+      { class: 'convert-top' },
+      drop,
+      h('section', { class: 'sheet', 'aria-label': 'Adjust the voice' }, h('h2', {}, 'Adjust'), adjust('convert')),
+    ),
+    summary,
+    rows,
+    announce,
+  );
   for (const type of ['dragover', 'dragenter']) {
     document.addEventListener(type, (e) => {
       if (view.hidden || !e.dataTransfer?.types.includes('Files')) return;
@@ -43,7 +111,9 @@ export function convert(view) {
       drop.classList.add('over');
     });
   }
-  document.addEventListener('dragleave', (e) => { if (!e.relatedTarget) drop.classList.remove('over'); });
+  document.addEventListener('dragleave', (e) => {
+    if (!e.relatedTarget) drop.classList.remove('over');
+  });
   document.addEventListener('drop', async (e) => {
     if (view.hidden || !e.dataTransfer?.types.includes('Files')) return;
     e.preventDefault();
@@ -54,8 +124,12 @@ export function convert(view) {
   store.on('chosen', show);
   store.on('voices', show);
   store.on('settings', show);
-  store.on('state', () => { view.querySelector('#more-kinds').textContent = store.state?.ffmpeg ? ', M4A, Opus, video and more' : ''; });
-  store.on('voices', () => { if (store.state) store.tell('state'); });
+  store.on('state', () => {
+    view.querySelector('#more-kinds').textContent = store.state?.ffmpeg ? ', M4A, Opus, video and more' : '';
+  });
+  store.on('voices', () => {
+    if (store.state) store.tell('state');
+  });
   poll();
 }
 
@@ -86,55 +160,96 @@ async function dropped(transfer) {
 // trial converts a sentence that the studio has, in the voice of somebody else than the one that is chosen.
 async function trial(button) {
   button.disabled = true;
-  const speaker = ['kathleen', 'bdl', store.voices[0]?.id].map((id) => store.voice(id)).find((v) => v && v.id !== store.chosen);
+  const speaker = ['kathleen', 'bdl', store.voices[0]?.id]
+    .map((id) => store.voice(id))
+    .find((v) => v && v.id !== store.chosen);
   try {
     const wav = await (await fetch(speaker.sample_url)).blob();
     take([new File([wav], `A sentence by ${speaker.name}.wav`, { type: 'audio/wav' })]);
-  } catch (e) { toast(e.message, true); }
+  } catch (e) {
+    toast(e.message, true);
+  }
   button.disabled = false;
 }
 
 // record makes the button that takes a recording here.
 function record() {
-  let recorder = null, timer = 0;
-  const button = h('button', {
-    type: 'button', title: secure() ? '' : whyNone().text, onclick: async () => {
-      if (!secure()) { toast(`${whyNone().title}. ${whyNone().remedies[0]}`, true); return; }
-      if (recorder) {
-        clearInterval(timer);
-        const x = recorder.end(), rate = recorder.rate;
-        recorder.close();
-        recorder = null;
-        button.replaceChildren(icon('mic'), 'Record');
-        button.classList.remove('recording');
-        const now = new Date();
-        take([new File([encode(x, rate)], `recorded ${now.toTimeString().slice(0, 8).replaceAll(':', '.')}.wav`, { type: 'audio/wav' })]);
-        return;
-      }
-      try { recorder = await Recorder.open(() => {}); } catch (e) { toast(reason(e), true); return; }
-      recorder.begin();
-      button.classList.add('recording');
-      timer = setInterval(() => button.replaceChildren(icon('stop'), `Stop, ${clock(recorder.seconds)}`), 200);
+  let recorder = null,
+    timer = 0;
+  const button = h(
+    'button',
+    {
+      type: 'button',
+      title: secure() ? '' : whyNone().text,
+      onclick: async () => {
+        if (!secure()) {
+          toast(`${whyNone().title}. ${whyNone().remedies[0]}`, true);
+          return;
+        }
+        if (recorder) {
+          clearInterval(timer);
+          const x = recorder.end(),
+            rate = recorder.rate;
+          recorder.close();
+          recorder = null;
+          button.replaceChildren(icon('mic'), 'Record');
+          button.classList.remove('recording');
+          const now = new Date();
+          take([
+            new File([encode(x, rate)], `recorded ${now.toTimeString().slice(0, 8).replaceAll(':', '.')}.wav`, {
+              type: 'audio/wav',
+            }),
+          ]);
+          return;
+        }
+        try {
+          recorder = await Recorder.open(() => {});
+        } catch (e) {
+          toast(reason(e), true);
+          return;
+        }
+        recorder.begin();
+        button.classList.add('recording');
+        timer = setInterval(() => button.replaceChildren(icon('stop'), `Stop, ${clock(recorder.seconds)}`), 200);
+      },
     },
-  }, icon('mic'), 'Record');
+    icon('mic'),
+    'Record',
+  );
   return button;
 }
 
 function show() {
   const v = store.voice();
-  into.replaceChildren(v ? h('b', {}, v.name) : 'a voice', v && words(store.settings) ? ` (${words(store.settings)})` : '');
+  into.replaceChildren(
+    v ? h('b', {}, v.name) : 'a voice',
+    v && words(store.settings) ? ` (${words(store.settings)})` : '',
+  );
   for (const entry of jobs.values()) showAgain(entry);
 }
 
 const asked = () => ({ voice: store.chosen, mix: [], ...store.settings });
 
 function take(files, seen = files.length) {
-  if (!files.length) { toast(seen ? 'None of these files is a recording.' : 'Nothing was chosen.', true); return; }
+  if (!files.length) {
+    toast(seen ? 'None of these files is a recording.' : 'Nothing was chosen.', true);
+    return;
+  }
   if (seen > files.length) toast(`${files.length} recordings; ${seen - files.length} other files are left out.`);
-  const settings = asked(), voice = store.voice();
+  const settings = asked(),
+    voice = store.voice();
   for (const file of files) {
     const id = `local-${Math.random()}`;
-    const job = { id, name: file.name, state: 'uploading', progress: 0, voice: { id: voice.id, name: voice.name }, settings, created: new Date().toISOString(), error: '' };
+    const job = {
+      id,
+      name: file.name,
+      state: 'uploading',
+      progress: 0,
+      voice: { id: voice.id, name: voice.name },
+      settings,
+      created: new Date().toISOString(),
+      error: '',
+    };
     add(job);
     queue.push({ id, file, settings });
   }
@@ -151,8 +266,14 @@ async function next() {
   try {
     if (entry) {
       const max = store.state?.limits?.upload_bytes;
-      if (max && file.size > max) throw new Error(`It is ${Math.round(file.size / 1e6)} MB long; the studio takes ${Math.round(max / 1e6)} MB.`);
-      const job = await api.upload('jobs', { settings: JSON.stringify(settings), file }, (part) => { entry.job.progress = part; fill(entry); });
+      if (max && file.size > max)
+        throw new Error(
+          `It is ${Math.round(file.size / 1e6)} MB long; the studio takes ${Math.round(max / 1e6)} MB.`,
+        );
+      const job = await api.upload('jobs', { settings: JSON.stringify(settings), file }, (part) => {
+        entry.job.progress = part;
+        fill(entry);
+      });
       jobs.delete(id);
       entry.job = job;
       jobs.set(job.id, entry);
@@ -175,7 +296,8 @@ async function next() {
 function add(job, atEnd = false) {
   const entry = { job, el: h('article', { class: 'job sheet' }) };
   jobs.set(job.id, entry);
-  if (atEnd) rows.append(entry.el); else rows.prepend(entry.el);
+  if (atEnd) rows.append(entry.el);
+  else rows.prepend(entry.el);
   build(entry);
   return entry;
 }
@@ -186,11 +308,36 @@ function build(entry) {
   entry.voice = voice;
   entry.status = h('span', { class: 'small dim num' });
   entry.bar = h('i');
-  entry.progress = h('div', { class: 'bar', role: 'progressbar', 'aria-label': `Converting ${job.name}`, 'aria-valuemin': 0, 'aria-valuemax': 100 }, entry.bar);
+  entry.progress = h(
+    'div',
+    {
+      class: 'bar',
+      role: 'progressbar',
+      'aria-label': `Converting ${job.name}`,
+      'aria-valuemin': 0,
+      'aria-valuemax': 100,
+    },
+    entry.bar,
+  );
   entry.actions = h('div', { class: 'row job-actions' });
   entry.body = h('div', { class: 'job-body' });
-  entry.head = h('button', { type: 'button', class: 'job-head quiet', 'aria-expanded': 'false', onclick: () => (entry.open ? fold(entry) : unfold(entry)) },
-    mark(voice), h('span', { class: 'words' }, h('b', {}, job.name), h('span', { class: 'small dim' }, 'as ', voice.name, words(job.settings) ? `, ${words(job.settings)}` : ''), entry.status));
+  entry.head = h(
+    'button',
+    {
+      type: 'button',
+      class: 'job-head quiet',
+      'aria-expanded': 'false',
+      onclick: () => (entry.open ? fold(entry) : unfold(entry)),
+    },
+    mark(voice),
+    h(
+      'span',
+      { class: 'words' },
+      h('b', {}, job.name),
+      h('span', { class: 'small dim' }, 'as ', voice.name, words(job.settings) ? `, ${words(job.settings)}` : ''),
+      entry.status,
+    ),
+  );
   el.replaceChildren(h('div', { class: 'job-row' }, entry.head, entry.actions), entry.progress, entry.body);
   fill(entry);
 }
@@ -201,29 +348,60 @@ function fill(entry) {
   entry.was = job.state;
   entry.progress.hidden = !active(job);
   const percent = Math.round(100 * job.progress);
-  entry.bar.style.width = `${job.state === 'uploading' ? percent * .2 : job.state === 'running' ? 20 + percent * .8 : 20}%`;
+  entry.bar.style.width = `${job.state === 'uploading' ? percent * 0.2 : job.state === 'running' ? 20 + percent * 0.8 : 20}%`;
   entry.progress.setAttribute('aria-valuenow', percent);
   entry.status.textContent = {
-    uploading: percent < 100 && percent > 0 ? `uploading, ${percent} %` : 'waiting', waiting: job.ahead ? `waiting, ${job.ahead} before it` : 'waiting', running: `converting, ${percent} %`,
-    done: `${clock(job.seconds ?? 0)}${job.took_seconds ? `, took ${span(Math.max(1, job.took_seconds))}` : ''}`, failed: 'could not be converted', cancelled: 'stopped',
+    uploading: percent < 100 && percent > 0 ? `uploading, ${percent} %` : 'waiting',
+    waiting: job.ahead ? `waiting, ${job.ahead} before it` : 'waiting',
+    running: `converting, ${percent} %`,
+    done: `${clock(job.seconds ?? 0)}${job.took_seconds ? `, took ${span(Math.max(1, job.took_seconds))}` : ''}`,
+    failed: 'could not be converted',
+    cancelled: 'stopped',
   }[job.state];
   entry.el.dataset.state = job.state;
   entry.head.disabled = job.state !== 'done';
   if (was === job.state) return;
   entry.actions.replaceChildren();
-  if (active(job)) entry.actions.append(h('button', { type: 'button', class: 'quiet icon', 'aria-label': `Stop ${job.name}`, onclick: () => stop(entry) }, icon('close')));
+  if (active(job))
+    entry.actions.append(
+      h(
+        'button',
+        { type: 'button', class: 'quiet icon', 'aria-label': `Stop ${job.name}`, onclick: () => stop(entry) },
+        icon('close'),
+      ),
+    );
   if (job.state === 'done') {
     const link = h('a', { class: 'button', download: '' }, icon('down'), 'Save');
     const formats = store.state?.formats ?? [{ id: 'wav', name: 'WAV' }];
-    const select = h('select', { 'aria-label': 'File format', onchange: () => { format = select.value; localStorage.setItem('format', format); point(); } },
-      formats.map((f) => h('option', { value: f.id, selected: f.id === format }, f.name)));
-    const point = () => { link.href = `${job.result_url}?format=${encodeURIComponent(select.value)}&download=1`; };
+    const select = h(
+      'select',
+      {
+        'aria-label': 'File format',
+        onchange: () => {
+          format = select.value;
+          localStorage.setItem('format', format);
+          point();
+        },
+      },
+      formats.map((f) => h('option', { value: f.id, selected: f.id === format }, f.name)),
+    );
+    const point = () => {
+      link.href = `${job.result_url}?format=${encodeURIComponent(select.value)}&download=1`;
+    };
     point();
     entry.actions.append(h('div', { class: 'save' }, select, link));
   }
-  if (!active(job)) entry.actions.append(h('button', { type: 'button', class: 'quiet icon', 'aria-label': `Remove ${job.name}`, onclick: () => stop(entry) }, icon('close')));
+  if (!active(job))
+    entry.actions.append(
+      h(
+        'button',
+        { type: 'button', class: 'quiet icon', 'aria-label': `Remove ${job.name}`, onclick: () => stop(entry) },
+        icon('close'),
+      ),
+    );
   entry.body.replaceChildren();
-  if (job.state === 'failed') entry.body.append(h('p', { class: 'note bad' }, job.error || 'The reason is not known.'));
+  if (job.state === 'failed')
+    entry.body.append(h('p', { class: 'note bad' }, job.error || 'The reason is not known.'));
   if (job.state === 'done') {
     for (const w of job.warnings ?? []) entry.body.append(h('p', { class: 'note warn small' }, w));
     if (was && was !== 'done') {
@@ -238,14 +416,29 @@ function fill(entry) {
 function showSummary() {
   const done = [...jobs.values()].filter((e) => e.job.state === 'done');
   summary.hidden = !jobs.size;
-  summary.replaceChildren(h('h2', {}, 'This session'), done.length > 1 ? h('button', {
-    type: 'button', class: 'quiet small', onclick: async () => {
-      for (const { job } of done) {
-        h('a', { href: `${job.result_url}?format=${encodeURIComponent(format)}&download=1`, download: '' }).click();
-        await new Promise((ok) => setTimeout(ok, 400));
-      }
-    },
-  }, icon('down'), 'Save all') : '');
+  summary.replaceChildren(
+    h('h2', {}, 'This session'),
+    done.length > 1
+      ? h(
+          'button',
+          {
+            type: 'button',
+            class: 'quiet small',
+            onclick: async () => {
+              for (const { job } of done) {
+                h('a', {
+                  href: `${job.result_url}?format=${encodeURIComponent(format)}&download=1`,
+                  download: '',
+                }).click();
+                await new Promise((ok) => setTimeout(ok, 400));
+              }
+            },
+          },
+          icon('down'),
+          'Save all',
+        )
+      : '',
+  );
 }
 
 async function stop(entry) {
@@ -275,8 +468,17 @@ async function unfold(entry) {
   const { job } = entry;
   entry.again = h('button', { type: 'button', onclick: () => again(entry) });
   if (!Player.fits(job.seconds)) {
-    entry.body.append(h('p', { class: 'small dim' }, 'This one is too long to be drawn.'), h('label', { class: 'field' }, 'Original', h('audio', { controls: true, src: job.source_url })),
-      h('label', { class: 'field' }, job.voice.name, h('audio', { controls: true, src: `${job.result_url}?format=wav` })), entry.again);
+    entry.body.append(
+      h('p', { class: 'small dim' }, 'This one is too long to be drawn.'),
+      h('label', { class: 'field' }, 'Original', h('audio', { controls: true, src: job.source_url })),
+      h(
+        'label',
+        { class: 'field' },
+        job.voice.name,
+        h('audio', { controls: true, src: `${job.result_url}?format=wav` }),
+      ),
+      entry.again,
+    );
     showAgain(entry);
     return;
   }
@@ -295,10 +497,16 @@ async function unfold(entry) {
 // showAgain offers what is chosen now, where it differs from what was.
 function showAgain(entry) {
   if (!entry.again) return;
-  const v = store.voice(), { job } = entry;
-  const same = v?.id === job.voice.id && Object.entries(store.settings).every(([k, x]) => (job.settings[k] ?? x) === x);
+  const v = store.voice(),
+    { job } = entry;
+  const same =
+    v?.id === job.voice.id && Object.entries(store.settings).every(([k, x]) => (job.settings[k] ?? x) === x);
   entry.again.hidden = same || !v;
-  if (v) entry.again.replaceChildren(icon('again'), `Once more, as ${v.name}${words(store.settings) ? ` (${words(store.settings)})` : ''}`);
+  if (v)
+    entry.again.replaceChildren(
+      icon('again'),
+      `Once more, as ${v.name}${words(store.settings) ? ` (${words(store.settings)})` : ''}`,
+    );
 }
 
 async function again(entry) {
@@ -306,10 +514,13 @@ async function again(entry) {
     fold(entry);
     add(await api.post(`jobs/${entry.job.id}/again`, asked()));
     poll();
-  } catch (e) { toast(e.message, true); }
+  } catch (e) {
+    toast(e.message, true);
+  }
 }
 
-// poll looks after the jobs while any is under way. At the beginning it finds those of the session, after a reload too.
+// poll looks after the jobs while any is under way. At the beginning it finds those of the session, after a reload
+// too.
 async function poll() {
   const turn = ++polling;
   let first = true;
@@ -319,10 +530,15 @@ async function poll() {
       if (turn !== polling) return;
       for (const job of known) {
         const entry = jobs.get(job.id);
-        if (entry) { entry.job = job; fill(entry); } else if (first && !uploading) add(job, true);
+        if (entry) {
+          entry.job = job;
+          fill(entry);
+        } else if (first && !uploading) add(job, true);
       }
       first = false;
-    } catch { /* the line is watched by others */ }
+    } catch {
+      /* the line is watched by others */
+    }
     if (![...jobs.values()].some((e) => e.job.state === 'waiting' || e.job.state === 'running')) return;
     await new Promise((ok) => setTimeout(ok, 400));
     if (turn !== polling) return;

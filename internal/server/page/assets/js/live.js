@@ -1,5 +1,5 @@
 // The view in which a voice is changed as it is spoken.
-import { h, icon, toast, decibels, choice, toggle, span } from './dom.js';
+import { h, icon, decibels, choice, toggle, span } from './dom.js';
 import { mark } from './mark.js';
 import { store } from './store.js';
 import { adjust } from './adjust.js';
@@ -7,9 +7,27 @@ import { LiveStream, wellEnough } from './livestream.js';
 import { devices, reason, whyNone } from './audio.js';
 import { encode, join } from './wav.js';
 
-let stream = null, muted = false, held = false, view;
-let start, mute, record, hold, status, notices, inMeter, outMeter, delay, measureButton, measured, micSelect, outSelect, face, queues;
-let recordFrom = 0, starting = false;
+let stream = null,
+  muted = false,
+  held = false,
+  view;
+let start,
+  mute,
+  record,
+  hold,
+  status,
+  notices,
+  inMeter,
+  outMeter,
+  delay,
+  measureButton,
+  measured,
+  micSelect,
+  outSelect,
+  face,
+  queues;
+let recordFrom = 0,
+  starting = false;
 
 export const current = () => stream; // for tests
 
@@ -17,13 +35,14 @@ const meter = (words) => {
   const track = h('div', { class: 'track', 'aria-hidden': 'true' }, h('i'), h('b'));
   const out = h('output', { 'aria-label': `${words}, level` }, '–');
   const el = h('div', { class: 'meter' }, h('span', {}, words), track, out);
-  let held = 0, tick = 0;
+  let held = 0,
+    tick = 0;
   el.set = (peak) => {
-    const place = (v) => Math.min(100, Math.max(0, (decibels(v) + 60) / 60 * 100));
-    held = Math.max(peak, held * .965);
+    const place = (v) => Math.min(100, Math.max(0, ((decibels(v) + 60) / 60) * 100));
+    held = Math.max(peak, held * 0.965);
     track.style.setProperty('--level', `${place(peak)}%`);
     track.style.setProperty('--peak', `${place(held)}%`);
-    if (tick++ % 5 === 0) out.textContent = held > .001 ? `${decibels(held).toFixed(0)} dB` : 'silent';
+    if (tick++ % 5 === 0) out.textContent = held > 0.001 ? `${decibels(held).toFixed(0)} dB` : 'silent';
   };
   return el;
 };
@@ -34,11 +53,26 @@ export function live(el) {
   status = h('p', { class: 'live-status', role: 'status' }, 'Not running');
   notices = h('div', { class: 'stack tight notices', 'aria-live': 'polite' });
   face = h('div', { class: 'face' });
-  start = h('button', { type: 'button', class: 'main go', disabled: !!no, onclick: () => (stream ? stop() : begin()) });
+  start = h('button', {
+    type: 'button',
+    class: 'main go',
+    disabled: !!no,
+    onclick: () => (stream ? stop() : begin()),
+  });
   mute = h('button', { type: 'button', 'aria-pressed': 'false', disabled: true, onclick: () => setMuted(!muted) });
-  hold = h('button', {
-    type: 'button', hidden: true, onpointerdown: () => setHeld(true), onpointerup: () => setHeld(false), onpointerleave: () => setHeld(false), onpointercancel: () => setHeld(false),
-  }, 'Hold to talk ', h('kbd', {}, 'V'));
+  hold = h(
+    'button',
+    {
+      type: 'button',
+      hidden: true,
+      onpointerdown: () => setHeld(true),
+      onpointerup: () => setHeld(false),
+      onpointerleave: () => setHeld(false),
+      onpointercancel: () => setHeld(false),
+    },
+    'Hold to talk ',
+    h('kbd', {}, 'V'),
+  );
   record = h('button', { type: 'button', 'aria-pressed': 'false', disabled: true, onclick: () => toggleRecord() });
   inMeter = meter('You');
   outMeter = meter('Voice');
@@ -46,36 +80,145 @@ export function live(el) {
   measured = h('p', { class: 'small', role: 'status' });
   measureButton = h('button', { type: 'button', class: 'small', disabled: true, onclick: measure }, 'Measure it');
   delay = h('div', { class: 'delay' }, h('p', { class: 'dim small' }, 'It is shown here once the microphone runs.'));
-  micSelect = h('select', { onchange: () => { store.setLive({ microphone: micSelect.value }); anew(); } });
-  outSelect = h('select', { onchange: () => { store.setLive({ output: outSelect.value }); output(); } });
-  const l = store.live;
-  const latency = choice('latency', 'Delay or quality', [['low', 'Fast'], ['normal', 'Usual'], ['high', 'Fine']], l.latency, (v) => {
-    store.setLive({ latency: v });
-    stream?.restart({ latency: v });
+  micSelect = h('select', {
+    onchange: () => {
+      store.setLive({ microphone: micSelect.value });
+      anew();
+    },
   });
-  const talk = choice('talk', 'When the microphone is open', [['open', 'Always open'], ['push', 'Push to talk']], l.talk, (v) => { store.setLive({ talk: v }); showTalk(); });
+  outSelect = h('select', {
+    onchange: () => {
+      store.setLive({ output: outSelect.value });
+      output();
+    },
+  });
+  const l = store.live;
+  const latency = choice(
+    'latency',
+    'Delay or quality',
+    [
+      ['low', 'Fast'],
+      ['normal', 'Usual'],
+      ['high', 'Fine'],
+    ],
+    l.latency,
+    (v) => {
+      store.setLive({ latency: v });
+      stream?.restart({ latency: v });
+    },
+  );
+  const talk = choice(
+    'talk',
+    'When the microphone is open',
+    [
+      ['open', 'Always open'],
+      ['push', 'Push to talk'],
+    ],
+    l.talk,
+    (v) => {
+      store.setLive({ talk: v });
+      showTalk();
+    },
+  );
   el.append(
-    h('header', {}, h('h1', { id: 'title-live' }, 'Speak in another voice'), h('p', { class: 'lead' }, 'Put on headphones, choose a voice, and start. Send it to a call by choosing a virtual cable as the output.')),
-    ...(no ? [h('div', { class: 'note warn', role: 'note' }, h('h3', {}, no.title), h('p', {}, no.text), h('ul', {}, no.remedies.map((r) => h('li', {}, r))))] : []),
-    h('section', { class: 'sheet stage', 'aria-label': 'Live' },
+    h(
+      'header',
+      {},
+      h('h1', { id: 'title-live' }, 'Speak in another voice'),
+      h(
+        'p',
+        { class: 'lead' },
+        'Put on headphones, choose a voice, and start. Send it to a call by choosing a virtual cable as the output.',
+      ),
+    ),
+    ...(no
+      ? [
+          h(
+            'div',
+            { class: 'note warn', role: 'note' },
+            h('h3', {}, no.title),
+            h('p', {}, no.text),
+            h(
+              'ul',
+              {},
+              no.remedies.map((r) => h('li', {}, r)),
+            ),
+          ),
+        ]
+      : []),
+    h(
+      'section',
+      { class: 'sheet stage', 'aria-label': 'Live' },
       face,
-      h('div', { class: 'stage-middle' }, status, h('div', { class: 'row' }, start, mute, hold, record), h('div', { class: 'stack tight meters' }, inMeter, outMeter), queues)),
+      h(
+        'div',
+        { class: 'stage-middle' },
+        status,
+        h('div', { class: 'row' }, start, mute, hold, record),
+        h('div', { class: 'stack tight meters' }, inMeter, outMeter),
+        queues,
+      ),
+    ),
     notices,
-    h('div', { class: 'live-grid' },
-      h('section', { class: 'sheet', 'aria-labelledby': 'delay-title' }, h('div', { class: 'row apart' }, h('h2', { id: 'delay-title' }, 'Delay'), measureButton), delay, measured,
-        h('div', { class: 'stack tight' }, h('b', { class: 'small' }, 'Delay or quality'), latency)),
+    h(
+      'div',
+      { class: 'live-grid' },
+      h(
+        'section',
+        { class: 'sheet', 'aria-labelledby': 'delay-title' },
+        h('div', { class: 'row apart' }, h('h2', { id: 'delay-title' }, 'Delay'), measureButton),
+        delay,
+        measured,
+        h('div', { class: 'stack tight' }, h('b', { class: 'small' }, 'Delay or quality'), latency),
+      ),
       h('section', { class: 'sheet', 'aria-label': 'Adjust the voice' }, h('h2', {}, 'Adjust'), adjust('live')),
-      h('section', { class: 'sheet wide', 'aria-labelledby': 'devices-title' }, h('h2', { id: 'devices-title' }, 'Devices'),
-        h('div', { class: 'devices' },
-          h('div', { class: 'stack' }, h('label', { class: 'field' }, 'Microphone', micSelect), h('label', { class: 'field' }, 'Output', outSelect),
-            toggle('Hear it yourself too', 'where the output is a virtual cable', l.monitor, (v) => { store.setLive({ monitor: v }); output(); }),
-            h('div', { class: 'stack tight' }, h('b', { class: 'small' }, 'The microphone is'), talk)),
-          h('div', { class: 'stack' },
-            h('p', { class: 'small dim' }, 'The browser can work on the microphone’s sound before the studio hears it. Without headphones, echo cancellation helps; else all three are better off.'),
-            toggle('Echo cancellation', '', l.echo, (v) => { store.setLive({ echo: v }); anew(); }),
-            toggle('Noise suppression', '', l.noise, (v) => { store.setLive({ noise: v }); anew(); }),
-            toggle('Automatic gain', '', l.gain, (v) => { store.setLive({ gain: v }); anew(); }))))));
-  store.on('chosen', () => { stream?.setVoice(store.chosen); showFace(); });
+      h(
+        'section',
+        { class: 'sheet wide', 'aria-labelledby': 'devices-title' },
+        h('h2', { id: 'devices-title' }, 'Devices'),
+        h(
+          'div',
+          { class: 'devices' },
+          h(
+            'div',
+            { class: 'stack' },
+            h('label', { class: 'field' }, 'Microphone', micSelect),
+            h('label', { class: 'field' }, 'Output', outSelect),
+            toggle('Hear it yourself too', 'where the output is a virtual cable', l.monitor, (v) => {
+              store.setLive({ monitor: v });
+              output();
+            }),
+            h('div', { class: 'stack tight' }, h('b', { class: 'small' }, 'The microphone is'), talk),
+          ),
+          h(
+            'div',
+            { class: 'stack' },
+            h(
+              'p',
+              { class: 'small dim' },
+              'The browser can work on the microphone’s sound before the studio hears it. Without headphones, echo cancellation helps; else all three are better off.',
+            ),
+            toggle('Echo cancellation', '', l.echo, (v) => {
+              store.setLive({ echo: v });
+              anew();
+            }),
+            toggle('Noise suppression', '', l.noise, (v) => {
+              store.setLive({ noise: v });
+              anew();
+            }),
+            toggle('Automatic gain', '', l.gain, (v) => {
+              store.setLive({ gain: v });
+              anew();
+            }),
+          ),
+        ),
+      ),
+    ),
+  );
+  store.on('chosen', () => {
+    stream?.setVoice(store.chosen);
+    showFace();
+  });
   store.on('voices', showFace);
   store.on('settings', () => stream?.setSettings({ ...store.settings }));
   document.addEventListener('keydown', (e) => key(e, true));
@@ -89,13 +232,20 @@ export function live(el) {
 
 function showFace() {
   const v = store.voice();
-  if (v) face.replaceChildren(mark(v, 'big'), h('div', {}, h('b', {}, v.name), h('span', { class: 'small dim' }, v.about)));
+  if (v)
+    face.replaceChildren(
+      mark(v, 'big'),
+      h('div', {}, h('b', {}, v.name), h('span', { class: 'small dim' }, v.about)),
+    );
 }
 
 async function listDevices() {
   const { inputs, outputs } = await devices();
   const fill = (select, list, first, chosen) => {
-    select.replaceChildren(h('option', { value: '' }, first), ...list.map((d) => h('option', { value: d.id, selected: d.id === chosen }, d.name)));
+    select.replaceChildren(
+      h('option', { value: '' }, first),
+      ...list.map((d) => h('option', { value: d.id, selected: d.id === chosen }, d.name)),
+    );
   };
   fill(micSelect, inputs, 'The system’s microphone', store.live.microphone);
   fill(outSelect, outputs, 'The system’s output', store.live.output);
@@ -132,7 +282,10 @@ async function begin() {
 async function stop() {
   const s = stream;
   if (!s) return;
-  if (s.recording) { s.record(false); await new Promise((ok) => setTimeout(ok, 100)); }
+  if (s.recording) {
+    s.record(false);
+    await new Promise((ok) => setTimeout(ok, 100));
+  }
   stream = null;
   await s.end();
   show('off');
@@ -147,7 +300,12 @@ async function anew() {
 
 async function output() {
   if (!stream) return;
-  try { await stream.setOutput(store.live.output, store.live.monitor); notice('output', ''); } catch (e) { notice('output', `This output cannot be used: ${e.message}`, { bad: true }); }
+  try {
+    await stream.setOutput(store.live.output, store.live.monitor);
+    notice('output', '');
+  } catch (e) {
+    notice('output', `This output cannot be used: ${e.message}`, { bad: true });
+  }
 }
 
 function changed(s, { state, code, reason: why, wait, tries }) {
@@ -159,7 +317,11 @@ function changed(s, { state, code, reason: why, wait, tries }) {
   }
   if (state === 'lost') {
     const words = code === 1013 || code === 1001 ? why : 'The line to the studio is lost.';
-    notice('line', `${words} Trying again${tries > 1 ? `, for the ${tries}th time,` : ''} in ${span(Math.max(1, wait / 1000))}.`, { bad: true });
+    notice(
+      'line',
+      `${words} Trying again${tries > 1 ? `, for the ${tries}th time,` : ''} in ${span(Math.max(1, wait / 1000))}.`,
+      { bad: true },
+    );
   }
   if (state === 'live') notice('line', '');
   show(state);
@@ -171,14 +333,25 @@ function show(state) {
   start.replaceChildren(icon(running ? 'stop' : 'mic'), running ? 'Stop' : 'Start');
   mute.disabled = record.disabled = !running;
   measureButton.disabled = state !== 'live';
-  status.textContent = {
-    off: 'Not running', connecting: 'Connecting…', live: muted ? 'Muted' : store.live.talk === 'push' && !held ? 'Closed: hold V to talk' : 'Live', lost: 'The line is lost; trying again…',
-  }[state] ?? state;
+  status.textContent =
+    {
+      off: 'Not running',
+      connecting: 'Connecting…',
+      live: muted ? 'Muted' : store.live.talk === 'push' && !held ? 'Closed: hold V to talk' : 'Live',
+      lost: 'The line is lost; trying again…',
+    }[state] ?? state;
   mute.replaceChildren(icon(muted ? 'micOff' : 'mic'), muted ? 'Muted' : 'Mute', h('kbd', {}, 'M'));
   mute.setAttribute('aria-pressed', String(muted));
-  record.replaceChildren(icon(stream?.recording ? 'stop' : 'record'), stream?.recording ? 'Stop recording' : 'Record');
+  record.replaceChildren(
+    icon(stream?.recording ? 'stop' : 'record'),
+    stream?.recording ? 'Stop recording' : 'Record',
+  );
   record.setAttribute('aria-pressed', String(!!stream?.recording));
-  if (!running) { inMeter.set(0); outMeter.set(0); queues.textContent = ''; }
+  if (!running) {
+    inMeter.set(0);
+    outMeter.set(0);
+    queues.textContent = '';
+  }
 }
 
 function setMuted(yes) {
@@ -202,10 +375,24 @@ function showTalk() {
 }
 
 function key(e, down) {
-  if (view.hidden || !stream || e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName) && !['radio', 'checkbox', 'range'].includes(e.target.type)) return;
+  if (
+    view.hidden ||
+    !stream ||
+    e.ctrlKey ||
+    e.metaKey ||
+    e.altKey ||
+    (/^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName) && !['radio', 'checkbox', 'range'].includes(e.target.type))
+  )
+    return;
   const k = e.key.toLowerCase();
-  if (k === 'v' && store.live.talk === 'push') { e.preventDefault(); setHeld(down); }
-  if (k === 'm' && down && !e.repeat) { e.preventDefault(); setMuted(!muted); }
+  if (k === 'v' && store.live.talk === 'push') {
+    e.preventDefault();
+    setHeld(down);
+  }
+  if (k === 'm' && down && !e.repeat) {
+    e.preventDefault();
+    setMuted(!muted);
+  }
 }
 
 function toggleRecord() {
@@ -219,8 +406,27 @@ function save({ pieces, rate }) {
   const url = URL.createObjectURL(encode(join(pieces), rate));
   const stamp = new Date(recordFrom).toISOString().slice(0, 19).replace('T', ' ').replaceAll(':', '.');
   const name = `${store.voice()?.name ?? 'voice'} ${stamp}.wav`;
-  notices.prepend(h('div', { class: 'note row apart' }, h('audio', { controls: true, src: url, 'aria-label': 'The recording' }), h('a', { class: 'button', href: url, download: name }, icon('down'), 'Save the recording'),
-    h('button', { type: 'button', class: 'quiet icon', 'aria-label': 'Throw the recording away', onclick: (e) => { URL.revokeObjectURL(url); e.currentTarget.parentElement.remove(); } }, icon('close'))));
+  notices.prepend(
+    h(
+      'div',
+      { class: 'note row apart' },
+      h('audio', { controls: true, src: url, 'aria-label': 'The recording' }),
+      h('a', { class: 'button', href: url, download: name }, icon('down'), 'Save the recording'),
+      h(
+        'button',
+        {
+          type: 'button',
+          class: 'quiet icon',
+          'aria-label': 'Throw the recording away',
+          onclick: (e) => {
+            URL.revokeObjectURL(url);
+            e.currentTarget.parentElement.remove();
+          },
+        },
+        icon('close'),
+      ),
+    ),
+  );
   show(stream?.state ?? 'off');
 }
 
@@ -229,7 +435,11 @@ const shownNotices = new Map();
 function notice(name, words, { bad = false, passing = false } = {}) {
   const old = shownNotices.get(name);
   clearTimeout(old?.timer);
-  if (!words) { old?.el.remove(); shownNotices.delete(name); return; }
+  if (!words) {
+    old?.el.remove();
+    shownNotices.delete(name);
+    return;
+  }
   const el = old?.el ?? h('p');
   el.className = `note ${bad ? 'warn' : ''}`;
   if (el.textContent !== words) el.textContent = words;
@@ -252,25 +462,58 @@ function showDelay() {
   if (!p || stream.state !== 'live') return;
   let total = delay.querySelector('.total');
   if (!total) {
-    delay.replaceChildren(h('p', { class: 'total' }, h('b', { class: 'num' }), h('span', { class: 'dim small' }, ' from your mouth to the output')),
-      h('div', { class: 'stackbar', 'aria-hidden': 'true' }, p.parts.map(() => h('i'))), h('dl', { class: 'parts' }, p.parts.map((x) => h('div', {}, h('dt', {}, h('i', { 'aria-hidden': 'true' }), x.name), h('dd', { class: 'num' }), h('dd', { class: 'about' }, x.about)))));
+    delay.replaceChildren(
+      h(
+        'p',
+        { class: 'total' },
+        h('b', { class: 'num' }),
+        h('span', { class: 'dim small' }, ' from your mouth to the output'),
+      ),
+      h(
+        'div',
+        { class: 'stackbar', 'aria-hidden': 'true' },
+        p.parts.map(() => h('i')),
+      ),
+      h(
+        'dl',
+        { class: 'parts' },
+        p.parts.map((x) =>
+          h(
+            'div',
+            {},
+            h('dt', {}, h('i', { 'aria-hidden': 'true' }), x.name),
+            h('dd', { class: 'num' }),
+            h('dd', { class: 'about' }, x.about),
+          ),
+        ),
+      ),
+    );
     total = delay.querySelector('.total');
   }
   total.firstChild.textContent = `${Math.round(p.all)} ms`;
-  const bars = delay.querySelectorAll('.stackbar i'), words = delay.querySelectorAll('dl .num');
-  p.parts.forEach((x, i) => { bars[i].style.flexGrow = Math.max(.2, x.ms); words[i].textContent = x.ms < 10 ? `${x.ms.toFixed(1)} ms` : `${Math.round(x.ms)} ms`; });
+  const bars = delay.querySelectorAll('.stackbar i'),
+    words = delay.querySelectorAll('dl .num');
+  p.parts.forEach((x, i) => {
+    bars[i].style.flexGrow = Math.max(0.2, x.ms);
+    words[i].textContent = x.ms < 10 ? `${x.ms.toFixed(1)} ms` : `${Math.round(x.ms)} ms`;
+  });
   queues.textContent = `Waiting in the studio ${Math.round(stream.stats?.queue_ms ?? 0)} ms, here ${Math.round(stream.playout.fillMs)} ms; never more than ${stream.o.maxDelay} ms at either end.`;
 }
 
-let lateBefore = 0, droppedBefore = 0;
+let lateBefore = 0,
+  droppedBefore = 0;
 function statistics() {
   const s = stream?.stats;
   if (!s) return;
   if (s.late < lateBefore) lateBefore = 0;
   if (s.dropped_total_ms < droppedBefore) droppedBefore = 0;
   const dropped = s.dropped_total_ms - droppedBefore;
-  if (s.rtf > .85 || (s.late - lateBefore > 5)) {
-    notice('slow', `This computer is too slow at the moment: a second of sound takes it ${s.rtf.toFixed(2)} s.${dropped > 0 ? ` ${Math.round(dropped)} ms were left out.` : ''} Close other programs, or choose “Usual” or “Fast”.`, { bad: true, passing: true });
+  if (s.rtf > 0.85 || s.late - lateBefore > 5) {
+    notice(
+      'slow',
+      `This computer is too slow at the moment: a second of sound takes it ${s.rtf.toFixed(2)} s.${dropped > 0 ? ` ${Math.round(dropped)} ms were left out.` : ''} Close other programs, or choose “Usual” or “Fast”.`,
+      { bad: true, passing: true },
+    );
   } else if (dropped > 40 && s.seconds > 4) {
     notice('slow', `${Math.round(dropped)} ms of sound had waited too long and were left out.`, { passing: true });
   }
@@ -286,8 +529,10 @@ export async function measure() {
   try {
     const m = await stream.measure();
     const all = m.ms + m.outsideMs;
-    measured.textContent = m.fit < wellEnough ? 'The sound was disturbed meanwhile. Try again.'
-      : `Measured with six bursts: ${Math.round(all)} ms, while ${Math.round(m.saidMs)} ms were shown. Of both, microphone and output are ${Math.round(m.outsideMs)} ms as the browser says.`;
+    measured.textContent =
+      m.fit < wellEnough
+        ? 'The sound was disturbed meanwhile. Try again.'
+        : `Measured with six bursts: ${Math.round(all)} ms, while ${Math.round(m.saidMs)} ms were shown. Of both, microphone and output are ${Math.round(m.outsideMs)} ms as the browser says.`;
     measureButton.disabled = stream?.state !== 'live';
     return { ...m, measuredMs: all, good: m.fit >= wellEnough };
   } catch (e) {

@@ -14,12 +14,17 @@ function route(first = false) {
   const name = location.hash.slice(1) in views ? location.hash.slice(1) : 'convert';
   for (const view of Object.keys(views)) document.getElementById(`view-${view}`).hidden = view !== name;
   for (const a of document.querySelectorAll('.top nav a')) {
-    if (a.dataset.view === name) a.setAttribute('aria-current', 'page'); else a.removeAttribute('aria-current');
+    if (a.dataset.view === name) a.setAttribute('aria-current', 'page');
+    else a.removeAttribute('aria-current');
   }
   main.classList.toggle('wide', name === 'mine');
   document.title = `${views[name]} · vc studio`;
-  if (name === 'mine') mine.open(); else mine.leave();
-  if (!first) { window.scrollTo(0, 0); document.getElementById('work').focus({ preventScroll: true }); }
+  if (name === 'mine') mine.open();
+  else mine.leave();
+  if (!first) {
+    window.scrollTo(0, 0);
+    document.getElementById('work').focus({ preventScroll: true });
+  }
 }
 
 function theme() {
@@ -32,7 +37,13 @@ function theme() {
     document.dispatchEvent(new Event('theme'));
   };
   const set = (value) => {
-    if (value === (system.matches ? 'dark' : 'light')) { delete document.documentElement.dataset.theme; localStorage.removeItem('theme'); } else { document.documentElement.dataset.theme = value; localStorage.setItem('theme', value); }
+    if (value === (system.matches ? 'dark' : 'light')) {
+      delete document.documentElement.dataset.theme;
+      localStorage.removeItem('theme');
+    } else {
+      document.documentElement.dataset.theme = value;
+      localStorage.setItem('theme', value);
+    }
     show();
   };
   const kept = localStorage.getItem('theme');
@@ -50,7 +61,12 @@ async function watch() {
     await new Promise((ok) => setTimeout(ok, lost ? 2000 : 10000));
     try {
       await api.get('state');
-      if (lost) { link.textContent = ''; link.classList.remove('lost'); toast('The studio is back.'); await store.load(); }
+      if (lost) {
+        link.textContent = '';
+        link.classList.remove('lost');
+        toast('The studio is back.');
+        await store.load();
+      }
       lost = false;
     } catch (e) {
       if (e.status !== 'unreachable') continue;
@@ -68,6 +84,13 @@ live(document.getElementById('view-live'));
 mine.mine(document.getElementById('view-mine'));
 route(true);
 window.addEventListener('hashchange', () => route());
-window.addEventListener('beforeunload', (e) => { if (current()) e.preventDefault(); });
-store.load().then(() => { if (location.hash === '#mine') mine.open(); }, (e) => toast(e.message, true));
+window.addEventListener('beforeunload', (e) => {
+  if (current()) e.preventDefault();
+});
+store.load().then(
+  () => {
+    if (location.hash === '#mine') mine.open();
+  },
+  (e) => toast(e.message, true),
+);
 watch();

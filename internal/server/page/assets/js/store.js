@@ -1,26 +1,52 @@
-// What the views share: the voices, the one that is chosen, and how it is adjusted. Those who want to know of changes listen.
+// What the views share: the voices, the one that is chosen, and how it is adjusted. Those who want to know of
+// changes listen.
 import * as api from './api.js';
 
 const remembered = (key, usual) => {
-  try { return { ...usual, ...JSON.parse(localStorage.getItem(key) ?? '{}') }; } catch { return { ...usual }; }
+  try {
+    return { ...usual, ...JSON.parse(localStorage.getItem(key) ?? '{}') };
+  } catch {
+    return { ...usual };
+  }
 };
-const remember = (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* private window: forget */ } };
+const remember = (key, value) => {
+  try {
+    localStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    /* private window: forget */
+  }
+};
 
 export const usual = { pitch: 0, formant: 0, strength: 1, melody: 'fit' };
 
 class Store extends EventTarget {
-  state = null;          // GET api/state
+  state = null; // GET api/state
   voices = [];
   chosen = localStorage.getItem('voice') ?? '';
   settings = { ...usual };
   live = remembered('live', {
-    microphone: '', output: '', echo: false, noise: false, gain: false, latency: 'normal', talk: 'open', monitor: false, maxDelay: 200,
+    microphone: '',
+    output: '',
+    echo: false,
+    noise: false,
+    gain: false,
+    latency: 'normal',
+    talk: 'open',
+    monitor: false,
+    maxDelay: 200,
   });
 
-  tell(what) { this.dispatchEvent(new CustomEvent(what)); }
-  on(what, f) { this.addEventListener(what, f); return () => this.removeEventListener(what, f); }
+  tell(what) {
+    this.dispatchEvent(new CustomEvent(what));
+  }
+  on(what, f) {
+    this.addEventListener(what, f);
+    return () => this.removeEventListener(what, f);
+  }
 
-  voice(id = this.chosen) { return this.voices.find((v) => v.id === id); }
+  voice(id = this.chosen) {
+    return this.voices.find((v) => v.id === id);
+  }
 
   async load() {
     [this.state, { voices: this.voices }] = await Promise.all([api.get('state'), api.get('voices')]);
@@ -53,12 +79,23 @@ class Store extends EventTarget {
   choose(id) {
     if (id === this.chosen) return;
     this.chosen = id;
-    try { localStorage.setItem('voice', id); } catch { /* forget */ }
+    try {
+      localStorage.setItem('voice', id);
+    } catch {
+      /* forget */
+    }
     this.tell('chosen');
   }
 
-  adjust(change) { Object.assign(this.settings, change); this.tell('settings'); }
-  setLive(change) { Object.assign(this.live, change); remember('live', this.live); this.tell('live'); }
+  adjust(change) {
+    Object.assign(this.settings, change);
+    this.tell('settings');
+  }
+  setLive(change) {
+    Object.assign(this.live, change);
+    remember('live', this.live);
+    this.tell('live');
+  }
 }
 
 // shape gives a card the names that the page uses.

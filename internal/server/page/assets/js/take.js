@@ -2,7 +2,8 @@
 import { microphone, worklet } from './audio.js';
 import { join } from './wav.js';
 
-// Recorder holds the microphone open; begin and end make one take of it. onlevel is told peak and mean amplitude, 20 times a second.
+// Recorder holds the microphone open; begin and end make one take of it. onlevel is told peak and mean amplitude,
+// 20 times a second.
 export class Recorder {
   static async open(onlevel, options) {
     const r = new Recorder();
@@ -13,7 +14,10 @@ export class Recorder {
     r.node.port.onmessage = ({ data }) => {
       if (data.piece) {
         if (r.pieces) r.pieces.push(data.piece);
-        else { r.before.push(data.piece); if (r.before.length > 12) r.before.shift(); }
+        else {
+          r.before.push(data.piece);
+          if (r.before.length > 12) r.before.shift();
+        }
       } else if (data.frame) onlevel(data.peak, data.rms);
     };
     r.context.createMediaStreamSource(r.stream).connect(r.node);
@@ -21,12 +25,26 @@ export class Recorder {
     return r;
   }
 
-  before = [];   // a quarter of a second before the key: who is quick loses no first sound
+  before = []; // a quarter of a second before the key: who is quick loses no first sound
   pieces = null;
 
-  get rate() { return this.context.sampleRate; }
-  get seconds() { return this.pieces ? this.pieces.length * 960 / this.rate : 0; }
-  begin() { this.pieces = [...this.before]; }
-  end() { const x = join(this.pieces); this.pieces = null; this.before = []; return x; }
-  close() { this.stream.getTracks().forEach((t) => t.stop()); this.context.close(); }
+  get rate() {
+    return this.context.sampleRate;
+  }
+  get seconds() {
+    return this.pieces ? (this.pieces.length * 960) / this.rate : 0;
+  }
+  begin() {
+    this.pieces = [...this.before];
+  }
+  end() {
+    const x = join(this.pieces);
+    this.pieces = null;
+    this.before = [];
+    return x;
+  }
+  close() {
+    this.stream.getTracks().forEach((t) => t.stop());
+    this.context.close();
+  }
 }

@@ -1,5 +1,7 @@
-// From the microphone: pieces of sound, their level, silence while muted, and a test signal in place of sound when one is asked for.
-// Counts in samples since it began. Pieces go through a port of their own, past the page, so that a busy page delays none.
+// From the microphone: pieces of sound, their level, silence while muted, and a test signal in place of sound when
+// one is asked for.
+// Counts in samples since it began. Pieces go through a port of their own, past the page, so that a busy page
+// delays none.
 
 class Capture extends AudioWorkletProcessor {
   constructor({ processorOptions: { piece } }) {
@@ -14,13 +16,16 @@ class Capture extends AudioWorkletProcessor {
     this.port.onmessage = ({ data }) => {
       if (data.to) this.to = data.to;
       if ('open' in data) this.open = data.open;
-      if (data.test) { this.test = data.test; this.testAt = 0; }
+      if (data.test) {
+        this.test = data.test;
+        this.testAt = 0;
+      }
     };
   }
 
   process(inputs) {
     const channels = inputs[0];
-    const step = 1 / (.006 * sampleRate);
+    const step = 1 / (0.006 * sampleRate);
     for (let i = 0; i < 128; i++) {
       let v = 0;
       for (const c of channels) v += c[i];
@@ -46,7 +51,12 @@ class Capture extends AudioWorkletProcessor {
     this.count += 128;
     this.measured += 128;
     if (this.measured >= sampleRate / 20) {
-      this.port.postMessage({ count: this.count, frame: currentFrame + 128, peak: this.peak, rms: Math.sqrt(this.power / this.measured) });
+      this.port.postMessage({
+        count: this.count,
+        frame: currentFrame + 128,
+        peak: this.peak,
+        rms: Math.sqrt(this.power / this.measured),
+      });
       this.peak = this.power = this.measured = 0;
     }
     return true;

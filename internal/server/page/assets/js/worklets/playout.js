@@ -1,10 +1,14 @@
-// To the loudspeaker: what the server sends waits here as short as the line allows, and never longer than a bound. "spare" is how much was
-// left when there was least, over a while: sound that is never used is dropped with a cross-fade of 8 ms; too little is answered by
+// To the loudspeaker: what the server sends waits here as short as the line allows, and never longer than a bound.
+// "spare" is how much was
+// left when there was least, over a while: sound that is never used is dropped with a cross-fade of 8 ms; too
+// little is answered by
 // keeping more.
 
 const ms = sampleRate / 1000;
-const fadeLength = Math.round(8 * ms), rampLength = Math.round(3 * ms);
-const least = 5 * ms, most = 80 * ms;
+const fadeLength = Math.round(8 * ms),
+  rampLength = Math.round(3 * ms);
+const least = 5 * ms,
+  most = 80 * ms;
 
 class Playout extends AudioWorkletProcessor {
   constructor({ processorOptions: { maxDelayMs } }) {
@@ -19,8 +23,15 @@ class Playout extends AudioWorkletProcessor {
         this.from.onmessage = (e) => (e.data === 'begin' ? this.begin() : this.take(e.data));
       }
       if (data.bound) this.bound = data.bound * ms;
-      if ('record' in data) { this.recording = data.record; if (!data.record) this.giveRecord(); }
-      if (data.listen) { this.heard = new Float32Array(data.listen); this.heardAt = 0; this.heardFrom = -1; }
+      if ('record' in data) {
+        this.recording = data.record;
+        if (!data.record) this.giveRecord();
+      }
+      if (data.listen) {
+        this.heard = new Float32Array(data.listen);
+        this.heardAt = 0;
+        this.heardFrom = -1;
+      }
     };
   }
 
@@ -42,7 +53,9 @@ class Playout extends AudioWorkletProcessor {
     this.record = this.record ?? [];
   }
 
-  get fill() { return this.write - this.read; }
+  get fill() {
+    return this.write - this.read;
+  }
 
   take(x) {
     const mask = this.ring.length - 1;
@@ -55,7 +68,12 @@ class Playout extends AudioWorkletProcessor {
   drop(n) {
     n = Math.min(Math.floor(n), this.fill - fadeLength - 256);
     if (n <= 0) return;
-    if (this.state === 'filling') { this.read += n; this.played += n; this.dropped += n; return; }
+    if (this.state === 'filling') {
+      this.read += n;
+      this.played += n;
+      this.dropped += n;
+      return;
+    }
     this.skip = n;
     this.fade = 0;
   }
@@ -82,7 +100,12 @@ class Playout extends AudioWorkletProcessor {
 
   process(_, outputs) {
     const out = outputs[0][0];
-    if (this.state === 'filling' && this.fill >= this.wanted + 20 * ms) { this.state = 'playing'; this.ramp = 0; this.low = Infinity; this.mean = Math.max(this.mean, this.fill - 10 * ms); }
+    if (this.state === 'filling' && this.fill >= this.wanted + 20 * ms) {
+      this.state = 'playing';
+      this.ramp = 0;
+      this.low = Infinity;
+      this.mean = Math.max(this.mean, this.fill - 10 * ms);
+    }
     for (let i = 0; i < 128; i++) {
       if (this.state === 'playing' && this.fill <= (this.skip ? this.skip + fadeLength - this.fade : 0)) {
         this.state = 'filling';
@@ -96,7 +119,7 @@ class Playout extends AudioWorkletProcessor {
         this.ramp = Math.min(1, this.ramp + 1 / rampLength);
         this.last = out[i] = this.next() * this.ramp;
       } else {
-        this.last = out[i] = this.last * .985; // let the last sample die away rather than click
+        this.last = out[i] = this.last * 0.985; // let the last sample die away rather than click
       }
       this.peak = Math.max(this.peak, Math.abs(out[i]));
       this.power += out[i] * out[i];
@@ -113,9 +136,10 @@ class Playout extends AudioWorkletProcessor {
     return true;
   }
 
-  // follow looks at how much was spare, and drops what is not needed: over 60 ms after a second, over 8 ms after five.
+  // follow looks at how much was spare, and drops what is not needed: over 60 ms after a second, over 8 ms after
+  // five.
   follow() {
-    this.mean += (this.fill - this.mean) * 128 / sampleRate;
+    this.mean += ((this.fill - this.mean) * 128) / sampleRate;
     if (this.state === 'playing' && !this.skip) this.low = Math.min(this.low, this.fill);
     this.window += 128;
     if (this.window < sampleRate) return;
@@ -148,8 +172,15 @@ class Playout extends AudioWorkletProcessor {
 
   tell() {
     this.port.postMessage({
-      frame: currentFrame + 128, played: this.played, dropped: this.dropped, underruns: this.underruns, state: this.state,
-      fillMs: this.fill / ms, meanMs: this.mean / ms, peak: this.peak, rms: Math.sqrt(this.power / this.measured),
+      frame: currentFrame + 128,
+      played: this.played,
+      dropped: this.dropped,
+      underruns: this.underruns,
+      state: this.state,
+      fillMs: this.fill / ms,
+      meanMs: this.mean / ms,
+      peak: this.peak,
+      rms: Math.sqrt(this.power / this.measured),
     });
     this.peak = this.power = this.measured = 0;
   }
