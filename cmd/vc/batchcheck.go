@@ -104,6 +104,6 @@ func (c *collection) tellLeftovers() {
 		return nil
 	})
 	if n > 0 {
-		c.env.tell("%d temporary files lie in %s, of workers at work or killed; when none is at work: find %[2]s -name '%s' -delete", n, c.o.outDir, atomicfile.Leftovers)
+		c.env.tell("%[2]d temporary file(s) in %[1]s, of workers at work or killed; when none is at work: find %[1]s -name '%[3]s' -delete", c.o.outDir, n, atomicfile.Leftovers)
 	}
 }
