@@ -60,6 +60,6 @@ func ExampleModel_NewStream() {
 	out = stream.Flush(out)
 	fmt.Println(len(out), "samples")
 	// Output:
-	// 49 ms behind
+	// 39 ms behind
 	// 48000 samples
 }

@@ -14,7 +14,7 @@ type StreamOptions struct {
 	InputRate, OutputRate int // Hz
 
 	// LookAhead is how many frames of 10 ms the generator waits for, 0 to 4 in the models of the usual sizes: 0 for the least
-	// delay, 2 as StreamOptions gives it; beyond, words gain little.
+	// delay, 1 as StreamOptions gives it; beyond, words gain little.
 	LookAhead int
 	// VocoderPasses is how often the vocoder goes over its result: 0 in streams, or 1 for a little quality at 20 ms more delay.
 	VocoderPasses int
@@ -28,10 +28,10 @@ type StreamOptions struct {
 	FadeFrames       int     // frames over which SetVoice, SetFormant and SetStrength move to another voice
 }
 
-// StreamOptions is for live use of m: sound at one rate in and out, in Hz, a look-ahead of 20 ms.
+// StreamOptions is for live use of m: sound at one rate in and out, in Hz, a look-ahead of 10 ms.
 func (m *Model) StreamOptions(rate int) StreamOptions {
 	return StreamOptions{
-		InputRate: rate, OutputRate: rate, LookAhead: min(2, m.networks.Config.StemFuture), FadeFrames: 8,
+		InputRate: rate, OutputRate: rate, LookAhead: min(1, m.networks.Config.StemFuture), FadeFrames: 8,
 	}
 }
 

@@ -193,6 +193,78 @@ func TestDelayIsKept(t *testing.T) {
 	}
 }
 
+// However long the program has loaded, the delay is what the stream says soon after it began, whether its player takes all sound at
+// once or holds it up, and however long the conversion takes. Small delay is dropped later, since it may be needed.
+func TestDelayAfterLongLoading(t *testing.T) {
+	const settled, exact = 6 * time.Second, 10 * time.Second // after the beginning
+	for _, loading := range []time.Duration{1500 * time.Millisecond, 4500 * time.Millisecond, 15 * time.Second, 30 * time.Second} {
+		for _, c := range []struct {
+			name        string
+			every, room time.Duration // of the recorder
+			ahead       time.Duration // so much the player takes before its time
+			rtf         float64       // of the conversion
+		}{
+			{"a player that takes all", 5 * time.Millisecond, time.Hour, time.Hour, 0},
+			{"a player that is held up", 5 * time.Millisecond, time.Hour, 500 * time.Millisecond, 0},
+			{"a player that is soon held up", 5 * time.Millisecond, time.Hour, 50 * time.Millisecond, 0},
+			{"a slow conversion", 5 * time.Millisecond, time.Hour, 500 * time.Millisecond, 0.6},
+			{"a recorder that loses sound", 10 * time.Millisecond, 700 * time.Millisecond, 500 * time.Millisecond, 0.3},
+		} {
+			t.Run(fmt.Sprintf("%v %s", loading, c.name), func(t *testing.T) {
+				m := tinyModel()
+				synctest.Test(t, func(t *testing.T) {
+					start := time.Now()
+					r := &recorder{start: start, every: c.every, room: c.room, lasts: loading + exact + 5*time.Second}
+					r.come = sync.NewCond(&r.mu)
+					go r.run()
+					time.Sleep(loading)
+					p := &slowPlayer{player: player{start: start}, ahead: c.ahead, rtf: c.rtf}
+					l := unchanged(t, m, "normal", backlog.Pace{}, r, p)
+					said := l.stream.Delay(l.pieces)
+					if err := l.run(context.Background()); err != nil {
+						t.Fatal(err)
+					}
+					setting, _ := findLatency("normal")
+					converting := time.Duration(c.rtf * float64(setting.chunk))
+					check := func(from, to, tolerance time.Duration) {
+						least, most, n := time.Hour, time.Duration(0), 0
+						for _, h := range p.heard {
+							if h.at >= from && h.at < to {
+								least, most, n = min(least, h.late), max(most, h.late), n+1
+							}
+						}
+						t.Logf("from %v to %v: said %v, heard %v to %v", from, to, said, least, most)
+						// A player waits once until the conversion is ahead.
+						want := to - from
+						if c.rtf > 0 {
+							want -= c.every + converting
+						}
+						if n < backlog.Samples(want, numberedRate)-2 || least < said-15*time.Millisecond || most > said+tolerance {
+							t.Errorf("from %v to %v %d samples were heard", from, to, n)
+						}
+					}
+					check(loading+settled, loading+exact, 75*time.Millisecond+converting)
+					check(loading+exact, r.lasts, 15*time.Millisecond+converting)
+				})
+			})
+		}
+	}
+}
+
+// slowPlayer stands for a conversion that takes time and a player that takes only so much sound before its time.
+type slowPlayer struct {
+	player
+	ahead time.Duration
+	rtf   float64
+}
+
+func (p *slowPlayer) Write(b []byte) (int, error) {
+	time.Sleep(time.Duration(p.rtf * float64(backlog.Lasting(len(b)/4, numberedRate))))
+	n, err := p.player.Write(b)
+	time.Sleep(time.Until(p.ends.Add(-p.ahead)))
+	return n, err
+}
+
 // A recorder that gives sound in large pieces loses nothing by it, but for as much as the first, which might have piled up.
 func TestLargePiecesAreNotDropped(t *testing.T) {
 	for _, every := range []time.Duration{340 * time.Millisecond, 1020 * time.Millisecond} {
@@ -245,7 +317,7 @@ func (w *pacedWriter) Write(b []byte) (int, error) {
 // A file loses not one sample, whether what comes before or behind the stream is fast or slow.
 func TestFilesLoseNothing(t *testing.T) {
 	m := tinyModel()
-	data := numbered(0, 25*numberedRate+77)
+	data := numbered(0, 70*numberedRate+77) // more than is read ahead
 	for _, speed := range []float64{0, 30, 2, 1.1, 0.8} {
 		for _, played := range []bool{false, true} {
 			t.Run(fmt.Sprintf("pace %g, played %t", speed, played), func(t *testing.T) {

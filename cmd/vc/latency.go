@@ -22,7 +22,7 @@ const defaultLatency = "normal"
 func latencies() []latencySetting {
 	return []latencySetting{
 		{name: "low", chunk: 10 * time.Millisecond, lookAhead: 0},
-		{name: defaultLatency, chunk: 20 * time.Millisecond, lookAhead: 2},
+		{name: defaultLatency, chunk: 10 * time.Millisecond, lookAhead: 1},
 		{name: "high", chunk: 40 * time.Millisecond, lookAhead: 4, passes: 1},
 	}
 }

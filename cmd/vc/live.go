@@ -151,6 +151,9 @@ func (l *live) run(ctx context.Context) error {
 		if err := l.serve(ctx, always); err != nil {
 			return err
 		}
+		if err := l.holdBack(ctx); err != nil {
+			return err
+		}
 		t, ok := l.waiting.Take(l.piece, next, l.cut)
 		if !ok {
 			if err := l.serve(ctx, l.waiting.More); err != nil {
@@ -191,6 +194,28 @@ func (l *live) read(ctx context.Context, x []float32) {
 			return
 		}
 	}
+}
+
+// undecidedAhead is how much a player is given before its time while it is not known whether the sound is live.
+const undecidedAhead = 200 * time.Millisecond
+
+// holdBack waits while a player has enough to play and it is not known whether the sound is live. What has gone out cannot be
+// dropped any more: a player that takes all that had piled up would play it to its end.
+func (l *live) holdBack(ctx context.Context) error {
+	for l.waiting.Undecided() {
+		more := l.playout.Ahead(time.Now()) - undecidedAhead
+		if more <= 0 {
+			return nil
+		}
+		enough := make(chan struct{})
+		timer := time.AfterFunc(min(more, 20*time.Millisecond), func() { close(enough) })
+		err := l.serve(ctx, enough)
+		timer.Stop()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // serve carries out one thing that was asked for, or waits until there is something or more has one.

@@ -77,13 +77,13 @@ func TestIgnoredIsRefused(t *testing.T) {
 	base, dir := baseModel(t)
 	for _, set := range []string{"loss.cycle=2", "backTranslation=0.5", "pairShare=1"} {
 		o := addOptions(t, base, dir, set)
-		if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), "--set "+set+": the setting has no part in adding a voice") {
+		if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), "setting "+set+": it has no part in adding a voice") {
 			t.Errorf("%s: %v", set, err)
 		}
 	}
 	o := addOptions(t, base, dir)
 	o.Output = base
-	if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), "is there already: name another file with -o, or write over it with --force") {
+	if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), "is there already: name another file with --output, or write over it with --force") {
 		t.Errorf("an output that is there: %v", err)
 	}
 	if _, err := os.Stat(o.RunDir); err == nil {

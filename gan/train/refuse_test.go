@@ -263,7 +263,7 @@ func TestResumeWithBrokenSnapshotsAlone(t *testing.T) {
 	}
 	before := read(t, folder.Path("metrics.jsonl"))
 	err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Device: "go", Quiet: true}})
-	if err == nil || !strings.Contains(err.Error(), "none of its 3 snapshots") || !strings.Contains(err.Error(), "--init") {
+	if err == nil || !strings.Contains(err.Error(), "none of its 3 snapshots") || !strings.Contains(err.Error(), "begin a new run") {
 		t.Errorf("error %v, want one that counts the snapshots and names a way out", err)
 	}
 	if read(t, folder.Path("metrics.jsonl")) != before {

@@ -16,7 +16,7 @@ import (
 func TestSuspectModel(t *testing.T) {
 	o := microOptions(t, speech(t, "ann", "bob"))
 	o.Set = append(o.Set, "steps=200", "warmUpShare=1", "warmUpRate=0", "batch=2", "cropFrames=8", "styleFrames=8", "snapshotEvery=200", "validEvery=0", "logEvery=50")
-	o.Output = filepath.Join(t.TempDir(), "my.safetensors")
+	o.Output, o.Force = filepath.Join(t.TempDir(), "my.safetensors"), true
 	if err := os.WriteFile(o.Output, []byte("an older model"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,9 @@ type Pace struct {
 	rate   float64
 	Fixed  bool // said beforehand, or because the sound can be no recording
 	Live   bool
-	total  int64   // samples that have come
+	known  bool  // whether it is live has been found out at least once
+	total  int64 // samples that have come
+	began  time.Time
 	bursts []burst // the latest ones, the oldest first
 	since  burst   // what had come when it was taken for live
 }
@@ -29,6 +31,7 @@ const (
 	paceSlack  = 40 * time.Millisecond  // by so much it may come early or late within that
 	paceExcess = 100 * time.Millisecond // what comes so much faster than real time comes from no recorder
 	paceDrift  = 0.001                  // by which a sound card's clock may differ
+	paceFaster = 1.1                    // so many times real time is no recorder, once what has piled up is through
 	gapMemory  = 500 * time.Millisecond // how long a gap between bursts is thought of
 	maxBursts  = 4096
 )
@@ -36,6 +39,9 @@ const (
 // arrived is told of n samples that came at now after a wait.
 func (p *Pace) arrived(now time.Time, waited time.Duration, n int) {
 	p.total += int64(n)
+	if p.began.IsZero() {
+		p.began = now
+	}
 	if waited < paceWait && len(p.bursts) > 0 {
 		p.bursts[len(p.bursts)-1].total = p.total
 	} else {
@@ -52,6 +58,7 @@ func (p *Pace) arrived(now time.Time, waited time.Duration, n int) {
 		if p.Live = p.inTime(now); p.Live {
 			p.since = burst{at: now, total: p.total}
 		}
+		p.known = p.known || p.Live || p.faster(now)
 		return
 	}
 	real := now.Sub(p.since.at)
@@ -61,8 +68,10 @@ func (p *Pace) arrived(now time.Time, waited time.Duration, n int) {
 	}
 }
 
-// refused is told that there was no room for what would have come: its pace is then unknown.
+// refused is told that there was no room for what would have come: its pace is then unknown, and nothing that is being recorded
+// piles up so high.
 func (p *Pace) refused() {
+	p.known = true
 	if !p.Live {
 		p.bursts = p.bursts[:0]
 	}
@@ -70,15 +79,34 @@ func (p *Pace) refused() {
 
 func (p *Pace) seconds(samples int64) float64 { return float64(samples) / p.rate }
 
-// inTime tells whether all that came within the last paceWindow came in real time.
-func (p *Pace) inTime(now time.Time) bool {
-	first := -1
+// ended is told that nothing more will come.
+func (p *Pace) ended() { p.known = true }
+
+// undecided tells whether it may still turn out that the sound is live.
+func (p *Pace) undecided() bool { return !p.Fixed && !p.known }
+
+// before is the latest burst that ended paceWindow ago, or -1.
+func (p *Pace) before(now time.Time) int {
 	for i := len(p.bursts) - 2; i >= 0; i-- {
 		if now.Sub(p.bursts[i].at) >= paceWindow {
-			first = i
-			break
+			return i
 		}
 	}
+	return -1
+}
+
+// faster tells whether sound comes faster than a recorder gives it, once it has had the time to give what had piled up.
+func (p *Pace) faster(now time.Time) bool {
+	i := p.before(now)
+	if i < 0 || now.Sub(p.began) < 2*paceWindow {
+		return false
+	}
+	return p.seconds(p.total-p.bursts[i].total) > paceFaster*now.Sub(p.bursts[i].at).Seconds()
+}
+
+// inTime tells whether all that came within the last paceWindow came in real time.
+func (p *Pace) inTime(now time.Time) bool {
+	first := p.before(now)
 	if first < 0 {
 		return false
 	}

@@ -70,6 +70,14 @@ func (p *Playout) Played(now time.Time, n int) {
 	p.ends = p.ends.Add(time.Duration(float64(Lasting(n, p.Rate)) / playFaster))
 }
 
+// Ahead is how much the imagined player still has to play.
+func (p *Playout) Ahead(now time.Time) time.Duration {
+	if p.ends.IsZero() {
+		return 0
+	}
+	return max(0, p.ends.Sub(now))
+}
+
 // Surplus is how much sound should be dropped, 0 for none. age is what Look has returned, gap the longest gap in the input lately.
 func (p *Playout) Surplus(now time.Time, age, gap time.Duration) time.Duration {
 	kept := cmp.Or(p.Kept, keptDelay)

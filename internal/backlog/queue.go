@@ -23,8 +23,9 @@ type Queue struct {
 }
 
 const (
-	// readAhead is how much sound may wait. A source that has so much ready at once is a file.
-	readAhead = 20 * time.Second
+	// readAhead is how much sound may wait. A source that has so much ready at once is a file: PulseAudio keeps 44 s of 16-bit
+	// sound at 48000 Hz for its recorders, and the others keep less.
+	readAhead = time.Minute
 	// fileAhead is enough for what is known to be a file.
 	fileAhead = time.Second
 	// cutFade is the length of the cross-fade where sound is dropped.
@@ -90,6 +91,9 @@ func signalOne(c chan struct{}) {
 func (q *Queue) Put(now time.Time, waited time.Duration, x []float32, err error) {
 	q.mu.Lock()
 	q.pace.arrived(now, waited, len(x))
+	if err != nil {
+		q.pace.ended()
+	}
 	if q.head > len(q.x)/2 {
 		q.x, q.head = q.x[:copy(q.x, q.x[q.head:])], 0
 	}
@@ -164,6 +168,13 @@ func (q *Queue) State(now time.Time) (live bool, gap time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.pace.Live, q.pace.gap(now)
+}
+
+// Undecided tells whether it is not known yet whether what comes is live.
+func (q *Queue) Undecided() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.pace.undecided()
 }
 
 // Clear drops all that waits, and an end that was put. It returns how many samples that were.

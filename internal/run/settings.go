@@ -90,6 +90,8 @@ func article(value string) string {
 		return "a text"
 	case value == "bool":
 		return "true or false"
+	case value != "" && strings.ContainsRune("aeiou", rune(value[0])):
+		return "an " + value
 	}
 	return "a " + value
 }

@@ -15,7 +15,7 @@ type latency struct {
 func latencies() []latency {
 	return []latency{
 		{id: "low", about: "the least delay", chunk: 10 * time.Millisecond},
-		{id: "normal", about: "clearer words", chunk: 20 * time.Millisecond, lookAhead: 2},
+		{id: "normal", about: "clearer words", chunk: 10 * time.Millisecond, lookAhead: 1},
 		{id: "high", about: "the best sound", chunk: 40 * time.Millisecond, lookAhead: 4, passes: 1},
 	}
 }

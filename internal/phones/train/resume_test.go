@@ -154,7 +154,7 @@ func TestBestPhones(t *testing.T) {
 		want string
 	}{
 		{false, 4, "of step 4 of 12, the best by held-out speech"},
-		{true, 12, "of step 12 of 12, the last ("},
+		{true, 12, "of step 12 of 12, the last\n"},
 	} {
 		var said bytes.Buffer
 		if err := Run(context.Background(), Options{Options: run.Options{Names: runtest.Dashed, RunDir: o.RunDir, Resume: true, Last: c.last, Device: "go", Stderr: &said}}); err != nil {
