@@ -27,6 +27,7 @@ func TestFFmpegWriteFaults(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			patience := testPatience(tt.name)
 			program := filepath.Join(fakeFFmpeg(t, tt.script), "ffmpeg")
 			path := filepath.Join(t.TempDir(), "x.mp3")
 			if err := os.WriteFile(path, []byte("before"), 0o644); err != nil {
@@ -35,7 +36,7 @@ func TestFFmpegWriteFaults(t *testing.T) {
 			start := time.Now()
 			x := noise(1<<20, 2)
 			err := atomicfile.Replace(path, ".mp3", func(f *os.File) error {
-				return ffmpeg{program, 300 * time.Millisecond}.encode(context.Background(), f, Sound{Rate: 16000, Channels: 1, Frames: 1 << 20}, "",
+				return ffmpeg{program, patience}.encode(context.Background(), f, Sound{Rate: 16000, Channels: 1, Frames: 1 << 20}, "",
 					func(e Encoder) error { return e.Write(x) })
 			})
 			if err == nil || !strings.Contains(err.Error(), tt.want) || len(err.Error()) > 1000 {
