@@ -312,6 +312,7 @@ func runConvert(ctx context.Context, e env, o convertOptions) error {
 	}
 	for i := range jobs {
 		j := &jobs[i]
+		j.voices = voices
 		if j.err == nil && j.in == standardStream && e.stdinIsTerminal {
 			j.err = errors.New("standard input is a terminal: pipe a recording into it")
 		}
@@ -339,7 +340,7 @@ func runConvert(ctx context.Context, e env, o convertOptions) error {
 	if err != nil {
 		return err // once, rather than for each file
 	}
-	w := &converting{env: e, o: o, model: m, ask: asked, voices: voices, jobs: jobs, parts: make([]float64, len(jobs))}
+	w := &converting{env: e, o: o, model: m, ask: asked, jobs: jobs, parts: make([]float64, len(jobs))}
 	if vocoder == vc.GriffinLim {
 		w.longest = longestGriffinLim
 	}

@@ -84,12 +84,13 @@ func (c *copied) Close() error { return c.sound.Close() }
 // incoming takes a recording into the conversions of its sides, of all channels if these are kept. Where the sides are mixed, it is known at the end how: until then
 // there are conversions of the left, the right, and the average, in the order of audio.Side.
 type incoming struct {
-	w     *converting
-	i     int // number of the job
-	sides []conversion
-	mixed []float32 // scratch
-	rate  int       // Hz
-	given int64     // samples of a side
+	w      *converting
+	i      int           // number of the job
+	voices []chosenVoice // one, or those of both sides
+	sides  []conversion
+	mixed  []float32 // scratch
+	rate   int       // Hz
+	given  int64     // samples of a side
 }
 
 // read reads a recording. A read from a pipe cannot be interrupted, so it is left behind when ctx ends, and the conversions with
@@ -126,7 +127,7 @@ func (in *incoming) begin(heard audio.Heard) error {
 	in.close()
 	in.rate, in.given = heard.Rate, 0
 	w, sides := in.w, heard.Sides
-	if sides == 1 && len(w.voices) == 2 {
+	if sides == 1 && len(in.voices) == 2 {
 		return errors.New("it has one channel, and --to names voices for two sides: name one voice")
 	}
 	n := sides
@@ -146,7 +147,7 @@ func (in *incoming) begin(heard audio.Heard) error {
 			in.sides = append(in.sides, c)
 			continue
 		}
-		c, err := w.model.NewConversion(heard.Rate, w.voices[min(side, len(w.voices)-1)].Voice, w.asked(in.i, of, all))
+		c, err := w.model.NewConversion(heard.Rate, in.voices[min(side, len(in.voices)-1)].Voice, w.asked(in.i, of, all))
 		if err != nil {
 			return err
 		}

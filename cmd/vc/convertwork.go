@@ -16,22 +16,34 @@ import (
 
 // converting is the work of one command.
 type converting struct {
-	env    env
-	o      convertOptions
-	model  *vc.Model
-	ask    vc.Options
-	voices []chosenVoice // one, or those of both sides
-	jobs   []job
+	env   env
+	o     convertOptions
+	model *vc.Model
+	ask   vc.Options
+	jobs  []job
+
+	work   func(ctx context.Context, j *job, i int) error // does a job; nil for one
+	finish bool                                           // jobs that were begun when ctx ends are finished
 
 	longest time.Duration // of a recording that is converted in pieces, 0 for no limit
 
 	mutex sync.Mutex // for what follows, and for messages
 	bar   *progress
-	parts []float64
+	parts []float64 // of each job
+	sum   int64     // of parts, in units of 1/partUnit, so that it is exact
 }
+
+const partUnit = 1 << 20
 
 // run converts all jobs, several at a time. A failure is kept in its job and stops nothing else.
 func (w *converting) run(ctx context.Context, workers int) {
+	work, inner := w.work, ctx
+	if work == nil {
+		work = w.one
+	}
+	if w.finish {
+		inner = context.WithoutCancel(ctx)
+	}
 	var next atomic.Int64
 	var wait sync.WaitGroup
 	for range workers {
@@ -43,12 +55,12 @@ func (w *converting) run(ctx context.Context, workers int) {
 				}
 				j := &w.jobs[i]
 				if j.err == nil {
-					j.err = w.one(ctx, j, i)
+					j.err = work(inner, j, i)
 				}
-				if j.err != nil && len(w.jobs) > 1 && ctx.Err() == nil {
+				if j.err != nil && len(w.jobs) > 1 && inner.Err() == nil {
 					w.say("%s", j.describe())
 				}
-				if ctx.Err() == nil { // else it is not done
+				if inner.Err() == nil { // else it is not done
 					w.part(i, 1)
 				}
 			}
@@ -67,12 +79,9 @@ func (w *converting) say(format string, a ...any) {
 func (w *converting) part(i int, part float64) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
+	w.sum += int64(partUnit*part) - int64(partUnit*w.parts[i])
 	w.parts[i] = part
-	sum := 0.0
-	for _, p := range w.parts {
-		sum += p
-	}
-	w.bar.set(sum / float64(len(w.parts)))
+	w.bar.set(float64(w.sum) / float64(partUnit*int64(len(w.parts))))
 }
 
 func (w *converting) one(ctx context.Context, j *job, i int) error {
@@ -110,7 +119,7 @@ func (w *converting) asked(i, side, sides int) vc.Options {
 
 // inPieces converts a recording of any length.
 func (w *converting) inPieces(ctx context.Context, j *job, i int) (time.Duration, error) {
-	in := &incoming{w: w, i: i}
+	in := &incoming{w: w, i: i, voices: j.voices}
 	heard, left, err := in.read(ctx, j.in)
 	if !left {
 		defer in.close()
@@ -137,7 +146,7 @@ func (w *converting) withPicture(ctx context.Context, j *job, i int) (time.Durat
 		return 0, err
 	}
 	w.warn(j, clip.Warnings)
-	r, err := w.model.Convert(ctx, clip, w.voices[0].Voice, w.asked(i, 0, 1))
+	r, err := w.model.Convert(ctx, clip, j.voices[0].Voice, w.asked(i, 0, 1))
 	if err != nil {
 		return 0, err
 	}
@@ -151,7 +160,7 @@ func (w *converting) withPicture(ctx context.Context, j *job, i int) (time.Durat
 	if err != nil {
 		return 0, err
 	}
-	return duration, drawConversion(j, w.model.Features(), r, w.voices[0])
+	return duration, drawConversion(j, w.model.Features(), r, j.voices[0])
 }
 
 // write writes the result of a job.
@@ -167,7 +176,7 @@ func (w *converting) write(ctx context.Context, j *job, out *outgoing) (time.Dur
 			picture = j.in
 		}
 	}
-	sound.Tags = sound.Tags.Marked(voiceWords(w.voices), w.env.version)
+	sound.Tags = sound.Tags.Marked(voiceWords(j.voices), w.env.version)
 	fill := func(e audio.Encoder) error { return out.copyTo(ctx, e) }
 	duration := time.Duration(float64(out.frames) / float64(out.to) * float64(time.Second))
 	if j.out != standardStream {

@@ -17,9 +17,10 @@ const standardStream = "-"
 
 // job is one file to convert.
 type job struct {
-	in, out string // "-" is standard input or output
-	picture string // empty for none
-	err     error  // found before work began
+	in, out string        // "-" is standard input or output
+	picture string        // empty for none
+	voices  []chosenVoice // one, or those of both sides
+	err     error         // found before work began
 }
 
 // plainCause takes the path and the system call off an error, where the path is printed anyway.

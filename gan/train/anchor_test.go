@@ -5,6 +5,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/run"
 )
 
 // Between the star's own steps stand those with a true answer, on pairs and at 24000 Hz too, with D and feature matching; and a run
@@ -48,5 +51,30 @@ func TestAnswers(t *testing.T) {
 	c.StarEvery = 0
 	if c.answers(4) {
 		t.Error("with starEvery 0 the star has steps that are not its own")
+	}
+}
+
+// A run that trains all of a model anew leaves its voices the descriptions that they have, and goes on so.
+func TestDescriptionsStay(t *testing.T) {
+	base, _ := baseModel(t)
+	m := load(t, base)
+	m.Speakers[0].About = "woman, reads calmly"
+	if err := m.Save(base, gan.Full); err != nil {
+		t.Fatal(err)
+	}
+	name := m.Speakers[0].Name
+	o := addOptions(t, base, speech(t, name, "bob"), "addVoice.on=false", "warmUpShare=1")
+	if err := Run(context.Background(), o); err != nil && !strings.Contains(err.Error(), "suspect") {
+		t.Fatal(err)
+	}
+	if err := Run(context.Background(), Options{Options: run.Options{RunDir: o.RunDir, Resume: true, Last: true, Device: "go"}}); err != nil {
+		t.Fatal(err)
+	}
+	about := map[string]string{}
+	for _, s := range load(t, o.RunDir+"/model.safetensors").Speakers {
+		about[s.Name] = s.About
+	}
+	if about[name] != "woman, reads calmly" || about["bob"] != "" {
+		t.Errorf("descriptions are %q", about)
 	}
 }

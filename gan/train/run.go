@@ -41,6 +41,9 @@ type request struct {
 
 	Voices []gan.SpeakerInfo `json:"voices,omitempty"` // of the model that voices are added to
 
+	// About are the descriptions that the voices of the model of Init have, by name: of those that recordings do not describe anew.
+	About map[string]string `json:"about,omitempty"`
+
 	Widened bool `json:"widened,omitempty"` // the model of Init goes over to a higher rate, and all of it is trained on
 }
 
@@ -130,6 +133,12 @@ func (p *pupil) begin() error {
 		cfg = cfg.forAddedVoices(o.Thorough)
 		p.req.Voices = p.base.Speakers
 	}
+	if p.base != nil {
+		p.req.About = map[string]string{}
+		for _, s := range p.base.Speakers {
+			p.req.About[s.Name] = s.About
+		}
+	}
 	p.req.Config, p.req.Init, p.req.Phones = cfg, o.Init, o.Phones
 	return nil
 }
@@ -211,6 +220,11 @@ func (p *pupil) Prepare(ctx context.Context) error {
 	}
 	if add {
 		set = withOldVoices(set, p.req.Voices)
+	}
+	for i, s := range set.Speakers {
+		if s.About == "" {
+			set.Speakers[i].About = p.req.About[s.Name]
+		}
 	}
 	p.set, p.lint = set, report
 	if add || p.req.Config.PairShare == 0 {
