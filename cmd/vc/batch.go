@@ -156,6 +156,9 @@ func (o batchOptions) share(getenv func(string) string) (batch.Shard, error) {
 		return s, nil
 	}
 	s, found, err := batch.FromEnvironment(getenv, o.shards)
+	if err != nil && o.shards == 0 {
+		err = fmt.Errorf("%w (give --shards N)", err)
+	}
 	if err == nil && !found && o.shards > 1 {
 		err = fmt.Errorf("--shards %d says how many there are, but neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX says which one this is: give --shard I/%[1]d", o.shards)
 	}

@@ -24,10 +24,10 @@ func TestShards(t *testing.T) {
 		{name: "Slurm in steps", env: map[string]string{"SLURM_ARRAY_TASK_ID": "15", "SLURM_ARRAY_TASK_COUNT": "4", "SLURM_ARRAY_TASK_MIN": "5", "SLURM_ARRAY_TASK_STEP": "5"}, want: Shard{2, 4}, found: true},
 		{name: "Slurm with gaps", env: map[string]string{"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_COUNT": "2", "SLURM_ARRAY_TASK_MIN": "3"}, found: true, err: "the array has gaps"},
 		{name: "Slurm, some again", env: map[string]string{"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_COUNT": "2", "SLURM_ARRAY_TASK_MIN": "3"}, shards: 20, want: Shard{7, 20}, found: true},
-		{name: "Slurm beyond", env: map[string]string{"SLURM_ARRAY_TASK_ID": "20"}, shards: 20, found: true, err: "--array=0-19"},
-		{name: "Slurm without a count", env: map[string]string{"SLURM_ARRAY_TASK_ID": "2"}, found: true, err: "--shards"},
+		{name: "Slurm beyond", env: map[string]string{"SLURM_ARRAY_TASK_ID": "20"}, shards: 20, found: true, err: "submit the array 0-19"},
+		{name: "Slurm without a count", env: map[string]string{"SLURM_ARRAY_TASK_ID": "2"}, found: true, err: "number N of shards"},
 		{name: "Job", env: map[string]string{"JOB_COMPLETION_INDEX": "0"}, shards: 4, want: Shard{0, 4}, found: true},
-		{name: "Job without shards", env: map[string]string{"JOB_COMPLETION_INDEX": "0"}, found: true, err: "--shards"},
+		{name: "Job without shards", env: map[string]string{"JOB_COMPLETION_INDEX": "0"}, found: true, err: "number of shards is missing"},
 		{name: "Job beyond", env: map[string]string{"JOB_COMPLETION_INDEX": "4"}, shards: 4, found: true, err: "want 0 to 3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -37,11 +37,11 @@ func FromEnvironment(getenv func(string) string, shards int) (s Shard, found boo
 	}
 	if task := getenv("JOB_COMPLETION_INDEX"); task != "" {
 		if shards == 0 {
-			return whole, true, fmt.Errorf("JOB_COMPLETION_INDEX is %s, which says which share this is, but not of how many: give --shards with the Job's number of completions", task)
+			return whole, true, fmt.Errorf("JOB_COMPLETION_INDEX is %s, which says which share this is, but not of how many: the number of shards is missing, which is the Job's number of completions", task)
 		}
 		index, err := strconv.Atoi(task)
 		if err != nil || index < 0 || index >= shards {
-			return whole, true, fmt.Errorf("JOB_COMPLETION_INDEX is %q, want 0 to %d: give --shards with the Job's number of completions", task, shards-1)
+			return whole, true, fmt.Errorf("JOB_COMPLETION_INDEX is %q, want 0 to %d: the number of shards is the Job's number of completions", task, shards-1)
 		}
 		return Shard{index, shards}, true, nil
 	}
@@ -55,13 +55,13 @@ func fromSlurm(getenv func(string) string, task string, shards int) (Shard, erro
 	}
 	if shards > 0 {
 		if id < 0 || id >= shards {
-			return whole, fmt.Errorf("SLURM_ARRAY_TASK_ID is %d, and with --shards %d the tasks count from 0 to %d: use --array=0-%[3]d", id, shards, shards-1)
+			return whole, fmt.Errorf("SLURM_ARRAY_TASK_ID is %d, and with %d shards the tasks count from 0 to %d: submit the array 0-%[3]d", id, shards, shards-1)
 		}
 		return Shard{id, shards}, nil
 	}
 	count, err := strconv.Atoi(getenv("SLURM_ARRAY_TASK_COUNT"))
 	if err != nil || count < 1 {
-		return whole, fmt.Errorf("SLURM_ARRAY_TASK_COUNT is %q, want the number of tasks: give --shards N and --array=0-(N-1)", getenv("SLURM_ARRAY_TASK_COUNT"))
+		return whole, fmt.Errorf("SLURM_ARRAY_TASK_COUNT is %q, want the number of tasks: name the number N of shards, and submit the array 0-(N-1)", getenv("SLURM_ARRAY_TASK_COUNT"))
 	}
 	first, step := 0, 1
 	for _, v := range []struct {
@@ -80,7 +80,7 @@ func fromSlurm(getenv func(string) string, task string, shards int) (Shard, erro
 	index := (id - first) / step
 	if id < first || (id-first)%step != 0 || index >= count {
 		return whole, fmt.Errorf("task %d of an array of %d that begins at %d: the array has gaps, so that a task's place is not known; "+
-			"give --shards N and --array=0-(N-1), of which any tasks may be run again", id, count, first)
+			"name the number N of shards, and submit the array 0-(N-1), of which any tasks may be run again", id, count, first)
 	}
 	return Shard{index, count}, nil
 }

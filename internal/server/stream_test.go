@@ -132,7 +132,7 @@ func TestStream(t *testing.T) {
 	for _, p := range ready["parts"].([]any) {
 		sum += p.(fields)["ms"].(float64)
 	}
-	if ms := ready["latency_ms"].(float64); math.Abs(sum-ms) > 0.01 || ms < 20 || ms > 200 || ready["chunk_samples"].(float64) != 320 {
+	if ms := ready["latency_ms"].(float64); math.Abs(sum-ms) > 0.01 || ms < 20 || ms > 200 || ready["chunk_samples"].(float64) != 160 {
 		t.Errorf("%v", ready)
 	}
 	x := tone(32000, 16000)
