@@ -11,6 +11,7 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/bench"
+	"github.com/starvc/vc/internal/livesound"
 	"github.com/starvc/vc/internal/untrained"
 	"github.com/urfave/cli/v2"
 )
@@ -109,11 +110,11 @@ func runBench(ctx context.Context, e env, o benchOptions) error {
 	if !o.quiet {
 		b.Say = func(what string) { e.tell("measuring: %s", what) }
 	}
-	for i, l := range latencies() {
-		if l.name == defaultLatency {
+	for i, l := range livesound.Latencies() {
+		if l.Name == livesound.Normal {
 			b.Stages = i
 		}
-		b.Settings = append(b.Settings, bench.Setting{Name: l.name, Chunk: l.chunk, Stream: l.options(vc.New(m), o.rate)})
+		b.Settings = append(b.Settings, bench.Setting{Name: l.Name, Chunk: l.Chunk, Stream: l.Options(vc.New(m), o.rate)})
 	}
 	r, err := bench.Run(ctx, b)
 	if err != nil {

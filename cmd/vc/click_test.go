@@ -9,6 +9,7 @@ import (
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/livesound"
 	"github.com/starvc/vc/internal/untrained"
 )
 
@@ -21,16 +22,16 @@ import (
 func TestClick(t *testing.T) {
 	const soundResolution = 0.001 // seconds
 	m := vc.New(untrained.Echo(features.DefaultConfig()))
-	for _, l := range latencies() {
+	for _, l := range livesound.Latencies() {
 		for _, rate := range []int{16000, 44100, 48000} {
-			t.Run(fmt.Sprintf("%s, %d Hz", l.name, rate), func(t *testing.T) {
-				o := l.options(m, rate)
+			t.Run(fmt.Sprintf("%s, %d Hz", l.Name, rate), func(t *testing.T) {
+				o := l.Options(m, rate)
 				o.Vocoder = vc.SourceFilter
 				s, err := m.NewStream(m.SpeakerVoice(0), o)
 				if err != nil {
 					t.Fatal(err)
 				}
-				said := delayMilliseconds(s, s.Pieces(l.chunk)) / 1000
+				said := delayMilliseconds(s, s.Pieces(l.Chunk)) / 1000
 
 				// A click every 0.2 s and a bit, so that all places within a hop have their turn.
 				const clicks = 40
@@ -41,7 +42,7 @@ func TestClick(t *testing.T) {
 					at = append(at, i)
 					x[i] = 0.9
 				}
-				played, y := playLive(s, s.Pieces(l.chunk), x, rate)
+				played, y := playLive(s, s.Pieces(l.Chunk), x, rate)
 				if d := math.Abs(played - said); d > 1/float64(rate) {
 					t.Errorf("the stream says %.3f ms, but can be played after %.3f ms", 1000*said, 1000*played)
 				}
@@ -64,8 +65,8 @@ func TestClick(t *testing.T) {
 				}
 				t.Logf("said %.3f ms, played after %.3f ms, heard after %.3f ms", 1000*said, 1000*played, 1000*heard)
 				// What is promised: default at most 60 ms at any rate, low at most 30.
-				if most := map[string]float64{"low": 0.030, defaultLatency: 0.060}[l.name]; most > 0 && heard > most {
-					t.Errorf("%s: %.1f ms", l.name, 1000*heard)
+				if most := map[string]float64{"low": 0.030, livesound.Normal: 0.060}[l.Name]; most > 0 && heard > most {
+					t.Errorf("%s: %.1f ms", l.Name, 1000*heard)
 				}
 			})
 		}
@@ -78,7 +79,7 @@ func TestSpeechIsOnTime(t *testing.T) {
 	const resolution = 0.0015 // seconds
 	cfg := features.DefaultConfig()
 	m := vc.New(untrained.Echo(cfg))
-	s, err := m.NewStream(m.SpeakerVoice(0), latencies()[1].options(m, cfg.SampleRate))
+	s, err := m.NewStream(m.SpeakerVoice(0), livesound.Latencies()[1].Options(m, cfg.SampleRate))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/livesound"
 	"github.com/starvc/vc/internal/synth"
 	"github.com/starvc/vc/vocoder"
 	"github.com/urfave/cli/v2"
@@ -185,7 +186,7 @@ func flagAnswers(e env, command, flag string, before []string) []string {
 	case "format":
 		return formatNames()
 	case "latency":
-		return latencyNames()
+		return livesound.Names()
 	case "channels":
 		return []string{keepChannels, monoChannel}
 	case "bits":

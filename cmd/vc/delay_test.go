@@ -225,7 +225,7 @@ func TestDelayAfterLongLoading(t *testing.T) {
 						t.Fatal(err)
 					}
 					setting, _ := findLatency("normal")
-					converting := time.Duration(c.rtf * float64(setting.chunk))
+					converting := time.Duration(c.rtf * float64(setting.Chunk))
 					check := func(from, to, tolerance time.Duration) {
 						least, most, n := time.Hour, time.Duration(0), 0
 						for _, h := range p.heard {

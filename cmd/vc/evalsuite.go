@@ -23,6 +23,7 @@ import (
 	"github.com/starvc/vc/internal/disturb"
 	"github.com/starvc/vc/internal/eval"
 	"github.com/starvc/vc/internal/judge"
+	"github.com/starvc/vc/internal/livesound"
 	"github.com/starvc/vc/internal/phones"
 	"github.com/starvc/vc/internal/synth"
 )
@@ -79,7 +80,7 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 	if so.Latency, err = liveLatency(m, voices[so.Targets[0].Name], o.vocoder); err != nil {
 		return err
 	}
-	var live *latencySetting
+	var live *livesound.Latency
 	if o.suite.latency != "" {
 		l, err := findLatency(o.suite.latency)
 		if err != nil {
@@ -135,8 +136,8 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 }
 
 // convertLive is clip as a stream converts it that begins with it, knowing nothing of the speaker.
-func convertLive(m *vc.Model, clip audio.Clip, v vc.Voice, l latencySetting, ask vc.Options) (audio.Clip, error) {
-	o := l.options(m, clip.Rate)
+func convertLive(m *vc.Model, clip audio.Clip, v vc.Voice, l livesound.Latency, ask vc.Options) (audio.Clip, error) {
+	o := l.Options(m, clip.Rate)
 	o.OutputRate, o.Vocoder, o.Strength = m.Features().SampleRate, ask.Vocoder, ask.Strength
 	s, err := m.NewStream(v, o)
 	if err != nil {
@@ -189,17 +190,17 @@ func liveLatency(m *vc.Model, v vc.Voice, vocoder vc.Vocoder) (time.Duration, er
 	if vocoder != "" && !slices.Contains(vc.LiveVocoders(), vocoder) {
 		return 0, nil
 	}
-	l, err := findLatency(defaultLatency)
+	l, err := findLatency(livesound.Normal)
 	if err != nil {
 		return 0, err
 	}
-	o := l.options(m, m.Features().SampleRate)
+	o := l.Options(m, m.Features().SampleRate)
 	o.Vocoder = vocoder
 	s, err := m.NewStream(v, o)
 	if err != nil {
 		return 0, err
 	}
-	return s.Delay(s.Pieces(l.chunk)), nil
+	return s.Delay(s.Pieces(l.Chunk)), nil
 }
 
 // findSpeakers lists who is converted to whom.

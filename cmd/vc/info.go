@@ -17,6 +17,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/judge"
+	"github.com/starvc/vc/internal/livesound"
 	"github.com/starvc/vc/internal/phones"
 	"github.com/starvc/vc/internal/synth"
 	"github.com/starvc/vc/vocoder"
@@ -187,12 +188,12 @@ func describeModel(e env, name string, size int64, model *vc.Model) error {
 		}
 	}
 	t.row("trained", "%s", trained)
-	for _, l := range latencies() {
+	for _, l := range livesound.Latencies() {
 		ms, err := streamLatency(model, l)
 		if err != nil {
 			return err
 		}
-		t.row("delay", "%.0f ms live with --latency %s", ms, l.name)
+		t.row("delay", "%.0f ms live with --latency %s", ms, l.Name)
 	}
 	return t.w.Flush()
 }
@@ -255,13 +256,13 @@ func describeHelper(e env, name string, size int64, kind, use string) error {
 }
 
 // streamLatency is the delay of a live stream at the model's own rate, without that of sound cards.
-func streamLatency(m *vc.Model, l latencySetting) (milliseconds float64, err error) {
-	o := l.options(m, m.Features().SampleRate)
+func streamLatency(m *vc.Model, l livesound.Latency) (milliseconds float64, err error) {
+	o := l.Options(m, m.Features().SampleRate)
 	s, err := m.NewStream(m.SpeakerVoice(0), o)
 	if err != nil {
 		return 0, err
 	}
-	return delayMilliseconds(s, s.Pieces(l.chunk)), nil
+	return delayMilliseconds(s, s.Pieces(l.Chunk)), nil
 }
 
 func describeClip(e env, name string, clip audio.Clip) error {

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/backlog"
+	"github.com/starvc/vc/internal/livesound"
 )
 
 // live is a running stream.
@@ -47,11 +47,9 @@ type live struct {
 	toldDrop time.Time
 
 	piece  []float32
-	dry    []float32 // input samples whose output is still to come
-	gain   float32   // of the last sample given out
-	wet    float32   // the same
-	opened float32   // how far the gate is open, 0 to 1
-	held   int       // samples for which the gate stays open
+	mixer  livesound.Mixer
+	opened float32 // how far the gate is open, 0 to 1
+	held   int     // samples for which the gate stays open
 	output []float32
 }
 
@@ -71,7 +69,7 @@ type liveOutput interface {
 // beginning is what a stream begins with.
 type beginning struct {
 	voice    vc.Voice
-	latency  latencySetting
+	latency  livesound.Latency
 	pace     backlog.Pace
 	maxDelay time.Duration
 	lines    []string // of the control file
@@ -89,7 +87,7 @@ const gateHold = 0.25 // seconds
 
 // open waits for the first of the input, which says how it is written, and makes the stream. It returns io.EOF for an input
 // without any sound.
-func (l *live) open(latency latencySetting, raw pipeFormat) (err error) {
+func (l *live) open(latency livesound.Latency, raw pipeFormat) (err error) {
 	in, err := openPipe(l.env.stdin, raw)
 	if err != nil {
 		return err
@@ -101,31 +99,31 @@ func (l *live) open(latency latencySetting, raw pipeFormat) (err error) {
 }
 
 // connect makes the stream from one to the other, at that rate, in Hz.
-func (l *live) connect(latency latencySetting, in liveInput, out liveOutput, rate int) (err error) {
+func (l *live) connect(latency livesound.Latency, in liveInput, out liveOutput, rate int) (err error) {
 	l.in, l.out, l.rate = in, out, rate
-	o := latency.options(l.model, rate)
+	o := latency.Options(l.model, rate)
 	o.PitchSemitones, o.FormantSemitones, o.Strength = l.set.pitch, l.set.formant, l.set.strength
 	o.Melody, o.Source = l.set.melody, l.source
 	if l.stream, err = l.model.NewStream(l.begin.voice, o); err != nil {
 		return err
 	}
 	l.tellInput()
-	l.pieces = l.stream.Pieces(latency.chunk)
-	l.meter = newMeter(l.statsTo, rate, latency.chunk)
+	l.pieces = l.stream.Pieces(latency.Chunk)
+	l.meter = newMeter(l.statsTo, rate, latency.Chunk)
 	l.waiting = backlog.New(rate, l.begin.pace)
 	l.playout = backlog.Playout{Rate: rate, MaxDelay: l.begin.maxDelay}
 	return nil
 }
 
 // describe says what comes in and how late it goes out.
-func (l *live) describe(latency latencySetting) string {
+func (l *live) describe(latency livesound.Latency) string {
 	in := l.in.(*pipeReader)
 	f, kind := in.format, "raw"
 	if in.wav != nil {
 		kind = "WAV"
 	}
 	return fmt.Sprintf("%s %s, %d Hz, %d channels; chunks of %.0f ms, delay %.1f ms", kind, f.format, f.rate, f.channels,
-		1000*latency.chunk.Seconds(), delayMilliseconds(l.stream, l.pieces))
+		1000*latency.Chunk.Seconds(), delayMilliseconds(l.stream, l.pieces))
 }
 
 // tellInput prints what was wrong with the input and was coped with.
@@ -144,7 +142,7 @@ func (l *live) run(ctx context.Context) error {
 	defer cancel()
 	l.piece = make([]float32, 0, l.pieces.Longest())
 	go l.read(ctx, make([]float32, l.pieces.Longest()))
-	l.gain, l.wet, l.opened = gainOf(l.set), float32(l.set.wet), 1
+	l.mixer, l.opened = livesound.NewMixer(gainOf(l.set), float32(l.set.wet)), 1
 	always := make(chan struct{}) // while there is sound to convert, nothing else is waited for
 	close(always)
 	for next := l.pieces.Next(); ; {
@@ -251,7 +249,7 @@ func (l *live) write(t backlog.Taken) error {
 		l.watch(t.X, nil)
 	}
 	l.gate(t.X)
-	l.dry = append(l.dry, t.X...)
+	l.mixer.Take(t.X)
 	l.output = l.stream.Process(l.output[:0], t.X)
 	return l.give(len(t.X), t.Left)
 }
@@ -265,20 +263,8 @@ func (l *live) finish() error {
 // give mixes, amplifies and writes what is in l.output. received is what came in for it, in samples, and left what waits.
 func (l *live) give(received, left int) error {
 	y := l.output
-	// Changes are spread over what is given out, so that they make no click.
-	gain, wet := gainOf(l.set), float32(l.set.wet)
-	n := float32(max(1, len(y)))
-	gainStep, wetStep := (gain-l.gain)/n, (wet-l.wet)/n
-	for i := range y {
-		l.gain += gainStep
-		l.wet += wetStep
-		y[i] = l.gain * (l.wet*y[i] + (1-l.wet)*l.dry[i])
-	}
-	if len(y) > 0 {
-		l.gain, l.wet = gain, wet
-	}
-	l.lag = len(l.dry) + left
-	l.dry = slices.Delete(l.dry, 0, len(y))
+	l.lag = l.mixer.Waiting() + left
+	l.mixer.Mix(y, gainOf(l.set), float32(l.set.wet))
 	if !l.stream.Healthy() && !l.warned {
 		l.warned = true
 		l.env.tell("warning: the model gives values that are not numbers; they go out as silence")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/internal/backlog"
+	"github.com/starvc/vc/internal/livesound"
 	"github.com/starvc/vc/internal/soundserver"
 )
 
@@ -292,7 +293,7 @@ const (
 )
 
 // deviceMargin is what goes with a setting: who wants little delay takes the risk of gaps.
-func deviceMargin(l latencySetting) time.Duration { return max(l.chunk/2, 2*deviceBlock) }
+func deviceMargin(l livesound.Latency) time.Duration { return max(l.Chunk/2, 2*deviceBlock) }
 
 // kept is how early a chunk should come, so that none of its sound is too late to be played.
 func (o *deviceOutput) kept() time.Duration { return o.recording + o.player.Block() + o.margin }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc"
+	"github.com/starvc/vc/internal/livesound"
 	"github.com/urfave/cli/v2"
 )
 
@@ -21,7 +22,7 @@ func liveFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "gain", Usage: "make the output louder by `DB`"},
 		&cli.Float64Flag{Name: "gate", Value: -90, Usage: "take input below `DB` for silence"},
 		&cli.Float64Flag{Name: "dry-wet", Value: 1, Usage: "from 0, the input, to 1, the converted voice: `PART`"},
-		&cli.StringFlag{Name: "latency", Value: defaultLatency, Usage: "`SETTING` between delay and quality: low, normal or high"},
+		&cli.StringFlag{Name: "latency", Value: livesound.Normal, Usage: "`SETTING` between delay and quality: low, normal or high"},
 		&cli.DurationFlag{Name: "max-delay", Value: defaultMaxDelay, Usage: "of live sound, drop at once what has waited longer than `TIME`, such as after a standstill; less is dropped within seconds"},
 		&cli.IntFlag{Name: "threads", Value: 1, Usage: "use at most `N` processor cores; 0 means all"},
 		&cli.BoolFlag{Name: "stats", DisableDefaultText: true, Usage: "every second a line of figures on standard error"},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/livesound"
 	"github.com/starvc/vc/internal/untrained"
 )
 
@@ -31,7 +32,7 @@ func feed(t *testing.T, format string, rate int, in []byte) ([]byte, error) {
 	o := streamOptions{
 		format: format, rate: rate, channels: 1,
 		liveOptions: liveOptions{
-			model: path, latency: defaultLatency, quiet: true, maxDelay: defaultMaxDelay,
+			model: path, latency: livesound.Normal, quiet: true, maxDelay: defaultMaxDelay,
 			set: settings{voiceChoice: voiceChoice{to: "spk0"}, gateDB: -90, wet: 1},
 		},
 	}

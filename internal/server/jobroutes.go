@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/sse"
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/livesound"
 )
 
 type jobForm struct {
@@ -81,14 +82,12 @@ func (s *Server) state(r *http.Request) state {
 func measureDelays(m *vc.Model) ([]stateLatency, error) {
 	const rate = 48000
 	var all []stateLatency
-	for _, l := range latencies() {
-		o := m.StreamOptions(rate)
-		o.LookAhead, o.VocoderPasses = min(l.lookAhead, m.Networks().Config.StemFuture), l.passes
-		stream, err := m.NewStream(m.SpeakerVoice(0), o)
+	for _, l := range livesound.Latencies() {
+		stream, err := m.NewStream(m.SpeakerVoice(0), l.Options(m, rate))
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, stateLatency{l.id, milliseconds(stream.Delay(stream.Pieces(l.chunk))), l.about})
+		all = append(all, stateLatency{l.Name, milliseconds(stream.Delay(stream.Pieces(l.Chunk))), l.About})
 	}
 	return all, nil
 }

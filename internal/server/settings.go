@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc"
+	"github.com/starvc/vc/internal/livesound"
 )
 
 // settings are how a voice is put on.
@@ -18,6 +19,13 @@ type settings struct {
 }
 
 func usualSettings() settings { return settings{Strength: 1, Melody: string(vc.Fit)} }
+
+// streamOptions are those of a stream with sound at one rate in and out, in Hz.
+func (s settings) streamOptions(m *vc.Model, l livesound.Latency, rate int) vc.StreamOptions {
+	o := l.Options(m, rate)
+	o.PitchSemitones, o.FormantSemitones, o.Strength, o.Melody = s.Pitch, s.Formant, s.Strength, vc.Melody(s.Melody)
+	return o
+}
 
 func (s settings) options() vc.Options {
 	return vc.Options{Threads: 1, PitchSemitones: s.Pitch, FormantSemitones: s.Formant, Strength: s.Strength, Melody: vc.Melody(s.Melody)}

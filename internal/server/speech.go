@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/livesound"
 )
 
 // elevenVoice is a voice as ElevenLabs describes one.
@@ -380,11 +381,8 @@ func convertSound(ctx context.Context, m *vc.Model, in sound, v vc.Voice, o vc.O
 
 // asStream begins at once.
 func (c converting) asStream(ctx context.Context, in sound, take func(x []float32) error) error {
-	o := c.model.StreamOptions(in.rate)
-	l := latencies()[max(0, 3-c.hurry)] // 1 is high, 2 normal, 3 and 4 low
-	o.LookAhead, o.VocoderPasses = min(l.lookAhead, c.model.Networks().Config.StemFuture), l.passes
-	o.PitchSemitones, o.FormantSemitones, o.Strength, o.Melody = c.set.Pitch, c.set.Formant, c.set.Strength, vc.Melody(c.set.Melody)
-	stream, err := c.model.NewStream(c.voice, o)
+	l := livesound.Latencies()[max(0, 3-c.hurry)] // 1 is high, 2 normal, 3 and 4 low
+	stream, err := c.model.NewStream(c.voice, c.set.streamOptions(c.model, l, in.rate))
 	if err != nil {
 		return err
 	}

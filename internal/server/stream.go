@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/backlog"
+	"github.com/starvc/vc/internal/livesound"
 )
 
 // Close codes of ours.
@@ -112,7 +113,7 @@ type session struct {
 	end  context.CancelCauseFunc // of all of it, with a *closing
 
 	start   startMessage
-	latency latency
+	latency livesound.Latency
 	format  audio.Format
 	rate    int // Hz
 

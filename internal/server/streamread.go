@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/livesound"
 	"golang.org/x/time/rate"
 )
 
@@ -56,7 +58,7 @@ func (ss *session) open(ctx context.Context, c *converter) error {
 		return closeWith(closeBadStart, "max_delay_ms is %g, want %d to %d", m.MaxDelay, minMaxDelay, maxMaxDelay)
 	}
 	ok := false
-	if ss.latency, ok = findLatency(m.Latency); !ok {
+	if ss.latency, ok = livesound.Find(cmp.Or(m.Latency, livesound.Normal)); !ok {
 		return closeWith(closeBadStart, "latency is %q, want low, normal or high", oneLine(m.Latency, 20))
 	}
 	ss.rate, ss.format = m.SampleRate, audio.F32LE

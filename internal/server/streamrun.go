@@ -3,11 +3,11 @@ package server
 import (
 	"context"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/internal/backlog"
+	"github.com/starvc/vc/internal/livesound"
 )
 
 // converter makes the sound of a session.
@@ -28,10 +28,8 @@ type converter struct {
 
 	past  []float32  // the latest input, for a stream of another model
 	old   *vc.Stream // whose sound is to fade out
-	dry   []float32  // input whose output is still to come
-	gain  float32    // of the last sample given out
-	wet   float32    // the same
-	cut   int        // samples that are to be dropped
+	mixer livesound.Mixer
+	cut   int // samples that are to be dropped
 	y     []float32
 	faded []float32
 	b     []byte
@@ -60,10 +58,7 @@ func (o *order) make(v *voice, ss *session) (err error) {
 }
 
 func (ss *session) newStream(m *vc.Model, v vc.Voice, set settings) (*vc.Stream, error) {
-	o := m.StreamOptions(ss.rate)
-	o.LookAhead, o.VocoderPasses = min(ss.latency.lookAhead, m.Networks().Config.StemFuture), ss.latency.passes
-	o.PitchSemitones, o.FormantSemitones, o.Strength, o.Melody = set.Pitch, set.Formant, set.Strength, vc.Melody(set.Melody)
-	return m.NewStream(v, o)
+	return m.NewStream(v, set.streamOptions(m, ss.latency, ss.rate))
 }
 
 const (
@@ -81,15 +76,15 @@ func (c *converter) prepare() error {
 		return err
 	}
 	c.model = m
-	c.pieces = c.stream.Pieces(c.latency.chunk)
+	c.pieces = c.stream.Pieces(c.latency.Chunk)
 	c.delay = c.stream.Delay(c.pieces)
 	best := c.pieces
 	c.firstBest = best.Next()
 	c.queue = backlog.New(c.rate, backlog.Pace{Fixed: true, Live: true})
 	c.playout = backlog.Playout{Rate: c.rate, MaxDelay: time.Duration(c.start.MaxDelay * float64(time.Millisecond))}
-	c.meter = newLiveMeter(c.rate, c.latency.chunk)
+	c.meter = newLiveMeter(c.rate, c.latency.Chunk)
 	c.past = make([]float32, 0, 2*backlog.Samples(pastKept, c.rate))
-	c.gain, c.wet = c.set.factors()
+	c.mixer = livesound.NewMixer(c.set.factors())
 	return nil
 }
 
@@ -99,7 +94,7 @@ func (c *converter) ready() readyMessage {
 	seconds := func(samples int) time.Duration { return backlog.Lasting(samples, features.SampleRate) }
 	inside := backlog.Lasting(c.stream.Latency(), c.rate)
 	window := seconds(features.WinLength / 2)
-	future := seconds(min(c.latency.lookAhead, c.model.Networks().Config.StemFuture) * features.Hop)
+	future := seconds(min(c.latency.LookAhead, c.model.Networks().Config.StemFuture) * features.Hop)
 	parts := []delayPart{
 		{"piece", milliseconds(c.delay - inside), "sound waits until a piece of it is complete"},
 		{"window", milliseconds(window), "half of the stretch in which the sound is analysed"},
@@ -112,7 +107,7 @@ func (c *converter) ready() readyMessage {
 	}
 	return readyMessage{
 		Type: "ready", ID: c.id, Voice: c.voice.id, Format: c.start.Format, SampleRate: c.rate, Latency: math.Round(100*sum) / 100,
-		Chunk: milliseconds(c.latency.chunk), ChunkSamples: backlog.Samples(c.latency.chunk, c.rate), FirstSamples: c.firstBest, Parts: parts,
+		Chunk: milliseconds(c.latency.Chunk), ChunkSamples: backlog.Samples(c.latency.Chunk, c.rate), FirstSamples: c.firstBest, Parts: parts,
 	}
 }
 
@@ -182,7 +177,8 @@ func (c *converter) obey(ctx context.Context, o order) error {
 
 // begin forgets the sound that came.
 func (c *converter) begin() {
-	c.past, c.dry, c.old, c.cut = c.past[:0], c.dry[:0], nil, 0
+	c.past, c.old, c.cut = c.past[:0], nil, 0
+	c.mixer.Forget()
 	c.playout.Dropped()
 	c.fresh = true
 }
@@ -190,10 +186,10 @@ func (c *converter) begin() {
 // first is how long the first piece is to be. Where sound comes in frames that are no shorter than pieces are, these end where frames
 // do, so that none waits for the next frame.
 func (c *converter) first() int {
-	piece := backlog.Samples(c.latency.chunk, c.rate)
-	c.pieces = c.stream.Pieces(c.latency.chunk)
+	piece := backlog.Samples(c.latency.Chunk, c.rate)
+	c.pieces = c.stream.Pieces(c.latency.Chunk)
 	if n := c.queue.Waits(); n >= piece/4 {
-		c.pieces = vc.NewPieces(c.rate, min(n, piece), c.latency.chunk)
+		c.pieces = vc.NewPieces(c.rate, min(n, piece), c.latency.Chunk)
 	}
 	return c.pieces.Next()
 }
@@ -207,12 +203,16 @@ func (c *converter) convert(ctx context.Context, t backlog.Taken) error {
 		c.s.metrics.dropped.Add(backlog.Lasting(t.Dropped, c.rate).Seconds())
 	}
 	began := time.Now()
-	c.dry = append(c.dry, t.X...)
+	c.mixer.Take(t.X)
 	c.process(t.X)
 	if t.Err != nil {
 		c.y = c.stream.Flush(c.y)
 	}
-	c.mix()
+	gain, wet := c.set.factors()
+	c.mixer.Mix(c.y, gain, wet)
+	for i, v := range c.y {
+		c.y[i] = max(-1, min(1, v))
+	}
 	took := time.Since(began)
 	if len(c.y) > 0 {
 		var err error
@@ -225,11 +225,11 @@ func (c *converter) convert(ctx context.Context, t backlog.Taken) error {
 		c.meter.chunk(t.X, c.y, took)
 		c.s.metrics.chunk.Observe(took.Seconds())
 		c.s.metrics.streamed.Add(backlog.Lasting(len(t.X), c.rate).Seconds())
-		late := took > c.latency.chunk
+		late := took > c.latency.Chunk
 		if late {
 			c.s.metrics.late.Inc()
 		}
-		c.s.capacity.note(time.Now(), late || t.Dropped > 0 || backlog.Lasting(t.Left, c.rate) > 3*c.latency.chunk)
+		c.s.capacity.note(time.Now(), late || t.Dropped > 0 || backlog.Lasting(t.Left, c.rate) > 3*c.latency.Chunk)
 	}
 	return nil
 }
@@ -256,26 +256,6 @@ func (c *converter) process(x []float32) {
 		}
 	}
 	c.old = nil
-}
-
-// mix adds the input to the voice, as late as that, and makes it louder. Changes are spread over the piece, so that they make no click.
-func (c *converter) mix() {
-	gain, wet := c.set.factors()
-	n := float32(max(1, len(c.y)))
-	gainStep, wetStep := (gain-c.gain)/n, (wet-c.wet)/n
-	for i, v := range c.y {
-		c.gain += gainStep
-		c.wet += wetStep
-		dry := float32(0)
-		if i < len(c.dry) {
-			dry = c.dry[i]
-		}
-		c.y[i] = max(-1, min(1, c.gain*(c.wet*v+(1-c.wet)*dry)))
-	}
-	if len(c.y) > 0 {
-		c.gain, c.wet = gain, wet
-	}
-	c.dry = slices.Delete(c.dry, 0, min(len(c.y), len(c.dry)))
 }
 
 // watchDelay sees how much sound has piled up, with so many samples waiting, and orders what is too much to be dropped.
