@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/starvc/vc"
+	"github.com/starvc/vc/internal/backlog"
+	"github.com/starvc/vc/internal/livesound"
 )
 
 // capacity shares out the cores: what runs must be able to run in time, and what does not fit is refused.
@@ -67,11 +69,13 @@ func (c *capacity) strained(now time.Time) bool {
 
 // measureStream is how many cores one live stream of a model takes on this computer.
 func measureStream(m *vc.Model, v vc.Voice) (float64, error) {
-	const rate, piece, pieces, times = 48000, 960, 5, 20
-	s, err := m.NewStream(v, m.StreamOptions(rate))
+	const rate, pieces, times = 48000, 5, 20
+	usual, _ := livesound.Find(livesound.Normal)
+	s, err := m.NewStream(v, usual.Options(m, rate))
 	if err != nil {
 		return 0, err
 	}
+	piece := backlog.Samples(usual.Chunk, rate)
 	x, y := make([]float32, piece), make([]float32, 0, 4*piece)
 	for i := range x { // not silence, which would be spared work
 		x[i] = 0.1 * float32(i%200-100) / 100
