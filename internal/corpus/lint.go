@@ -60,7 +60,7 @@ func lintClip(x []float32, rate, targetRate int) []Problem {
 	add := func(kind Kind, format string, args ...any) {
 		problems = append(problems, Problem{Kind: kind, Detail: fmt.Sprintf(format, args...)})
 	}
-	if runs := clippedRuns(x, max(3, rate/8000)); runs > 0 {
+	if runs := ClippedRuns(x, max(3, rate/8000)); runs > 0 {
 		add(Clipped, "at %s", count(runs, "place"))
 	}
 	if speech < quietDB && loudest < quietDB+10 {
@@ -122,9 +122,9 @@ func percentile(sorted []float64, q float64) float64 {
 	return sorted[int(math.Round(q*float64(len(sorted)-1)))]
 }
 
-// clippedRuns counts the places where at least least samples in a row stand still at full scale. A loud peak that was
+// ClippedRuns counts the places where at least least samples in a row stand still at full scale. A loud peak that was
 // not cut off moves by more than one 16-bit step over that time.
-func clippedRuns(x []float32, least int) int {
+func ClippedRuns(x []float32, least int) int {
 	runs := 0
 	for i := 0; i < len(x); {
 		v := x[i]

@@ -20,7 +20,7 @@ type Quality struct {
 
 // measureQuality measures a recording that lintClip has found usable.
 func measureQuality(x []float32, rate int) Quality {
-	q := Quality{Clipped: clippedRuns(x, max(3, rate/8000)), BandHz: float64(rate) / 2}
+	q := Quality{Clipped: ClippedRuns(x, max(3, rate/8000)), BandHz: float64(rate) / 2}
 	clean := audio.WithoutRumble(x, rate)
 	levels := blockLevels(clean, rate/50)
 	sorted := slices.Sorted(slices.Values(levels))

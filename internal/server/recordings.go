@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/corpus"
 )
 
 // recorded is one recording of a voice that is to be learnt, with what is to be said of it.
@@ -38,7 +39,6 @@ const (
 	tooNoisy      = 12.0
 	fewClipped    = 3
 	leastSentence = 0.8 // seconds of speech
-	clipLevel     = 0.985
 	dullHz        = 22000
 )
 
@@ -46,7 +46,7 @@ const (
 func hear(x []float32, rate, from int) recorded {
 	r := recorded{Remarks: []string{}, OK: true, Seconds: float64(len(x)) / float64(rate)}
 	_, peak := audio.Level(x)
-	r.Clipped = clippedPlaces(x)
+	r.Clipped = corpus.ClippedRuns(x, 3)
 	x = audio.WithoutRumble(slices.Clone(x), rate)
 	level, _ := audio.SpeechLevel(x, rate)
 	blocks := blockLevels(x, rate/50)
@@ -115,21 +115,6 @@ func blockLevels(x []float32, n int) []float64 {
 		levels = append(levels, max(rms, -120))
 	}
 	return levels
-}
-
-// clippedPlaces counts where samples in a row stand still at full scale.
-func clippedPlaces(x []float32) int {
-	places, run := 0, 0
-	for i, v := range x {
-		if i > 0 && v == x[i-1] && (v >= clipLevel || v <= -clipLevel) {
-			if run++; run == 2 {
-				places++
-			}
-		} else {
-			run = 0
-		}
-	}
-	return places
 }
 
 func isRecording(name string) bool {
