@@ -216,7 +216,7 @@ func runServer(ctx context.Context, e env, o serverOptions, ready func(url strin
 	c := server.DefaultConfig()
 	c.Version, c.Model, c.ModelName, c.Data = e.version, m, path, o.data
 	c.Studio, c.Page, c.Policy, c.Sentences = o.studio, page.Files(), page.Policy, page.Sentences()
-	c.SampleClip, c.Recordings = example.FLAC(), o.recordings
+	c.SampleClip, c.Recordings = example.Clip, o.recordings
 	c.Token, c.Loopback, c.TLS, c.HostNames = o.token, o.loopback, o.encrypted, o.hosts
 	c.Limits.UploadBytes, c.Limits.Sound = int64(o.uploadMiB)<<20, o.sound
 	c.Limits.Streams, c.Limits.Conversions = o.streams, o.conversions

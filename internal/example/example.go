@@ -17,9 +17,6 @@ var clip []byte
 // Title is what is said in it.
 const Title = "He seemed to fill it with his tremendous vitality."
 
-// FLAC is the recording as a file, which is not to be changed.
-func FLAC() []byte { return clip }
-
 // Clip decodes it.
 func Clip() (audio.Clip, error) {
 	c, err := audio.Decode(bytes.NewReader(clip))

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"math"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -88,8 +87,8 @@ func openStudio(t *testing.T, change func(*server.Config)) *studio {
 	c := server.DefaultConfig()
 	c.Version, c.Model, c.ModelName, c.Data = "test", model, "base", filepath.Join(dir, "data")
 	c.Studio, c.Page, c.Policy, c.Sentences = true, page.Files(), page.Policy, page.Sentences()
-	if c.SampleClip, err = os.ReadFile(filepath.Join("..", "..", "testdata", "clips", "kathleen_arctic_a0344.flac")); err != nil {
-		t.Fatal(err)
+	c.SampleClip = func() (audio.Clip, error) {
+		return audio.ReadFile(filepath.Join("..", "..", "testdata", "clips", "kathleen_arctic_a0344.flac"))
 	}
 	if change != nil {
 		change(&c)

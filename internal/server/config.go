@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc"
+	"github.com/starvc/vc/audio"
 )
 
 // Config is what a server is made of. DefaultConfig has all that can be chosen for a user; Model and Data must be set.
@@ -22,8 +23,8 @@ type Config struct {
 	Page   fs.FS  // index.html and what it names; nil for none
 	Policy string // Content-Security-Policy of the page
 
-	// SampleClip is a recording, in a format that package audio reads, which is converted to let a voice be heard; nil for none.
-	SampleClip []byte
+	// SampleClip gives a recording, which is converted to let a voice be heard; nil for none. It is called once.
+	SampleClip func() (audio.Clip, error)
 	// Sentences are what somebody reads whose voice is to be learnt.
 	Sentences []string
 	// Recordings is the one folder below which trainings may take recordings that are there already; "" for none.

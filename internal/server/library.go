@@ -458,7 +458,7 @@ func (l *library) sample(ctx context.Context, v *voice) ([]byte, error) {
 		if l.s.c.SampleClip == nil {
 			s.err = fail(http.StatusNotFound, "not_found", "this server has no sentence to say as a sample")
 		} else {
-			s.clip, s.err = audio.Decode(bytes.NewReader(l.s.c.SampleClip))
+			s.clip, s.err = l.s.c.SampleClip()
 		}
 	}
 	if s.err != nil {

@@ -56,7 +56,7 @@ func testConfig(t testing.TB) Config {
 	c.Studio, c.Sentences = true, []string{"One.", "Two.", "Three."}
 	c.Page = fstest.MapFS{"index.html": {Data: []byte("<!doctype html>hello")}, "js/a.js": {Data: []byte("1")}}
 	c.Policy = "default-src 'self'"
-	c.SampleClip = wavOf(t, tone(8000, 16000), 16000)
+	c.SampleClip = func() (audio.Clip, error) { return audio.Decode(bytes.NewReader(wavOf(t, tone(8000, 16000), 16000))) }
 	c.Limits.RequestsPerSec, c.Limits.Burst = 1e6, 1e6
 	c.Limits.Streams = 100
 	return c
