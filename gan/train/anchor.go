@@ -6,7 +6,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/internal/mlx"
-	"github.com/starvc/vc/internal/mlx/gannet"
 )
 
 // Between the star's own steps stand anchored ones, see Config.StarEvery: what is wanted is known as in the warm-up, the speaker's own
@@ -20,30 +19,19 @@ var (
 
 // anchor is what both graphs of an anchored step take.
 type anchor struct {
-	x, same, controls, y, warp, tilt, shift, gain, mask, taps, schedule, want *Node
-	known                                                                     *Node // see engine.known
+	source
+	shift, gain, mask, schedule, want *Node
+	known                             *Node // see engine.known
 }
 
 // anchorInputs is the number of inputs that both graphs have, without the last: which items have bands above features.SpeechHz.
 const anchorInputs = 12
 
 func (e *engine) anchorOf(in []*Node) anchor {
-	return anchor{in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], in[9], in[10], in[11], e.known(at(in, anchorInputs))}
-}
-
-// rebuilt is what G makes of a disturbed x in the style of another recording of the speaker, and the two readings of that style.
-// translation is nothing, or what backTranslated takes besides.
-func (e *engine) rebuilt(net networks, a anchor, translation ...*Node) (made, own, common *Node) {
-	half := e.cfg.Batch / 2
-	own, common = net.encodeStyle(a.same, a.y)
-	x := a.x
-	if len(translation) > 0 {
-		x = e.backTranslated(x, own, translation[0], translation[1], a.taps)
+	return anchor{
+		source: source{x: in[0], same: in[1], controls: in[2], y: in[3], warp: in[4], tilt: in[5], taps: in[9]},
+		shift:  in[6], gain: in[7], mask: in[8], schedule: in[10], want: in[11], known: e.known(at(in, anchorInputs)),
 	}
-	heard := gannet.Heard(e.cfg.GAN, x)
-	disturbed := Add(Einsum("btm,bmn->btn", heard, a.warp), BroadcastToShape(InsertAxes(a.tilt, 1), heard.Shape()))
-	style := Concatenate([]*Node{SliceAxis(own, 0, AxisRange(0, half)), SliceAxis(common, 0, AxisRange(half, e.cfg.Batch))}, 0)
-	return e.alike(net.generate(disturbed, a.controls, style, a.taps), a.known), own, common
 }
 
 // anchoredDiscriminator is D's step. Inputs: those of anchor, and the noise of the penalty if it is penalised.
@@ -55,7 +43,7 @@ func (e *engine) anchoredDiscriminator(in []*Node, penalised bool) []*Node {
 	a := e.anchorOf(in)
 	g := a.x.Graph()
 	net := e.over(g, mlx.GroupWeights, false)
-	fake, _, _ := e.rebuilt(e.over(g, mlx.GroupWeights, true), a)
+	fake := e.alike(e.rebuild(e.over(g, mlx.GroupWeights, true), a.source).made, a.known)
 
 	real := augment(e.alike(a.want, a.known), a.shift, a.gain, a.mask)
 	seen, who := []*Node{real, augment(StopGradient(fake), a.shift, a.gain, a.mask)}, []*Node{a.y, a.y}
@@ -97,11 +85,9 @@ func (e *engine) anchoredGenerator(in []*Node) []*Node {
 	judges := e.over(g, mlx.GroupWeights, true)
 	w := e.cfg.Loss
 
-	made, own, common := e.rebuilt(net, a, translation...)
-	want := e.alike(a.want, a.known)
-	identity := IdentityLoss(want, made, a.known)
-	commonLoss := StyleLoss(StopGradient(own), common)
-	mapped := MatchLoss(own, net.mapLatent(z1, a.y), net.mapLatent(z2, a.y))
+	r := e.rebuild(net, a.source, translation...)
+	t := e.hold(net, r, a.y, a.want, a.known, z1, z2)
+	made, want := e.alike(r.made, a.known), e.alike(a.want, a.known)
 
 	both := Concatenate([]*Node{augment(want, a.shift, a.gain, a.mask), augment(made, a.shift, a.gain, a.mask)}, 0)
 	logits, layers := judges.judgeLayers(both, Concatenate([]*Node{a.y, a.y}, 0))
@@ -116,19 +102,13 @@ func (e *engine) anchoredGenerator(in []*Node) []*Node {
 		matching = MatchingLoss(layers, b)
 	}
 
-	loss := Add(MulScalar(identity, w.Identity), MulScalar(Add(commonLoss, mapped), w.Style))
-	loss = Add(loss, Add(MulScalar(adversarial, w.Adversarial), MulScalar(matching, w.Matching)))
-	content := ScalarZero(g, dtypes.Float32)
-	if e.phones {
-		content = ContentLoss(e.phone(a.want), e.phone(made))
-		loss = Add(loss, MulScalar(content, w.Content))
-	}
+	loss := Add(t.loss, Add(MulScalar(adversarial, w.Adversarial), MulScalar(matching, w.Matching)))
 	rate := mlx.At(a.schedule, 0)
 	rates := generatorRates(rate, mlx.At(a.schedule, 2))
 	rates = append(rates, mlx.Rate{Prefix: "map.", Rate: mlx.At(a.schedule, 1)}, mlx.Rate{Prefix: "sty.", Rate: rate})
 	norms, ok := e.adam.Step(e.vars, loss, rates...)
 	mlx.UpdateEMA(e.vars, mlx.At(a.schedule, 6), "gen.", "map.", "sty.")
-	return mlx.Results(ok, norms[decoderPart], norms[len(generatorParts)+1], identity, content, commonLoss, mapped, adversarial, matching)
+	return mlx.Results(ok, norms[decoderPart], norms[len(generatorParts)+1], t.identity, t.content, t.common, t.mapped, adversarial, matching)
 }
 
 // prepareAnchor builds the inputs of an anchored step, D's and then G's.

@@ -88,32 +88,51 @@ func (e *engine) warmUp(in []*Node, given bool) []*Node {
 		full, rest = rest[0], rest[1:]
 	}
 	net := e.over(g, mlx.GroupWeights, false)
-	own, common := net.encodeStyle(same, y)
-	half := e.cfg.Batch / 2 // half of the items take the common head's style, so that unseen voices can be read
-	heard := x
-	if len(rest) > 0 {
-		heard = e.backTranslated(x, own, rest[0], rest[1], taps)
-	}
-	heard = gannet.Heard(e.cfg.GAN, heard)
-	disturbed := Add(Einsum("btm,bmn->btn", heard, warp), BroadcastToShape(InsertAxes(tilt, 1), heard.Shape()))
-
-	style := Concatenate([]*Node{SliceAxis(own, 0, AxisRange(0, half)), SliceAxis(common, 0, AxisRange(half, e.cfg.Batch))}, 0)
-	rebuilt := net.generate(disturbed, controls, style, taps)
-
-	identity := IdentityLoss(want, rebuilt, e.known(full))
-	commonLoss := StyleLoss(StopGradient(own), common)
-	mapped := MatchLoss(own, net.mapLatent(z1, y), net.mapLatent(z2, y))
-	loss := Add(MulScalar(identity, e.cfg.Loss.Identity), MulScalar(Add(commonLoss, mapped), e.cfg.Loss.Style))
-	content := ScalarZero(g, dtypes.Float32)
-	if e.phones {
-		content = ContentLoss(e.phone(want), e.phone(rebuilt))
-		loss = Add(loss, MulScalar(content, e.cfg.Loss.Content))
-	}
+	t := e.hold(net, e.rebuild(net, source{x, same, controls, y, warp, tilt, taps}, rest...), y, want, e.known(full), z1, z2)
 	rate := mlx.At(schedule, 0)
 	rates := generatorRates(rate, mlx.At(schedule, 2))
-	norms, ok := e.adam.Step(e.vars, loss, append(rates, mlx.Rate{Prefix: "sty.", Rate: rate}, mlx.Rate{Prefix: "map.", Rate: rate})...)
+	norms, ok := e.adam.Step(e.vars, t.loss, append(rates, mlx.Rate{Prefix: "sty.", Rate: rate}, mlx.Rate{Prefix: "map.", Rate: rate})...)
 	mlx.UpdateEMA(e.vars, mlx.At(schedule, 6), "gen.", "map.", "sty.")
-	return mlx.Results(ok, norms[decoderPart], norms[len(generatorParts)], identity, content, commonLoss, mapped)
+	return mlx.Results(ok, norms[decoderPart], norms[len(generatorParts)], t.identity, t.content, t.common, t.mapped)
+}
+
+// source is what G takes to say a recording again: x [batch, frames, nMels], which it hears disturbed by warp and tilt, another
+// recording of the speaker y, pitch and energy, and the taps of the look-ahead.
+type source struct{ x, same, controls, y, warp, tilt, taps *Node }
+
+// rebuilt is what G makes of a source, and the two readings of the style that it was given.
+type rebuilt struct{ made, own, common *Node }
+
+// rebuild has G say a source again. translation is nothing, or what backTranslated takes besides.
+func (e *engine) rebuild(net networks, s source, translation ...*Node) rebuilt {
+	own, common := net.encodeStyle(s.same, s.y)
+	half := e.cfg.Batch / 2 // half of the items take the common head's style, so that unseen voices can be read
+	x := s.x
+	if len(translation) > 0 {
+		x = e.backTranslated(x, own, translation[0], translation[1], s.taps)
+	}
+	heard := gannet.Heard(e.cfg.GAN, x)
+	disturbed := Add(Einsum("btm,bmn->btn", heard, s.warp), BroadcastToShape(InsertAxes(s.tilt, 1), heard.Shape()))
+	style := Concatenate([]*Node{SliceAxis(own, 0, AxisRange(0, half)), SliceAxis(common, 0, AxisRange(half, e.cfg.Batch))}, 0)
+	return rebuilt{net.generate(disturbed, s.controls, style, s.taps), own, common}
+}
+
+// held are the terms that hold G, E and F to a true answer, and their weighted sum.
+type held struct{ loss, identity, content, common, mapped *Node }
+
+// hold compares what was rebuilt with what is wanted, in the bands that are known, and F's draws with the style that E has read.
+func (e *engine) hold(net networks, r rebuilt, y, want, known, z1, z2 *Node) held {
+	w := e.cfg.Loss
+	t := held{
+		identity: IdentityLoss(want, r.made, known), content: ScalarZero(want.Graph(), dtypes.Float32),
+		common: StyleLoss(StopGradient(r.own), r.common), mapped: MatchLoss(r.own, net.mapLatent(z1, y), net.mapLatent(z2, y)),
+	}
+	t.loss = Add(MulScalar(t.identity, w.Identity), MulScalar(Add(t.common, t.mapped), w.Style))
+	if e.phones {
+		t.content = ContentLoss(e.phone(want), e.phone(r.made))
+		t.loss = Add(t.loss, MulScalar(t.content, w.Content))
+	}
+	return t
 }
 
 // known is 1 for the bands that the items tell of, [batch, 1, nMels], by full [batch, 1, 1], which is 1 for those that have all of
