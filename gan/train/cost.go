@@ -49,7 +49,12 @@ func bodyCost(c gan.Config, frames int, native bool) forward {
 	var f forward
 	at := float64(frames * c.NMels)
 	f = f.Plus(forward{MACs: at * 9 * float64(c.BodyWidths[0]), Kept: at * (copies + float64(c.BodyWidths[0]))})
-	for i := range c.BodyBlocks() {
+	return f.Plus(bodyBlocksCost(c, 0, c.BodyBlocks(), at, copies))
+}
+
+// bodyBlocksCost is the residual blocks of a body from one to before another, on so many cells at first, of which a block leaves a quarter.
+func bodyBlocksCost(c gan.Config, from, to int, at, copies float64) (f forward) {
+	for i := from; i < to; i++ {
 		in, out := float64(c.BodyWidths[i]), float64(c.BodyWidths[i+1])
 		f = f.Plus(forward{MACs: at * 9 * in * in, Kept: at * in * (copies + 3)})
 		at /= 4
@@ -66,13 +71,7 @@ func patchesCost(c gan.Config, patches, frames int, native bool) forward {
 	}
 	at, w := float64(frames*c.NMels)/4, float64(c.BodyWidths[1])
 	f := forward{MACs: at * 9 * foldedChannels * w, Kept: at * (foldedChannels*(copies+1) + w)}
-	for i := 1; i < patches; i++ {
-		in, out := float64(c.BodyWidths[i]), float64(c.BodyWidths[i+1])
-		f = f.Plus(forward{MACs: at * 9 * in * in, Kept: at * in * (copies + 3)})
-		at /= 4
-		f = f.Plus(forward{MACs: at * (9*in*out + in*out), Kept: at * (in*(copies+3) + 3*out)})
-	}
-	return f
+	return f.Plus(bodyBlocksCost(c, 1, patches, at, copies))
 }
 
 // mapCost is F on one latent code: all heads are computed and one is kept.
@@ -164,7 +163,8 @@ func (c Config) anchorPasses(phones bool) []pass {
 const augmentation = "augmentation"
 
 // cost is one item's way forward. native is as in bodyCost.
-func (p pass) cost(c gan.Config, speakers int, native bool) forward {
+func (p pass) cost(cfg Config, speakers int, native bool) forward {
+	c := cfg.GAN
 	g := generatorCost(c, p.frames)
 	switch {
 	case p.decoder:
@@ -177,6 +177,8 @@ func (p pass) cost(c gan.Config, speakers int, native bool) forward {
 		return mapCost(c, speakers)
 	case p.network == augmentation:
 		return augmentCost(c, p.frames)
+	case p.network == "D" && cfg.Patches > 0:
+		return patchesCost(c, cfg.Patches, p.frames, native)
 	}
 	return bodyCost(c, p.frames, native)
 }
@@ -209,11 +211,7 @@ func (c Config) stepCost(speakers int, phones, native bool) cost {
 	}
 	operations := func(passes []pass) (n float64) {
 		for _, p := range passes {
-			f := p.cost(c.GAN, speakers, native)
-			if p.network == "D" && c.Patches > 0 {
-				f = patchesCost(c.GAN, c.Patches, p.frames, native)
-			}
-			n += p.with(f).Operations()
+			n += p.with(p.cost(c, speakers, native)).Operations()
 		}
 		return n
 	}

@@ -250,7 +250,7 @@ func (e *engine) part(p pass) profile.Part {
 		Through: func(in []*Node, frozen bool) *Node {
 			return p.through(e.over(in[0].Graph(), mlx.GroupWeights, frozen), in)
 		},
-		Counts: []run.Pass{p.with(p.cost(e.cfg.GAN, len(e.speakers), e.native))},
+		Counts: []run.Pass{p.with(p.cost(e.cfg, len(e.speakers), e.native))},
 	}
 	if p.weights && p.network == "G" { // to F or E
 		x.To = append(x.To, 2)

@@ -84,7 +84,7 @@ func TestStarPasses(t *testing.T) {
 	c := microConfig(t)
 	learning := map[string]bool{}
 	for _, p := range c.starPasses(true) {
-		f := p.with(p.cost(c.GAN, 3, false))
+		f := p.with(p.cost(c, 3, false))
 		if !(f.Operations() > 0 && f.Moved() > 0) {
 			t.Errorf("%+v costs %+v", p, f)
 		}
