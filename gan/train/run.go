@@ -39,10 +39,7 @@ type request struct {
 	Phones string `json:"phones,omitempty"`
 	Data   string `json:"data,omitempty"` // fingerprint of the prepared recordings
 
-	Voices []gan.SpeakerInfo `json:"voices,omitempty"` // of the model that voices are added to
-
-	// About are the descriptions that the voices of the model of Init have, by name: of those that recordings do not describe anew.
-	About map[string]string `json:"about,omitempty"`
+	Voices []gan.SpeakerInfo `json:"voices,omitempty"` // of the model of Init
 
 	Widened bool `json:"widened,omitempty"` // the model of Init goes over to a higher rate, and all of it is trained on
 }
@@ -82,7 +79,7 @@ func (p *pupil) Configure(r *run.Run) error {
 	if err := r.Override(&q.Config); err != nil {
 		return err
 	}
-	if q.Config.AddVoice.On && len(q.Voices) == 0 {
+	if q.Config.AddVoice.On && (len(q.Voices) == 0 || q.Widened) {
 		return fmt.Errorf("addVoice.on adds voices to a model: name the model with %s", r.Names.Of("init"))
 	}
 	if err := q.Config.refuseIgnored(p.o.Set); err != nil {
@@ -129,14 +126,10 @@ func (p *pupil) begin() error {
 		}
 		cfg = cfg.withFeatures(f)
 	}
-	if p.base != nil && !p.req.Widened {
-		cfg = cfg.forAddedVoices(o.Thorough)
-		p.req.Voices = p.base.Speakers
-	}
 	if p.base != nil {
-		p.req.About = map[string]string{}
-		for _, s := range p.base.Speakers {
-			p.req.About[s.Name] = s.About
+		p.req.Voices = p.base.Speakers
+		if !p.req.Widened {
+			cfg = cfg.forAddedVoices(o.Thorough)
 		}
 	}
 	p.req.Config, p.req.Init, p.req.Phones = cfg, o.Init, o.Phones
@@ -221,9 +214,9 @@ func (p *pupil) Prepare(ctx context.Context) error {
 	if add {
 		set = withOldVoices(set, p.req.Voices)
 	}
-	for i, s := range set.Speakers {
-		if s.About == "" {
-			set.Speakers[i].About = p.req.About[s.Name]
+	for i, s := range set.Speakers { // those that recordings do not describe anew
+		if at := slices.IndexFunc(p.req.Voices, func(v gan.SpeakerInfo) bool { return v.Name == s.Name }); at >= 0 && s.About == "" {
+			set.Speakers[i].About = p.req.Voices[at].About
 		}
 	}
 	p.set, p.lint = set, report
