@@ -2,7 +2,7 @@
 import { h, toast, span } from './dom.js';
 import { store } from './store.js';
 import { drawCurve } from './curve.js';
-import { use, otherVoices } from './mine.js';
+import { use, otherVoices, otherVoicesButton } from './mine.js';
 import * as api from './api.js';
 
 let training = null;
@@ -58,17 +58,7 @@ export function learning(body, t) {
         'div',
         { class: 'row apart' },
         ui.title,
-        h(
-          'button',
-          {
-            type: 'button',
-            class: 'quiet small',
-            onclick: () => {
-              otherVoices();
-            },
-          },
-          'Other voices',
-        ),
+        otherVoicesButton(),
       ),
       ui.words,
       ui.progress,

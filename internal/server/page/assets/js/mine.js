@@ -246,17 +246,7 @@ function reading() {
         'div',
         { class: 'row apart' },
         ui.count,
-        h(
-          'button',
-          {
-            type: 'button',
-            class: 'quiet small',
-            onclick: () => {
-              otherVoices();
-            },
-          },
-          'Other voices',
-        ),
+        otherVoicesButton(),
       ),
       ui.sentence,
       h('div', { class: 'row centre' }, ui.back, ui.record, ui.next),
@@ -289,6 +279,10 @@ function reading() {
   );
   show();
 }
+
+// otherVoicesButton leads back to the list of all that was begun.
+export const otherVoicesButton = () =>
+  h('button', { type: 'button', class: 'quiet small', onclick: () => otherVoices() }, 'Other voices');
 
 // otherVoices goes back to the list of all that was begun.
 export async function otherVoices() {
