@@ -28,7 +28,7 @@ class Links:
             self.files[voice, path.stem] = path
 
     def make(self, least):
-        """Links all that was added, but for voices with too few recordings; returns what is there."""
+        """Links all that was added, but for voices with too few recordings; what is there is then in self.there."""
         count = Counter(voice for voice, _ in self.files)
         self.there = {key for key in self.files if count[key[0]] >= least}
         for voice, utt in sorted(self.there):

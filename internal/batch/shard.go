@@ -88,4 +88,5 @@ func fromSlurm(getenv func(string) string, task string, shards int) (Shard, erro
 // Takes reports whether the item with the number i, from 0, of the whole list belongs to the shard. Neighbours go to different shards.
 func (s Shard) Takes(i int) bool { return i%s.Count == s.Index }
 
+// String is the shard for people, counted from 1: "3 of 20".
 func (s Shard) String() string { return fmt.Sprintf("%d of %d", s.Index+1, s.Count) }

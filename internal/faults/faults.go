@@ -21,6 +21,7 @@ type Fault struct {
 	Error string // what it is answered with, such as ENOSPC; "" kills the program before the call
 }
 
+// String names the fault, for a test: "ENOSPC in write 3".
 func (f Fault) String() string {
 	if f.Error == "" {
 		return fmt.Sprintf("killed in %s %d", f.Call, f.Nth)

@@ -54,6 +54,7 @@ func elevenOf(v *voice, r *http.Request) elevenVoice {
 	}
 }
 
+// ElevenList is the answer to a question for all voices. It is exported because it is embedded in what the description is made of.
 type ElevenList struct {
 	Voices []elevenVoice `json:"voices"`
 }
@@ -73,6 +74,7 @@ type elevenModel struct {
 	Languages []string `json:"languages"`
 }
 
+// VoiceInput is what a route of one voice takes.
 type VoiceInput struct {
 	Raw
 	VoiceID string `path:"voice_id" doc:"Id of a voice"`

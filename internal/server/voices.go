@@ -46,6 +46,7 @@ type cardList struct {
 	Voices []card `json:"voices"`
 }
 
+// NewVoice is what is asked of every voice that is made.
 type NewVoice struct {
 	Name string `json:"name,omitempty" doc:"What it is to be called; made up where it is empty"`
 	Keep bool   `json:"keep,omitempty" doc:"Write it to the data folder; else it is gone when the server stops"`
@@ -69,6 +70,7 @@ type voiceForm struct {
 	Name string        `form:"name"`
 }
 
+// IDInput is what a route of one voice, job or training takes.
 type IDInput struct {
 	Raw
 	ID string `path:"id"`
