@@ -47,6 +47,31 @@ func Write(path string, write func(io.Writer) error) error {
 	return named(path, err)
 }
 
+// WriteIn is [Write] of text to a file inside a root, which links do not lead out of. A new file and a replaced one have mode.
+// Several programs may write one file at the same time: it then holds what one of them wrote.
+func WriteIn(root *os.Root, name string, text []byte, mode fs.FileMode) error {
+	return named(name, writeIn(root, name, text, mode))
+}
+
+func writeIn(root *os.Root, name string, text []byte, mode fs.FileMode) error {
+	f, temp, err := createTemp(filepath.Dir(name), ending, mode, root.OpenFile)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = root.Rename(temp, name)
+	}
+	if err != nil {
+		root.Remove(temp)
+	}
+	return err
+}
+
 // Replace is [Write] for other programs, which are told the name of the file to fill: that of f, which ends as given.
 // They may write to f or open it by its name. Devices and named pipes are refused.
 func Replace(path, ending string, fill func(f *os.File) error) error {
@@ -95,7 +120,7 @@ func findTarget(path string) (t target, err error) {
 
 // replace has fill make a file whose temporary name ends as given, and renames it.
 func (t target) replace(ending string, fill func(f *os.File) error) error {
-	f, err := createTemp(filepath.Dir(t.path), ending, t.mode)
+	f, _, err := createTemp(filepath.Dir(t.path), ending, t.mode, os.OpenFile)
 	if err != nil {
 		return fmt.Errorf("cannot write into its folder: %w", cause(err))
 	}
@@ -142,13 +167,13 @@ func (w seekingWriter) Seek(offset int64, whence int) (int64, error) {
 }
 
 // createTemp makes a new file whose name does not depend on the target's, which may be as long as names can be.
-// Unlike os.CreateTemp it leaves the permissions to mode and the umask.
-func createTemp(dir, ending string, mode fs.FileMode) (*os.File, error) {
+// Unlike os.CreateTemp it leaves the permissions to mode and the umask. Open is [os.OpenFile] or that of a root.
+func createTemp(dir, ending string, mode fs.FileMode, open func(string, int, fs.FileMode) (*os.File, error)) (f *os.File, name string, err error) {
 	for try := 0; ; try++ {
-		name := filepath.Join(dir, prefix+strconv.FormatUint(rand.Uint64(), 36)+ending)
-		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode|0o200)
+		name = filepath.Join(dir, prefix+strconv.FormatUint(rand.Uint64(), 36)+ending)
+		f, err = open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode|0o200)
 		if err == nil || !errors.Is(err, fs.ErrExist) || try == 100 {
-			return f, err
+			return f, name, err
 		}
 	}
 }

@@ -1,12 +1,14 @@
 package atomicfile
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -84,5 +86,43 @@ func TestWriteTargets(t *testing.T) {
 	}
 	if info, err := os.Stat(os.DevNull); err != nil || info.Mode().IsRegular() {
 		t.Fatalf("%s was replaced", os.DevNull)
+	}
+}
+
+// TestWriteIn by several at once: each succeeds, the file is whole, and nothing lies beside it.
+func TestWriteIn(t *testing.T) {
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	var writers sync.WaitGroup
+	for i := range 8 {
+		writers.Go(func() {
+			text := bytes.Repeat([]byte{'a' + byte(i)}, 1000)
+			for range 10 {
+				if err := WriteIn(root, "x.json", text, 0o600); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	text, err := os.ReadFile(filepath.Join(dir, "x.json"))
+	if err != nil || len(text) != 1000 || !bytes.Equal(text, bytes.Repeat(text[:1], 1000)) {
+		t.Errorf("%d bytes, %v", len(text), err)
+	}
+	onlyFile(t, filepath.Join(dir, "x.json"))
+	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"folder", "none/x.json", "../x.json"} {
+		if err := WriteIn(root, name, nil, 0o600); err == nil || !strings.HasPrefix(err.Error(), name+": ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, Leftovers)); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 // What a voice is.
@@ -323,13 +324,12 @@ func (l *library) writeAbout(v *voice) error {
 	return l.writeFile(v.id+".json", text)
 }
 
-// writeFile writes one of the folder of voices, first under another name.
+// writeFile writes one of the folder of voices.
 func (l *library) writeFile(name string, text []byte) error {
-	name = voicesDir + "/" + name
-	if err := l.s.root.WriteFile(name+".tmp", text, 0o600); err != nil {
+	if err := atomicfile.WriteIn(l.s.root, voicesDir+"/"+name, text, 0o600); err != nil {
 		return fmt.Errorf("voice: %w", err)
 	}
-	return l.s.root.Rename(name+".tmp", name)
+	return nil
 }
 
 // file is the voice as vc style writes it.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -240,7 +241,7 @@ func (t *trains) halt(tr *trainee) error {
 	case tr.State != running || tr.child == nil:
 		return wrongState("%s is not being trained", tr.Name)
 	}
-	if err := interrupt(tr.child); err != nil {
+	if err := interrupt(tr.child); err != nil && !errors.Is(err, os.ErrProcessDone) { // who has ended has stopped
 		return fmt.Errorf("training: %w", err)
 	}
 	tr.State = halting

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/starvc/vc"
+	"github.com/starvc/vc/internal/atomicfile"
 )
 
 // TrainRequest is what a training is to do. Paths are whole.
@@ -166,11 +167,10 @@ func (t *trains) save(tr *trainee) error {
 	if err != nil {
 		return err
 	}
-	name := tr.path(trainingFile)
-	if err := t.s.root.WriteFile(name+".tmp", text, 0o600); err != nil {
+	if err := atomicfile.WriteIn(t.s.root, tr.path(trainingFile), text, 0o600); err != nil {
 		return fmt.Errorf("training: %w", err)
 	}
-	return t.s.root.Rename(name+".tmp", name)
+	return nil
 }
 
 func (t *trains) find(id string) (*trainee, *problem) {
