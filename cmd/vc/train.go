@@ -119,8 +119,6 @@ func trainOptions(e env, c *cli.Context) (train.Options, error) {
 		return fail("--thorough and --steps both say how long it takes: give one of them")
 	case o.Thorough && o.Rate > 0:
 		return fail("--thorough is for a voice that is added, and --rate takes a whole model to another rate: give one of them")
-	case o.Init != "" && o.Phones != "" && o.Rate == 0:
-		return fail("--phones has no part in adding a voice, which keeps the words as the model of --init says them: leave it out")
 	}
 	if c.IsSet("rate") && o.Rate < 1 {
 		return fail("--rate is %d, want at least 1", o.Rate)

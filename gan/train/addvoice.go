@@ -8,6 +8,7 @@ import (
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/corpus"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/run"
 )
 
 // AddVoice are the settings of a run that adds voices to a trained model, as one that begins with a model does.
@@ -51,12 +52,16 @@ var withoutPart = []string{
 	"sourceShare", "energyMargin", "mapRate", "backTranslation", "backTranslationSteps", "pairShare", "disturbShare", "freezeShare", "patches",
 }
 
-// refuseIgnored refuses settings of --set that would change nothing.
-func (c Config) refuseIgnored(set []string) error {
+// refuseIgnored refuses what would change nothing.
+func (c Config) refuseIgnored(o Options, names run.Names) error {
 	if !c.AddVoice.On {
 		return nil
 	}
-	for _, s := range set {
+	if o.Phones != "" {
+		return fmt.Errorf("%s has no part in adding a voice, which keeps the words as the model of %s says them: leave it out",
+			names.Of("phones"), names.Of("init"))
+	}
+	for _, s := range o.Set {
 		if name, _, _ := strings.Cut(s, "="); slices.Contains(withoutPart, name) {
 			return fmt.Errorf("setting %s: it has no part in adding a voice: leave it out", s)
 		}

@@ -82,6 +82,11 @@ func TestIgnoredIsRefused(t *testing.T) {
 		}
 	}
 	o := addOptions(t, base, dir)
+	o.Phones = "base"
+	if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), "--phones has no part in adding a voice") {
+		t.Errorf("a phone network: %v", err)
+	}
+	o = addOptions(t, base, dir)
 	o.Output = base
 	if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), "is there already: name another file with --output, or write over it with --force") {
 		t.Errorf("an output that is there: %v", err)

@@ -82,7 +82,7 @@ func (p *pupil) Configure(r *run.Run) error {
 	if q.Config.AddVoice.On && (len(q.Voices) == 0 || q.Widened) {
 		return fmt.Errorf("addVoice.on adds voices to a model: name the model with %s", r.Names.Of("init"))
 	}
-	if err := q.Config.refuseIgnored(p.o.Set); err != nil {
+	if err := q.Config.refuseIgnored(p.o, r.Names); err != nil {
 		return err
 	}
 	if r.Resume {
