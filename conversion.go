@@ -249,6 +249,7 @@ func (c *Conversion) newOutput(f0 []float32, samples int) (*conversionOutput, er
 	out.gen = generator.Fork()
 	out.gen.SetStyle(c.m.Strengthen(c.v, c.o.Strength).Style)
 	out.shape = newFrameShaper(c.cfg, c.v.Formant+c.o.FormantSemitones)
+	out.shape.mark = c.m.newMark(c.v)
 	out.restore = audio.NewRestorer(c.gainDB, c.cfg.SampleRate)
 	out.source.NMels = c.cfg.NMels
 	if c.synth.Vocoder() != synth.GriffinLim {

@@ -1,6 +1,11 @@
 package vc
 
-import "github.com/starvc/vc/features"
+import (
+	"slices"
+
+	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/mark"
+)
 
 // frameShaper does to the generator's frames what is done before they become sound: silence stays silence, formants are moved,
 // and the frames are sharpened.
@@ -8,18 +13,39 @@ type frameShaper struct {
 	quiet float32
 	warp  *formantWarp
 	sharp *sharpener
+	mark  *mark.Writer
 }
 
 func newFrameShaper(cfg features.Config, formantSemitones float64) frameShaper {
-	return frameShaper{silentMel(cfg), newFormantWarp(cfg, formantSemitones), newSharpener(cfg)}
+	return frameShaper{silentMel(cfg), newFormantWarp(cfg, formantSemitones), newSharpener(cfg), nil}
 }
 
 // frame changes one frame, [nMels], in place. f0 is in Hz, as it was asked for, and logEnergy is the source's.
 func (s *frameShaper) frame(logMel []float32, f0, logEnergy float32) {
 	if logEnergy < silenceLogEnergy {
 		fill(logMel, s.quiet)
+		s.mark.Skip()
 		return
 	}
 	s.warp.frame(logMel, f0)
 	s.sharp.frame(logMel)
+	s.mark.Frame(logMel)
+}
+
+// newMark writes what voice is put on, nil if nothing is to be written.
+func (m *Model) newMark(v Voice) *mark.Writer {
+	if m.unmarked {
+		return nil
+	}
+	return mark.NewWriter(m.networks.Features, m.markOf(v))
+}
+
+// markOf is what the mark says of a voice. One that is not the model's own has no number.
+func (m *Model) markOf(v Voice) mark.Info {
+	for i, s := range m.networks.Speakers {
+		if slices.Equal(m.networks.Style(i), v.Style) {
+			return mark.Of(s.Name)
+		}
+	}
+	return mark.Of("")
 }

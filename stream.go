@@ -7,6 +7,7 @@ import (
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/gan"
 	"github.com/starvc/vc/internal/synth"
+	"github.com/starvc/vc/mark"
 )
 
 // StreamOptions sizes a Stream. Model.StreamOptions gives good ones.
@@ -54,6 +55,7 @@ type Stream struct {
 	voice   Voice
 	formant *formantWarp
 	sharp   *sharpener
+	mark    *mark.Writer
 
 	quiet      float32   // normalised log-mel of silence
 	silent     []bool    // of the frames inside the generator, the oldest first
@@ -130,6 +132,7 @@ func (m *Model) NewStream(v Voice, o StreamOptions) (*Stream, error) {
 	s.gen.SetStyle(m.Strengthen(v, o.Strength).Style)
 	s.formant = newFormantWarp(cfg, v.Formant+o.FormantSemitones)
 	s.sharp = newSharpener(cfg)
+	s.mark = m.newMark(v)
 
 	block := int(int64(streamBlock)*int64(cfg.SampleRate)/int64(o.InputRate)) + s.in.Latency() + 2
 	count := block/cfg.Hop + o.LookAhead + 4
@@ -164,6 +167,7 @@ func (s *Stream) SetVoice(v Voice) error {
 	s.pitch.Target = v.LogF0
 	s.source.Expect(v.LogF0.Std)
 	s.voice = v
+	s.mark.Set(s.model.markOf(v))
 	s.gen.FadeStyle(s.model.Strengthen(v, s.o.Strength).Style, s.o.FadeFrames)
 	s.formant.moveTo(v.Formant+s.o.FormantSemitones, s.o.FadeFrames)
 	return nil
@@ -256,6 +260,7 @@ func (s *Stream) Reset() {
 	s.vocoder.Reset()
 	s.source.Reset()
 	s.formant.settle()
+	s.mark.Reset()
 	s.silent, s.f0 = s.silent[:0], s.f0[:0]
 	s.received, s.resampled, s.given = 0, 0, 0
 }
@@ -316,6 +321,9 @@ func (s *Stream) sound() {
 		}
 		if s.silent[t] || !finite {
 			fill(mel, s.quiet)
+			s.mark.Skip()
+		} else {
+			s.mark.Frame(mel)
 		}
 	}
 	s.y = s.vocoder.Process(s.y, s.logMel, s.f0[:frames])

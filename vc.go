@@ -40,6 +40,7 @@ type Model struct {
 	networks  *gan.Model
 	net       func() (*vocoder.Net, error)   // see synth.FindNet
 	generator func() (*gan.Generator, error) // with all of its look-ahead; never run itself, only forked
+	unmarked  bool
 }
 
 // Open reads a model from a file, as its training writes it. A file that is cut short, damaged in any bit, of another kind or of
@@ -83,6 +84,14 @@ func New(networks *gan.Model) *Model {
 			return gan.NewGenerator(networks, networks.Config.StemFuture)
 		}),
 	}
+}
+
+// Unmarked is the model without the mark that says of all that it converts that it was converted (see package mark). Whoever passes
+// such speech on should say so by other means; in the European Union the law asks for it.
+func (m *Model) Unmarked() *Model {
+	n := *m
+	n.unmarked = true
+	return &n
 }
 
 // Networks is what the model was made of, not to be changed.

@@ -65,6 +65,7 @@ func batchCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "bits", DefaultText: "16", Usage: "write samples of `N` bits into WAV and FLAC: 16, 24, or 32f, floats, in WAV only"},
 			&cli.StringFlag{Name: "channels", DefaultText: "mono", Usage: "`HOW` several channels are treated, as in vc convert: mono or keep"},
 			vocoderFlag(),
+			markFlag(),
 			&cli.IntFlag{Name: "threads", DefaultText: "all that the task has", Usage: "use at most `N` processor cores"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
 		}),
@@ -75,7 +76,8 @@ func batchCommand(e env) *cli.Command {
 					threads: c.Int("threads"), vocoder: vc.Vocoder(c.String("vocoder")), pitch: c.Float64("pitch"), formant: c.Float64("formant"),
 					strength: c.Float64("strength"), melody: vc.Melody(c.String("melody")), sourceChoice: readSourceFlags(c),
 					rate: c.String("rate"), bits: audio.Depth(c.String("bits")), channels: c.String("channels"),
-					quiet: true, // the manifest says what became of each file
+					noMark: c.Bool(noMark),
+					quiet:  true, // the manifest says what became of each file
 				},
 				voices: c.String("voices"), randomVoices: c.String("random-voices"), format: c.String("format"),
 				shard: c.String("shard"), shards: c.Int("shards"), check: c.Bool("check"), silent: c.Bool("quiet"),
@@ -178,7 +180,7 @@ func (o batchOptions) cores(getenv func(string) string) int {
 }
 
 func runBatch(ctx context.Context, e env, o batchOptions, share batch.Shard) error {
-	m, path, err := loadModel(e, o.model)
+	m, path, err := loadConverter(e, o.model, o.noMark)
 	if err != nil {
 		return err
 	}

@@ -277,9 +277,13 @@ func (c *collection) commonSettings(model string) (string, error) {
 		}
 		profile = sum[:settingsSum]
 	}
+	mark := ""
+	if o.noMark {
+		mark = "none"
+	}
 	for _, t := range []struct{ name, value, usual string }{
 		{"melody", string(o.melody), string(vc.Fit)}, {"source-pitch", o.sourcePitch, ""}, {"source-profile", profile, ""},
-		{"rate", o.rate, ""}, {"bits", string(o.bits), "16"}, {"channels", o.channels, monoChannel},
+		{"rate", o.rate, ""}, {"bits", string(o.bits), "16"}, {"channels", o.channels, monoChannel}, {"mark", mark, ""},
 	} {
 		if t.value != t.usual && t.value != "" {
 			words = append(words, t.name+"="+t.value)

@@ -76,6 +76,7 @@ func convertCommand(e env) *cli.Command {
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "leave out what has its result already"},
 			&cli.BoolFlag{Name: "strict", DisableDefaultText: true, Usage: "fail if a folder holds files that are no recordings"},
 			vocoderFlag(),
+			markFlag(),
 			&cli.StringFlag{Name: "picture", Usage: "draw spectrograms of input and output into `FILE`.png (a folder, where there are several inputs)"},
 			&cli.IntFlag{Name: "threads", DefaultText: "all", Usage: "use at most `N` processor cores"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
@@ -87,7 +88,7 @@ func convertCommand(e env) *cli.Command {
 				vocoder: vc.Vocoder(c.String("vocoder")), pitch: c.Float64("pitch"), formant: c.Float64("formant"), strength: c.Float64("strength"),
 				melody: vc.Melody(c.String("melody")), sourceChoice: readSourceFlags(c),
 				rate: c.String("rate"), bits: audio.Depth(c.String("bits")), channels: c.String("channels"),
-				resume: c.Bool("resume"), strict: c.Bool("strict"),
+				resume: c.Bool("resume"), strict: c.Bool("strict"), noMark: c.Bool(noMark),
 			}
 			if err := o.validate(); err != nil {
 				return &usageError{"convert", fmt.Errorf("convert: %w", err)}
@@ -120,7 +121,7 @@ type convertOptions struct {
 	output, outDir string
 	picture        string
 	threads        int
-	quiet          bool
+	quiet, noMark  bool
 	vocoder        vc.Vocoder
 	pitch, formant float64 // semitones
 	strength       float64
@@ -288,7 +289,7 @@ func badExtension(name string, want ...string) bool {
 }
 
 func runConvert(ctx context.Context, e env, o convertOptions) error {
-	m, _, err := loadModel(e, o.model)
+	m, _, err := loadConverter(e, o.model, o.noMark)
 	if err != nil {
 		return err
 	}

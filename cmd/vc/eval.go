@@ -78,13 +78,14 @@ func evalCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "latency", Usage: "convert as \"vc stream --latency `L`\" does, from a cold start: low, normal or high (default: as files are converted)"},
 			vocoderFlag(),
 			strengthFlag(),
+			markFlag(),
 			&cli.StringFlag{Name: "out", Value: "vc-eval", Usage: "with --parallel alone, write conversions, manifest and scores to `DIR`"},
 		},
 		Action: func(c *cli.Context) error {
 			o := evalOptions{
 				model: c.String("model"), parallel: c.String("parallel"), out: c.String("out"),
 				vocoder:  vc.Vocoder(c.String("vocoder")),
-				strength: c.Float64("strength"),
+				strength: c.Float64("strength"), noMark: c.Bool(noMark),
 				speakers: splitNames(c.String("speakers")), utterances: splitNames(c.String("utterances")),
 				suite: suiteOptions{
 					sources: c.String("sources"), targets: c.String("targets"), from: splitNames(c.String("from")),
@@ -148,6 +149,7 @@ type evalOptions struct {
 	speakers, utterances []string
 	vocoder              vc.Vocoder
 	strength             float64
+	noMark               bool
 	suite                suiteOptions
 	full                 bool // what suite says is asked for
 }
@@ -180,7 +182,7 @@ func (c converter) vocode(ctx context.Context, _ features.Config, f features.Fra
 }
 
 func runEval(ctx context.Context, e env, o evalOptions) error {
-	m, _, err := loadModel(e, o.model)
+	m, _, err := loadConverter(e, o.model, o.noMark)
 	if err != nil {
 		return err
 	}

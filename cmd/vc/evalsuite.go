@@ -50,7 +50,7 @@ func runSuite(ctx context.Context, e env, o evalOptions) error {
 			return err
 		}
 	}
-	m, path, err := loadModel(e, o.model)
+	m, path, err := loadConverter(e, o.model, o.noMark)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ func liveFlags() []cli.Flag {
 	return slices.Concat(voiceFlags(), shiftFlags(), melodyFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "save-profile", Usage: "at the end, save what was learnt of your pitch to `FILE`.json, for --source-profile"},
 		modelFlag(),
+		markFlag(),
 		&cli.Float64Flag{Name: "gain", Usage: "make the output louder by `DB`"},
 		&cli.Float64Flag{Name: "gate", Value: -90, Usage: "take input below `DB` for silence"},
 		&cli.Float64Flag{Name: "dry-wet", Value: 1, Usage: "from 0, the input, to 1, the converted voice: `PART`"},
@@ -33,7 +34,7 @@ func liveFlags() []cli.Flag {
 
 func readLiveFlags(c *cli.Context) liveOptions {
 	return liveOptions{
-		model: c.String("model"), latency: c.String("latency"), stats: c.Bool("stats"), control: c.String("control"), quiet: c.Bool("quiet"),
+		model: c.String("model"), latency: c.String("latency"), noMark: c.Bool(noMark), stats: c.Bool("stats"), control: c.String("control"), quiet: c.Bool("quiet"),
 		maxDelay: c.Duration("max-delay"), threads: c.Int("threads"), sourceChoice: readSourceFlags(c), saveProfile: c.String("save-profile"),
 		set: settings{
 			voiceChoice: readVoiceFlags(c), pitch: c.Float64("pitch"), formant: c.Float64("formant"), strength: c.Float64("strength"),
@@ -55,7 +56,7 @@ type liveOptions struct {
 	sourceChoice
 	saveProfile             string
 	model, latency, control string
-	stats, quiet            bool
+	stats, quiet, noMark    bool
 	maxDelay                time.Duration
 	threads                 int
 	set                     settings
@@ -82,7 +83,7 @@ func (o liveOptions) validate() error {
 
 // prepare does all that takes its time before the first sound is taken, but for settle.
 func (o liveOptions) prepare(ctx context.Context, e env) (*live, error) {
-	m, _, err := loadModel(e, o.model)
+	m, _, err := loadConverter(e, o.model, o.noMark)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ const (
 	exitOK          = 0
 	exitFailed      = 1   // the work could not be done, or not all of it
 	exitUsage       = 2   // the command line makes no sense
+	exitUnmarked    = 3   // vc detect: a recording without the mark
 	exitInterrupted = 130 // stopped by Ctrl-C or a request to terminate, as a shell reports it
 )
 
@@ -96,6 +97,8 @@ func execute(ctx context.Context, e env, argv []string) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, errUnmarked):
+		return exitUnmarked
 	case errors.As(err, &usage):
 		fmt.Fprintf(e.stderr, "vc: %v\n", err)
 		if usage.command != "" {

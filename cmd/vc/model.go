@@ -30,6 +30,23 @@ func modelFlag() cli.Flag {
 		Usage: "`FILE` of the model, or base for the one that comes with the program (default: $VC_MODEL, else model.safetensors in this folder, else base)"}
 }
 
+const noMark = "no-mark"
+
+// markFlag is of all commands that convert.
+func markFlag() cli.Flag {
+	return &cli.BoolFlag{Name: noMark, DisableDefaultText: true,
+		Usage: "leave out the inaudible mark by which \"vc detect\" knows converted speech: it is then for you to say what it is, wherever you pass it on"}
+}
+
+// loadConverter is loadModel for a command with markFlag.
+func loadConverter(e env, flag string, unmarked bool) (*vc.Model, string, error) {
+	m, path, err := loadModel(e, flag)
+	if err == nil && unmarked {
+		m = m.Unmarked()
+	}
+	return m, path, err
+}
+
 // findModel decides which model to use: the one named on the command line, else the one that $VC_MODEL names, else
 // model.safetensors in the current folder, else baseModel, if the program was built with one.
 func findModel(e env, flag string) (string, error) {

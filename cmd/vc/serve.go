@@ -75,6 +75,7 @@ func serverFlags() []cli.Flag {
 		&cli.StringFlag{Name: "data", DefaultText: "in your home folder", Usage: "keep voices and trainings in `DIR`"},
 		&cli.StringFlag{Name: "recordings", Usage: "trainings may take recordings from folders below `DIR`, and from no others"},
 		modelFlag(),
+		markFlag(),
 		&cli.IntFlag{Name: "streams", DefaultText: "what the cores carry", Usage: "at most `N` live streams at a time"},
 		&cli.IntFlag{Name: "conversions", DefaultText: "what the cores carry", Usage: "at most `N` conversions at a time"},
 		&cli.IntFlag{Name: "max-upload", Value: int(d.UploadBytes >> 20), Usage: "take requests up to `MIB`"},
@@ -100,6 +101,7 @@ type serverOptions struct {
 	rate                 float64
 	log                  string
 	quiet, studio        bool
+	noMark               bool
 	makeToken            bool // where there is none
 	host                 string
 	loopback, encrypted  bool
@@ -111,7 +113,7 @@ func readServerFlags(command string, c *cli.Context) (serverOptions, error) {
 		selfSigned: c.Bool("tls-self-signed"), insecure: c.Bool("insecure-anybody-can-listen-in"), hosts: c.StringSlice("host"),
 		data: c.String("data"), recordings: c.String("recordings"), model: c.String("model"), streams: c.Int("streams"),
 		conversions: c.Int("conversions"), uploadMiB: c.Int("max-upload"), sound: c.Duration("max-sound"), rate: c.Float64("rate-limit"),
-		log: c.String("log"), quiet: c.Bool("quiet"),
+		log: c.String("log"), quiet: c.Bool("quiet"), noMark: c.Bool(noMark),
 	}
 	if c.NArg() > 0 {
 		return o, usagef(command, "%s: %q is not wanted here: recordings are sent to the server once it runs", command, c.Args().First())
@@ -201,7 +203,7 @@ func (o serverOptions) logger(e env) *slog.Logger {
 
 // runServer serves until ctx ends. ready, if not nil, is called with the address of the page or the server, once it listens.
 func runServer(ctx context.Context, e env, o serverOptions, ready func(url string)) error {
-	m, path, err := loadModel(e, o.model)
+	m, path, err := loadConverter(e, o.model, o.noMark)
 	if err != nil {
 		return err
 	}
@@ -214,7 +216,7 @@ func runServer(ctx context.Context, e env, o serverOptions, ready func(url strin
 		o.token = rand.Text()
 	}
 	c := server.DefaultConfig()
-	c.Version, c.Model, c.ModelName, c.Data = e.version, m, path, o.data
+	c.Version, c.Model, c.ModelName, c.Data, c.Unmarked = e.version, m, path, o.data, o.noMark
 	c.Studio, c.Page, c.Policy, c.Sentences = o.studio, page.Files(), page.Policy, page.Sentences()
 	c.SampleClip, c.Recordings = example.Clip, o.recordings
 	c.Token, c.Loopback, c.TLS, c.HostNames = o.token, o.loopback, o.encrypted, o.hosts

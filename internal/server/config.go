@@ -17,6 +17,7 @@ type Config struct {
 	Version   string    // of the program
 	Model     *vc.Model // whose voices are served
 	ModelName string    // for people
+	Unmarked  bool      // nor do voices that are trained here mark what they say; Model is as it is
 	Data      string    // folder for voices, trainings and what is worth keeping; made where it is missing
 
 	Studio bool   // serve the page and what it needs

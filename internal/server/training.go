@@ -393,8 +393,14 @@ func (t *trains) addVoice(tr *trainee) {
 	path, speaker := t.whole(tr, "model.safetensors"), tr.Speaker
 	t.s.voices.addTrained(&voice{
 		id: tr.ID, name: tr.VoiceName, about: tr.VoiceAbout, kind: kindTrained, pitchHz: tr.PitchHz, created: tr.Created, space: tr.Space,
-		model: sync.OnceValues(func() (*vc.Model, error) { return vc.Open(path) }),
-		find:  func(m *vc.Model) (vc.Voice, error) { return m.Voice(speaker) },
+		model: sync.OnceValues(func() (*vc.Model, error) {
+			m, err := vc.Open(path)
+			if err == nil && t.s.c.Unmarked {
+				m = m.Unmarked()
+			}
+			return m, err
+		}),
+		find: func(m *vc.Model) (vc.Voice, error) { return m.Voice(speaker) },
 	})
 }
 
