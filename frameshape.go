@@ -1,6 +1,7 @@
 package vc
 
 import (
+	"math"
 	"slices"
 
 	"github.com/starvc/vc/features"
@@ -40,10 +41,20 @@ func (m *Model) newMark(v Voice) *mark.Writer {
 	return mark.NewWriter(m.networks.Features, m.markOf(v))
 }
 
-// markOf is what the mark says of a voice. One that is not the model's own has no number.
+// sameVoice is the cosine, of what sets two voices apart from the mean of all, from which on one is the other, put on more or less.
+const sameVoice = 0.9999
+
+// markOf is what the mark says of a voice. One that is not the model's own, at any strength, has no number. It does not allocate.
 func (m *Model) markOf(v Voice) mark.Info {
+	mean := m.meanStyle()
 	for i, s := range m.networks.Speakers {
-		if slices.Equal(m.networks.Style(i), v.Style) {
+		style := m.networks.Style(i)
+		var both, own, other float64
+		for k, c := range mean {
+			a, b := float64(style[k])-c, float64(v.Style[k])-c
+			both, own, other = both+a*b, own+a*a, other+b*b
+		}
+		if slices.Equal(style, v.Style) || both > sameVoice*math.Sqrt(own*other) {
 			return mark.Of(s.Name)
 		}
 	}

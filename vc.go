@@ -40,6 +40,7 @@ type Model struct {
 	networks  *gan.Model
 	net       func() (*vocoder.Net, error)   // see synth.FindNet
 	generator func() (*gan.Generator, error) // with all of its look-ahead; never run itself, only forked
+	meanStyle func() []float64               // of all speakers, [styleDim]
 	unmarked  bool
 }
 
@@ -82,6 +83,15 @@ func New(networks *gan.Model) *Model {
 		net:      sync.OnceValues(func() (*vocoder.Net, error) { return synth.FindNet(networks) }),
 		generator: sync.OnceValues(func() (*gan.Generator, error) {
 			return gan.NewGenerator(networks, networks.Config.StemFuture)
+		}),
+		meanStyle: sync.OnceValue(func() []float64 {
+			mean := make([]float64, networks.Config.StyleDim)
+			for i := range networks.Speakers {
+				for k, s := range networks.Style(i) {
+					mean[k] += float64(s) / float64(len(networks.Speakers))
+				}
+			}
+			return mean
 		}),
 	}
 }

@@ -83,13 +83,7 @@ func (m *Model) Strengthen(v Voice, strength float64) Voice {
 	if strength == 0 || strength == 1 {
 		return v
 	}
-	mean := make([]float64, len(v.Style))
-	for i := range m.networks.Speakers {
-		for k, s := range m.networks.Style(i) {
-			mean[k] += float64(s) / float64(len(m.networks.Speakers))
-		}
-	}
-	style := make([]float32, len(v.Style))
+	mean, style := m.meanStyle(), make([]float32, len(v.Style))
 	for k, s := range v.Style {
 		style[k] = float32(mean[k] + strength*(float64(s)-mean[k]))
 	}

@@ -1,7 +1,5 @@
 package mark
 
-import "hash/crc32"
-
 // Info is what a mark says, in 24 bits, 6 of which check the others.
 type Info struct {
 	Program int `json:"program"` // 1 for vc, 0 to 7
@@ -25,7 +23,11 @@ func VoiceNumber(name string) int {
 	if name == "" {
 		return 0
 	}
-	return 1 + int(crc32.ChecksumIEEE([]byte(name))%(1<<voiceBits-1))
+	h := uint32(2166136261) // FNV-1a, by Fowler, Noll and Vo
+	for i := range len(name) {
+		h = (h ^ uint32(name[i])) * 16777619
+	}
+	return 1 + int(h%(1<<voiceBits-1))
 }
 
 // word is info with its check.
@@ -34,10 +36,8 @@ func (i Info) word() uint32 {
 	return w | check(w)<<18
 }
 
-// check is of 6 bits.
-func check(w uint32) uint32 {
-	return crc32.ChecksumIEEE([]byte{byte(w), byte(w >> 8), byte(w >> 16)}) >> 26
-}
+// check is of 6 bits, each of which depends on all of w.
+func check(w uint32) uint32 { return w * 0x9e3779b1 >> 26 }
 
 // symbols are the parts of the word that are written one beside the other.
 func (i Info) symbols() (s [symbols]int) {
