@@ -55,7 +55,7 @@ func newApp(e env) *cli.App {
 		Writer:      e.stdout,
 		ErrWriter:   e.stderr,
 		Commands: []*cli.Command{
-			tryCommand(e), trainCommand(e), devicesCommand(e), setupCommand(e), convertCommand(e), batchCommand(e), liveCommand(e), streamCommand(e), styleCommand(e), studioCommand(e), serveCommand(e), demoCommand(e), speakersCommand(e), infoCommand(e), detectCommand(e), packCommand(e), evalCommand(e), vocodeCommand(e), benchCommand(e),
+			tryCommand(e), trainCommand(e), devicesCommand(e), setupCommand(e), convertCommand(e), batchCommand(e), anonymizeCommand(e), liveCommand(e), streamCommand(e), styleCommand(e), studioCommand(e), serveCommand(e), demoCommand(e), speakersCommand(e), infoCommand(e), detectCommand(e), packCommand(e), evalCommand(e), vocodeCommand(e), benchCommand(e),
 			helpCommand(e), completionCommand(e), completeCommand(e),
 		},
 		// Values such as --set a=1,2 must arrive whole.

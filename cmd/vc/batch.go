@@ -52,42 +52,52 @@ func batchCommand(e env) *cli.Command {
 		ArgsUsage:   "SOURCE",
 		Description: batchDescription,
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "out-dir", Usage: "write results and manifests into `DIR`"},
 			&cli.StringFlag{Name: "voices", Usage: "take voices from `FILE`, in each line a recording as SOURCE has it, a tab or a space, and a voice"},
 			&cli.StringFlag{Name: "random-voices", Usage: "draw a voice for each recording by `SEED`, a whole number from 0 on, and its name in SOURCE; with --to, from that speaker"},
-			&cli.StringFlag{Name: "shard", DefaultText: "all, or by the environment", Usage: "do share `I/N`, from 1/N to N/N"},
-			&cli.IntFlag{Name: "shards", Usage: "there are `N` shards, of which SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX, from 0 on, says which"},
-			&cli.BoolFlag{Name: "check", DisableDefaultText: true, Usage: "convert nothing, say what is missing, broken or outdated of all shards"},
-		}, voiceFlags(), shiftFlags(), melodyFlags(), []cli.Flag{
-			modelFlag(),
-			&cli.StringFlag{Name: "format", Value: "wav", Usage: "`ENDING` of the results: wav, flac, and with ffmpeg installed mp3, ogg, opus and others"},
-			&cli.StringFlag{Name: "rate", DefaultText: "the model's", Usage: "write `HZ` samples a second, or keep, those of the input"},
-			&cli.StringFlag{Name: "bits", DefaultText: "16", Usage: "write samples of `N` bits into WAV and FLAC: 16, 24, or 32f, floats, in WAV only"},
-			&cli.StringFlag{Name: "channels", DefaultText: "mono", Usage: "`HOW` several channels are treated, as in vc convert: mono or keep"},
-			vocoderFlag(),
-			markFlag(),
-			&cli.IntFlag{Name: "threads", DefaultText: "all that the task has", Usage: "use at most `N` processor cores"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
-		}),
+		}, voiceFlags(), shiftFlags(), melodyFlags(), corpusFlags()),
 		Action: func(c *cli.Context) error {
-			o := batchOptions{
-				convertOptions: convertOptions{
-					inputs: c.Args().Slice(), voiceChoice: readVoiceFlags(c), model: c.String("model"), outDir: c.String("out-dir"),
-					threads: c.Int("threads"), vocoder: vc.Vocoder(c.String("vocoder")), pitch: c.Float64("pitch"), formant: c.Float64("formant"),
-					strength: c.Float64("strength"), melody: vc.Melody(c.String("melody")), sourceChoice: readSourceFlags(c),
-					rate: c.String("rate"), bits: audio.Depth(c.String("bits")), channels: c.String("channels"),
-					noMark: c.Bool(noMark),
-					quiet:  true, // the manifest says what became of each file
-				},
-				voices: c.String("voices"), randomVoices: c.String("random-voices"), format: c.String("format"),
-				shard: c.String("shard"), shards: c.Int("shards"), check: c.Bool("check"), silent: c.Bool("quiet"),
-			}
+			o := readCorpusFlags(c)
+			o.voiceChoice, o.sourceChoice = readVoiceFlags(c), readSourceFlags(c)
+			o.pitch, o.formant, o.strength, o.melody = c.Float64("pitch"), c.Float64("formant"), c.Float64("strength"), vc.Melody(c.String("melody"))
+			o.voices, o.randomVoices = c.String("voices"), c.String("random-voices")
 			share, err := o.validate(e.getenv, c.IsSet("shards"))
 			if err != nil {
 				return &usageError{"batch", fmt.Errorf("batch: %w", err)}
 			}
 			return runBatch(c.Context, e, o, share)
 		},
+	}
+}
+
+// corpusFlags are those of all that converts a corpus.
+func corpusFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "out-dir", Usage: "write results and manifests into `DIR`"},
+		&cli.StringFlag{Name: "shard", DefaultText: "all, or by the environment", Usage: "do share `I/N`, from 1/N to N/N"},
+		&cli.IntFlag{Name: "shards", Usage: "there are `N` shards, of which SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX, from 0 on, says which"},
+		&cli.BoolFlag{Name: "check", DisableDefaultText: true, Usage: "convert nothing, say what is missing, broken or outdated of all shards"},
+		modelFlag(),
+		&cli.StringFlag{Name: "format", Value: "wav", Usage: "`ENDING` of the results: wav, flac, and with ffmpeg installed mp3, ogg, opus and others"},
+		&cli.StringFlag{Name: "rate", DefaultText: "the model's", Usage: "write `HZ` samples a second, or keep, those of the input"},
+		&cli.StringFlag{Name: "bits", DefaultText: "16", Usage: "write samples of `N` bits into WAV and FLAC: 16, 24, or 32f, floats, in WAV only"},
+		&cli.StringFlag{Name: "channels", DefaultText: "mono", Usage: "`HOW` several channels are treated, as in vc convert: mono or keep"},
+		vocoderFlag(),
+		markFlag(),
+		&cli.IntFlag{Name: "threads", DefaultText: "all that the task has", Usage: "use at most `N` processor cores"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
+	}
+}
+
+func readCorpusFlags(c *cli.Context) batchOptions {
+	return batchOptions{
+		convertOptions: convertOptions{
+			inputs: c.Args().Slice(), model: c.String("model"), outDir: c.String("out-dir"),
+			threads: c.Int("threads"), vocoder: vc.Vocoder(c.String("vocoder")),
+			rate: c.String("rate"), bits: audio.Depth(c.String("bits")), channels: c.String("channels"),
+			noMark: c.Bool(noMark),
+			quiet:  true, // the manifest says what became of each file
+		},
+		format: c.String("format"), shard: c.String("shard"), shards: c.Int("shards"), check: c.Bool("check"), silent: c.Bool("quiet"),
 	}
 }
 
@@ -99,6 +109,7 @@ type batchOptions struct {
 	shard                string // I/N, "" for that of the environment
 	shards               int
 	check, silent        bool
+	anonymous            *anonymousOptions // nil for voices that are named
 }
 
 // validate also finds the share of this worker.

@@ -28,6 +28,7 @@ type collection struct {
 	common string                        // settings of all items
 	found  map[voiceChoice][]chosenVoice // all but those drawn for each recording
 	sums   map[string]string             // of the files of voices, by path
+	pseudo map[string]chosenVoice        // of anonymous results, by key
 }
 
 // corpusItem is a recording with what it becomes.
@@ -54,10 +55,7 @@ func newCollection(ctx context.Context, e env, m *vc.Model, modelPath string, o 
 		return nil, err
 	}
 	if o.voices != "" {
-		plain := make([]batch.Item, len(c.items))
-		for i := range c.items {
-			plain[i] = c.items[i].Item
-		}
+		plain := c.plainItems()
 		if err := batch.ReadVoices(o.voices, plain); err != nil {
 			return nil, fmt.Errorf("--voices: %w", plainCause(err))
 		}
@@ -66,7 +64,11 @@ func newCollection(ctx context.Context, e env, m *vc.Model, modelPath string, o 
 		}
 	}
 	c.place()
-	if err := c.findVoices(ctx); err != nil {
+	find := c.findVoices
+	if o.anonymous != nil {
+		find = c.findPseudoSpeakers
+	}
+	if err := find(ctx); err != nil {
 		return nil, err
 	}
 	sum, err := modelSum(ctx, e, modelPath)
@@ -75,6 +77,14 @@ func newCollection(ctx context.Context, e env, m *vc.Model, modelPath string, o 
 	}
 	c.common, err = c.commonSettings(sum)
 	return c, err
+}
+
+func (c *collection) plainItems() []batch.Item {
+	plain := make([]batch.Item, len(c.items))
+	for i := range c.items {
+		plain[i] = c.items[i].Item
+	}
+	return plain
 }
 
 // list finds the recordings.
@@ -221,6 +231,9 @@ func (c *collection) findVoices(ctx context.Context) error {
 
 // voicesOf gives the voices of an item.
 func (c *collection) voicesOf(item *corpusItem) ([]chosenVoice, error) {
+	if c.o.anonymous != nil {
+		return []chosenVoice{c.pseudo[item.Key]}, nil
+	}
 	var voices []chosenVoice
 	for _, choice := range c.choices(item) {
 		if known := c.found[choice]; known != nil {
@@ -244,7 +257,13 @@ func (c *collection) settings(item *corpusItem) string {
 			words = append(words, name+"="+value)
 		}
 	}
-	for _, choice := range c.choices(item) {
+	choices := c.choices(item)
+	if a := c.o.anonymous; a != nil { // neither voice nor seed, which would tell who became what
+		add("anonymous", a.per)
+		add("flatten", a.flatten)
+		choices = nil
+	}
+	for _, choice := range choices {
 		add("to", choice.to)
 		add("like", choice.like)
 		add("random", choice.random)

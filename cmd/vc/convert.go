@@ -130,6 +130,7 @@ type convertOptions struct {
 	bits           audio.Depth
 	channels       string // keepChannels, monoChannel, or ""
 	resume, strict bool
+	bare           bool // tags and pictures of the recording are left out
 }
 
 const (

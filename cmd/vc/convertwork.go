@@ -170,7 +170,7 @@ func (w *converting) write(ctx context.Context, j *job, out *outgoing) (time.Dur
 		return 0, fmt.Errorf("its result %s cannot be: %w", j.out, err)
 	}
 	picture := ""
-	if j.in != standardStream {
+	if j.in != standardStream && !w.o.bare {
 		sound.Tags = audio.ReadTags(ctx, j.in)
 		if audio.IsVideo(j.in) && audio.IsVideo(j.out) {
 			picture = j.in
