@@ -56,9 +56,9 @@ const (
 const (
 	flattenMelody       = "melody"
 	flatSpreadSemitones = 1.5 // what --flatten melody makes the spread of F0
-	candidates          = 40  // pseudo-speakers that are chosen from
+	candidates          = 32  // pseudo-speakers that are chosen from
 	judgedRecordings    = 3   // of a speaker, that tell its voice
-	judgedSeconds       = 4   // of the recording that candidates are heard in
+	judgedSeconds       = 2   // of the recording that candidates are heard in
 )
 
 func anonymizeCommand(e env) *cli.Command {
