@@ -88,7 +88,7 @@ func runAnonymizeReport(ctx context.Context, e env, folders []string, o suiteOpt
 	heard := make([]map[string]judged, len(folders))
 	for i, folder := range folders {
 		heard[i] = map[string]judged{}
-		for _, in := range findInputs(ctx, []string{folder}).inputs {
+		for _, in := range inFolder(ctx, folder) {
 			if in.err != nil {
 				return fmt.Errorf("%s: %w", in.path, in.err)
 			}

@@ -24,6 +24,7 @@ type input struct {
 type inputs struct {
 	inputs  []input
 	skipped map[string][]string // paths by kind
+	results bool                // of earlier conversions are recordings like others
 }
 
 // Kinds of files that are left out, beside those of the endings of other files.
@@ -56,11 +57,18 @@ func findInputs(ctx context.Context, args []string) inputs {
 	return f
 }
 
+// inFolder are the recordings and the results of conversions in a folder.
+func inFolder(ctx context.Context, dir string) []input {
+	f := inputs{skipped: map[string][]string{}, results: true}
+	f.walk(ctx, dir)
+	return f.inputs
+}
+
 func (f *inputs) skip(kind, path string) { f.skipped[kind] = append(f.skipped[kind], path) }
 
 // take takes a file unless it is a result.
 func (f *inputs) take(ctx context.Context, path, inside string) {
-	if audio.ReadTags(ctx, path).Mark() != "" {
+	if !f.results && audio.ReadTags(ctx, path).Mark() != "" {
 		f.skip(skippedResults, path)
 		return
 	}
