@@ -184,6 +184,9 @@ func (d *driver[T]) begin() error {
 			return err
 		}
 	}
+	if err := d.Tidy(); err != nil {
+		d.Warn("what was left of a run that was killed stays there: %v", err)
+	}
 	if err := d.pupil.Keep(); err != nil {
 		return err
 	}

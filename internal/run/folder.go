@@ -62,6 +62,22 @@ func (f Folder) Create(n Names) error {
 	return nil
 }
 
+// Tidy removes the temporary files that a run left when it was killed while it wrote: each may be as large as a snapshot. No other
+// run may be at work in the folder.
+func (f Folder) Tidy() error {
+	return filepath.WalkDir(f.Dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !isLeftover(e) {
+			return err
+		}
+		return os.Remove(path)
+	})
+}
+
+func isLeftover(e fs.DirEntry) bool {
+	leftover, _ := filepath.Match(atomicfile.Leftovers, e.Name()) // the pattern is a good one
+	return leftover && e.Type().IsRegular()
+}
+
 // Snapshots are those of the run.
 func (f Folder) Snapshots() Snapshots { return Snapshots{Dir: f.Path("snapshots")} }
 

@@ -48,6 +48,35 @@ func TestRunFolderIsNotWrittenOver(t *testing.T) {
 	}
 }
 
+// A run that was killed leaves temporary files, which the one that goes on removes, and nothing else.
+func TestKilledRunLeavesNothing(t *testing.T) {
+	r := newFolder(t)
+	left := []string{r.Path(".vc-1a2b.tmp"), r.Path("snapshots", ".vc-3c.tmp")}
+	keep := []string{r.Path("snapshots", "step-00000001.safetensors"), r.Path("my.tmp"), r.Path(".vc-notes")}
+	write := func(paths ...string) {
+		for _, path := range paths {
+			if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write(left...)
+	write(keep...)
+	if err := r.Tidy(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range left {
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s is still there", path)
+		}
+	}
+	for _, path := range keep {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestSnapshotsInFolder(t *testing.T) {
 	r := newFolder(t)
 	var warnings []string
