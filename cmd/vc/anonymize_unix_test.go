@@ -75,23 +75,23 @@ func TestAnonymize(t *testing.T) {
 		return all
 	}
 
-	killed, said := command(in, "--model", model, "--out-dir", out("a"), "--seed", "7", "--threads", "1")
+	killed, said := command(in, "--model", model, "--vocoder", "source-filter", "--out-dir", out("a"), "--seed", "7", "--threads", "1")
 	if err := killed.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(time.Minute); visible(out("a")) < 3; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); visible(out("a")) < 3; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("no results in a minute: %s", said)
+			t.Fatalf("no results in five minutes: %s", said)
 		}
 	}
 	killed.Process.Kill()
 	killed.Wait()
-	must(in, "--model", model, "--out-dir", out("a"), "--seed", "7")
-	must(in, "--model", model, "--out-dir", out("a"), "--check")
+	must(in, "--model", model, "--vocoder", "source-filter", "--out-dir", out("a"), "--seed", "7")
+	must(in, "--model", model, "--vocoder", "source-filter", "--out-dir", out("a"), "--check")
 
 	mapping := out("mapping.tsv")
-	must(in, "--model", model, "--out-dir", out("b"), "--seed", "7", "--mapping", mapping, "--threads", "2")
-	must(in, "--model", model, "--out-dir", out("c"), "--seed", "8")
+	must(in, "--model", model, "--vocoder", "source-filter", "--out-dir", out("b"), "--seed", "7", "--mapping", mapping, "--threads", "2")
+	must(in, "--model", model, "--vocoder", "source-filter", "--out-dir", out("c"), "--seed", "8")
 	a := sounds("a")
 	if a != sounds("b") {
 		t.Error("the same seed gave other sounds")
@@ -136,12 +136,12 @@ func TestAnonymize(t *testing.T) {
 	if text := must("report", in, out("a"), out("c")); !strings.Contains(text, "lazy-informed attacker") || !strings.Contains(text, noGuarantee) {
 		t.Errorf("the report says %s", text)
 	}
-	must(in, "--model", model, "--out-dir", out("d"), "--per", "utterance", "--flatten", "melody", "--mapping", out("chance.tsv"))
-	cmd, said := command(in, "--model", model, "--out-dir", out("d"), "--mapping", out("chance.tsv"))
+	must(in, "--model", model, "--vocoder", "source-filter", "--out-dir", out("d"), "--per", "utterance", "--flatten", "melody", "--mapping", out("chance.tsv"))
+	cmd, said := command(in, "--model", model, "--vocoder", "source-filter", "--out-dir", out("d"), "--mapping", out("chance.tsv"))
 	if err := cmd.Run(); err == nil || !strings.Contains(said.String(), "name another file") {
 		t.Errorf("a mapping was overwritten: %v, %s", err, said)
 	}
-	cmd, said = command(in, "--model", model, "--out-dir", out("e"), "--shard", "1/2")
+	cmd, said = command(in, "--model", model, "--vocoder", "source-filter", "--out-dir", out("e"), "--shard", "1/2")
 	if err := cmd.Run(); err == nil || !strings.Contains(said.String(), "the same --seed") {
 		t.Errorf("shards without a seed: %v, %s", err, said)
 	}
