@@ -69,8 +69,11 @@ type anonymityReport struct {
 	Lazy       *anonymize.Attack `json:"lazyInformed"`
 	WordsLost  *float64          `json:"phonesOtherwise"` // 0 to 1, can pass 1
 	// Similarity between two speakers, in the mean and at most.
-	SpreadBefore, MostBefore, Spread, Most *float64
-	Remark                                 string `json:"remark"`
+	SpreadBefore *float64 `json:"spreadBefore"`
+	MostBefore   *float64 `json:"mostBefore"`
+	Spread       *float64 `json:"spread"`
+	Most         *float64 `json:"most"`
+	Remark       string   `json:"remark"`
 }
 
 const noGuarantee = "This is no guarantee: other attackers may be stronger than this judge, and words, accent, rate and manner of speaking stay."
