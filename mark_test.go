@@ -59,6 +59,9 @@ func converted(t *testing.T, m *vc.Model, in audio.Clip, voice string) audio.Cli
 
 // TestMarkIsFound in converted speech after what happens to recordings, and in no other.
 func TestMarkIsFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("listens for a minute under the race detector")
+	}
 	m, err := vc.Base()
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +114,9 @@ func TestMarkIsFound(t *testing.T) {
 
 // TestMarkFollowsTheVoice of a stream, whose voice changes on the way.
 func TestMarkFollowsTheVoice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("listens for a minute under the race detector")
+	}
 	m, err := vc.Base()
 	if err != nil {
 		t.Fatal(err)
