@@ -25,6 +25,14 @@ func directConvert(t *testing.T, m *Model, in audio.Clip, v Voice, o Options) []
 	if err != nil {
 		t.Fatal(err)
 	}
+	w := m.newMark(v)
+	for t, e := range made.LogEnergy {
+		if e < silenceLogEnergy {
+			w.Skip()
+		} else {
+			w.Frame(made.Mel(t))
+		}
+	}
 	name, net, err := synth.Choose(synth.Vocoder(o.Vocoder), m.Features(), m.net)
 	if err != nil {
 		t.Fatal(err)

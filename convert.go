@@ -102,7 +102,7 @@ func (m *Model) Convert(ctx context.Context, in audio.Clip, v Voice, o Options) 
 	return r, nil
 }
 
-// ConvertFrames turns the frames of a whole recording, analysed as Features says, into those of voice v, of which Convert makes sound:
+// ConvertFrames turns the frames of a whole recording, analysed as Features says, into those of voice v, of which Convert makes sound, once it has marked them:
 // frame t belongs to frame t of source. F0 is what is asked of the voice, and LogEnergy is source's own slice. It runs on one core,
 // and makes no use of the options' Threads, Vocoder and Progress. Errors are those of Convert.
 func (m *Model) ConvertFrames(ctx context.Context, source features.Frames, v Voice, o Options) (features.Frames, error) {
