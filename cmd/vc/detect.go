@@ -15,7 +15,7 @@ import (
 )
 
 const detectDescription = `Looks for the mark that vc leaves in the speech that it converts, and says where it is and which voice it names. The mark survives other
-formats, rates and levels; 5 seconds of speech usually suffice, 10 nearly always. Speech that was made with --no-mark or by other programs has none, so
+formats, rates and levels; 5 seconds of speech mostly suffice, 12 nearly always. Speech that was made with --no-mark or by other programs has none, so
 that a recording without it may have been converted all the same. A voice is known by a number that its name gives; with --model, names are those of
 that model's voices. The exit status is 0 if all recordings have the mark, 3 if one has not, and 1 if one cannot be read.
 
