@@ -2,6 +2,7 @@ package mark
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
 
@@ -49,7 +50,6 @@ func Detect(ctx context.Context, read Reader) (Finding, error) {
 	for k := 1; k <= speedSteps && err == nil && !f.Found; k++ {
 		for _, way := range []float64{1, -1} {
 			var g Finding
-			// Played slower by what it was played faster.
 			if g, err = detectAt(ctx, read, 1+way*float64(k)*speedStep, speedTime); err != nil || g.Found {
 				return g, err
 			}
@@ -64,10 +64,8 @@ func DetectClip(ctx context.Context, clip audio.Clip) (Finding, error) {
 	return Detect(ctx, func(take func(int, []float32) error) error { return take(clip.Rate, clip.Samples) })
 }
 
-// enough ends reading.
-type enough struct{}
-
-func (enough) Error() string { return "enough" }
+// errEnough ends reading, by readers that may wrap it.
+var errEnough = errors.New("enough was heard")
 
 func detectAt(ctx context.Context, read Reader, speed float64, most time.Duration) (Finding, error) {
 	var s *sight
@@ -88,11 +86,11 @@ func detectAt(ctx context.Context, read Reader, speed float64, most time.Duratio
 			x, heard = x[n:], heard+int64(n)
 		}
 		if heard >= all {
-			return enough{}
+			return errEnough
 		}
 		return nil
 	})
-	if _, full := err.(enough); err != nil && !full {
+	if err != nil && !errors.Is(err, errEnough) {
 		return Finding{}, err
 	}
 	if s == nil {

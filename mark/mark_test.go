@@ -1,8 +1,12 @@
 package mark
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"hash/crc32"
 	"testing"
+	"time"
 
 	"github.com/starvc/vc/features"
 )
@@ -70,5 +74,27 @@ func TestWriter(t *testing.T) {
 		w.Skip()
 		w.Set(Of("bob"))
 		w.Reset()
+	}
+}
+
+// TestDetectHearsEnough: what is looked at in a part of a recording reads no further, also by a reader that names the file in its errors.
+func TestDetectHearsEnough(t *testing.T) {
+	const rate = 1000
+	pieces := 0
+	f, err := detectAt(context.Background(), func(take func(int, []float32) error) error {
+		for range 5 {
+			pieces++
+			if err := take(rate, make([]float32, rate)); err != nil {
+				return fmt.Errorf("long.wav: %w", err)
+			}
+		}
+		return nil
+	}, 1, 2*time.Second)
+	if err != nil || f.Found || pieces != 2 {
+		t.Errorf("%+v, %v; %d seconds of 2", f, err, pieces)
+	}
+	broken := errors.New("cut short")
+	if _, err := Detect(context.Background(), func(func(int, []float32) error) error { return broken }); err != broken {
+		t.Errorf("a broken file: %v", err)
 	}
 }
