@@ -1,3 +1,7 @@
+// Package mark puts a mark that cannot be heard into converted speech, and finds it again: cells of 4 frames by 4 mel bands, from
+// 150 Hz to 5 kHz, go up or down by 1 dB before the vocoder, by a pattern that repeats every 2.56 s and says which voice it is. The
+// pattern is no secret. It is patchwork (Bender et al., "Techniques for data hiding", 1996), and messages are patterns of which one is
+// there (spread spectrum, Cox et al. 1997).
 package mark
 
 import (

@@ -149,19 +149,19 @@ const promising = 2.5
 
 // search looks for a mark in frames from to before to. Folded is scratch, [blockFrames*groups].
 func (s *sight) search(folded []float32, from, to int) match {
-	best := match{z: math.Inf(-1)}
+	best, key := match{z: math.Inf(-1)}, keyed()
 	for _, cells := range s.cells {
 		n := len(cells) / groups
 		fold(folded, cells, min(from, n), min(to, n))
 		for begin := range blockFrames {
-			pilot, power := correlate(folded, begin, keyed.pilot[:], keyed.signs[:])
+			pilot, power := correlate(folded, begin, key.pilot[:], key.signs[:])
 			if pilot <= promising*math.Sqrt(power) {
 				continue
 			}
 			var said [symbols][1 << symbolBits]float64
 			for k := range said {
 				for v := range said[k] {
-					sum, p := correlate(folded, begin, keyed.symbol[k][:], keyed.symSign[k][v][:])
+					sum, p := correlate(folded, begin, key.symbol[k][:], key.symSign[k][v][:])
 					said[k][v] = sum
 					if v == 0 {
 						power += p

@@ -14,7 +14,7 @@ import (
 // TestFormatStays: what was marked is found for ever, so that a new pattern or word needs a new Format.
 func TestFormatStays(t *testing.T) {
 	b := make([]float32, places)
-	keyed.block(b, Of("lj"))
+	keyed().block(b, Of("lj"))
 	bits := make([]byte, places)
 	for i, v := range b {
 		if v != 1 && v != -1 {

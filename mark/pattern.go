@@ -1,6 +1,9 @@
 package mark
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"sync"
+)
 
 // The grid of the mark: cells of so many frames by so many mel bands of features.DefaultConfig, of which those at higher rates
 // have the same below 8 kHz. A block of cells repeats for as long as the sound lasts.
@@ -31,7 +34,7 @@ type pattern struct {
 }
 
 // The key is no secret: whoever has the program can find the mark, which is what it is for.
-var keyed = newPattern(0x7663_6d61_726b, 1)
+var keyed = sync.OnceValue(func() *pattern { return newPattern(0x7663_6d61_726b, 1) })
 
 func newPattern(key1, key2 uint64) *pattern {
 	draw := rand.New(rand.NewPCG(key1, key2))

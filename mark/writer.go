@@ -32,7 +32,7 @@ func NewWriter(cfg features.Config, info Info) *Writer {
 // Set changes what the mark says from the next frame on. It does not allocate.
 func (w *Writer) Set(info Info) {
 	if w != nil {
-		keyed.block(w.signs, info)
+		keyed().block(w.signs, info)
 	}
 }
 
