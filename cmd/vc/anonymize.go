@@ -16,7 +16,6 @@ import (
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/anonymize"
 	"github.com/starvc/vc/internal/batch"
-	"github.com/starvc/vc/internal/eval"
 	"github.com/starvc/vc/internal/judge"
 	"github.com/urfave/cli/v2"
 )
@@ -157,12 +156,9 @@ func (c *collection) findPseudoSpeakers(ctx context.Context) error {
 	if err != nil || c.o.check {
 		return err
 	}
-	var so eval.SuiteOptions
-	if err := findJudges(&so, suiteOptions{judge: o.judge, phones: "none"}); err != nil {
+	so, err := needJudge(suiteOptions{judge: o.judge, phones: "none"})
+	if err != nil {
 		return err
-	}
-	if so.Judge == nil {
-		return errors.New("this program has no judge of voices: make one with \"vc train judge\", and give it with --judge")
 	}
 	var order []string
 	heard := map[string][][]float32{} // by speaker

@@ -78,13 +78,18 @@ type anonymityReport struct {
 
 const noGuarantee = "This is no guarantee: other attackers may be stronger than this judge, and words, accent, rate and manner of speaking stay."
 
-func runAnonymizeReport(ctx context.Context, e env, folders []string, o suiteOptions, jsonPath string) error {
-	var so eval.SuiteOptions
-	if err := findJudges(&so, o); err != nil {
-		return err
+// needJudge finds the judge of voices, without which nothing can be said, and the phone network where it is asked for.
+func needJudge(o suiteOptions) (so eval.SuiteOptions, err error) {
+	if err = findJudges(&so, o); err == nil && so.Judge == nil {
+		err = errors.New("this program has no judge of voices: make one with \"vc train judge\", and give it with --judge")
 	}
-	if so.Judge == nil {
-		return errors.New("this program has no judge of voices: make one with \"vc train judge\", and give it with --judge")
+	return so, err
+}
+
+func runAnonymizeReport(ctx context.Context, e env, folders []string, o suiteOptions, jsonPath string) error {
+	so, err := needJudge(o)
+	if err != nil {
+		return err
 	}
 	var order []string
 	bySpeaker := map[string][]string{} // names of recordings, without endings
