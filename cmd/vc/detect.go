@@ -49,13 +49,15 @@ func detectCommand(e env) *cli.Command {
 var errUnmarked = errors.New("not every recording has the mark")
 
 func runDetect(ctx context.Context, e env, paths []string, model string, asJSON bool) error {
-	names := voiceNumbers(e, model)
-	var failed []job
+	var names map[int][]string // JSON has numbers
+	if !asJSON {
+		names = voiceNumbers(e, model)
+	}
+	jobs := make([]job, len(paths))
 	unmarked := false
-	for _, path := range paths {
+	for i, path := range paths {
 		sides, err := detectFile(ctx, path)
-		if err != nil {
-			failed = append(failed, job{in: path, err: err})
+		if jobs[i] = (job{in: path, err: err}); err != nil {
 			continue
 		}
 		found := false
@@ -79,13 +81,11 @@ func runDetect(ctx context.Context, e env, paths []string, model string, asJSON 
 			fmt.Fprintf(e.stdout, "%s%s: %s\n", filepath.ToSlash(path), which, describeFinding(f, names))
 		}
 	}
-	switch {
-	case len(failed) > 0:
-		return failures(failed)
-	case unmarked:
-		return errUnmarked
+	err := failures(jobs)
+	if err == nil && unmarked {
+		err = errUnmarked
 	}
-	return nil
+	return err
 }
 
 // detected is what "vc detect --json" says of a recording.

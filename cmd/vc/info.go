@@ -59,23 +59,14 @@ func infoCommand(e env) *cli.Command {
 }
 
 func runInfo(c *cli.Context, e env, paths []string) error {
-	var failed []job
+	jobs := make([]job, len(paths))
 	for i, p := range paths {
 		if i > 0 {
 			fmt.Fprintln(e.stdout)
 		}
-		if err := describeFile(c, e, p); err != nil {
-			failed = append(failed, job{in: p, err: err})
-		}
+		jobs[i] = job{in: p, err: describeFile(c, e, p)}
 	}
-	if len(paths) == 1 || len(failed) == 0 {
-		return failures(failed)
-	}
-	var lines []string
-	for _, j := range failed {
-		lines = append(lines, j.describe())
-	}
-	return fmt.Errorf("%d of %d files failed:\n    %s", len(failed), len(paths), strings.Join(lines, "\n    "))
+	return failures(jobs)
 }
 
 func describeFile(c *cli.Context, e env, path string) error {
