@@ -154,10 +154,15 @@ func (p *studio) do(script string) {
 	}
 }
 
+// evaluate gives an expression's value, and an error where it threw or the page was left meanwhile.
+func evaluate[T any](p *studio, expression string) (T, error) {
+	return chromedp.Run(p.ctx, chromedp.Evaluate[T]("(async () => ("+expression+"))()", chromedp.EvalAwaitPromise))
+}
+
 // value is what an expression gives.
 func value[T any](p *studio, expression string) T {
 	p.t.Helper()
-	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T]("(async () => ("+expression+"))()", chromedp.EvalAwaitPromise))
+	v, err := evaluate[T](p, expression)
 	if err != nil {
 		p.t.Fatalf("%v\nin: %s\nthe page says: %s", err, expression, p.text())
 	}
@@ -166,7 +171,7 @@ func value[T any](p *studio, expression string) T {
 
 // text is what stands on the page.
 func (p *studio) text() string {
-	const all = `['work', 'toasts'].map((id) => document.getElementById(id).innerText).join('\n')`
+	const all = `['work', 'toasts'].map((id) => document.getElementById(id)?.innerText ?? '').join('\n')`
 	s, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](all))
 	if err != nil {
 		return err.Error()
@@ -174,13 +179,18 @@ func (p *studio) text() string {
 	return s
 }
 
-// wait waits until an expression is true.
+// wait waits until an expression is true. One that fails counts as not yet true: a page that is just being left has no elements, or ends
+// the evaluation.
 func (p *studio) wait(what, expression string) {
 	p.t.Helper()
 	const patience = 3 * time.Minute // on a machine that others keep busy
-	for begin := time.Now(); !value[bool](p, "!!("+expression+")"); time.Sleep(50 * time.Millisecond) {
-		if time.Since(begin) > patience {
-			p.t.Fatalf("%s: not within %v; the page says: %s", what, patience, p.text())
+	for begin := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		is, err := evaluate[bool](p, "!!("+expression+")")
+		if err == nil && is {
+			return
+		}
+		if time.Since(begin) > patience || p.ctx.Err() != nil {
+			p.t.Fatalf("%s: not within %v (the last failure: %v)\nin: %s\nthe page says: %s", what, patience, err, expression, p.text())
 		}
 	}
 }
