@@ -190,7 +190,10 @@ func (d *driver[T]) begin() error {
 	if err := d.pupil.Keep(); err != nil {
 		return err
 	}
-	return WriteRequest(d.Dir, d.about.Request)
+	if err := WriteRequest(d.Dir, d.about.Request); err != nil {
+		return err
+	}
+	return d.Made()
 }
 
 // foretell says what the run will take, and warns where there is too little memory for it.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/base"
@@ -39,25 +40,48 @@ func (f Folder) Name() string {
 	return filepath.Base(whole)
 }
 
-// Vacant refuses a folder that holds something: nothing is written over.
+// making is the name of an empty file that is in the folder while it is made, until config.json is written. A folder with this file and
+// without config.json is one of a run that was killed then: there is nothing in it to go on with.
+const making = ".vc-making"
+
+// Vacant refuses a folder that holds something, so that nothing is written over. What a run has left that was killed while it made its
+// folder is nothing.
 func (f Folder) Vacant(n Names) error {
 	entries, err := os.ReadDir(f.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("run folder: %w", err)
 	}
-	if len(entries) > 0 {
+	has := func(name string) bool {
+		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name })
+	}
+	if len(entries) > 0 && (!has(making) || has(requestName)) {
 		return fmt.Errorf("run folder %s is not empty: go on with it by %s, or name another with %s", f.Dir, n.Of("resume"), n.Of("run"))
 	}
 	return nil
 }
 
-// Create makes the folder of a new run.
+// Create makes the folder of a new run; Made ends that.
 func (f Folder) Create(n Names) error {
 	if err := f.Vacant(n); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(f.Path("snapshots"), 0o755); err != nil {
+	err := os.MkdirAll(f.Dir, 0o755)
+	if err == nil {
+		err = os.WriteFile(f.Path(making), nil, 0o644)
+	}
+	if err == nil {
+		err = os.MkdirAll(f.Path("snapshots"), 0o755)
+	}
+	if err != nil {
 		return fmt.Errorf("run folder: %w: name a folder that can be written with %s", err, n.Of("run"))
+	}
+	return nil
+}
+
+// Made says that config.json is written: from here on the run can be gone on with.
+func (f Folder) Made() error {
+	if err := os.Remove(f.Path(making)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("run folder: %w", err)
 	}
 	return nil
 }

@@ -31,6 +31,12 @@ func newFolder(t *testing.T) Folder {
 
 func TestRunFolderIsNotWrittenOver(t *testing.T) {
 	r := newFolder(t)
+	if err := WriteRequest(r.Dir, &Common{Command: "train"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Made(); err != nil {
+		t.Fatal(err)
+	}
 	if err := r.Create(dashed); err == nil || !strings.Contains(err.Error(), "--resume") {
 		t.Errorf("a run folder made twice: error %v, want one that offers --resume", err)
 	}
@@ -45,6 +51,39 @@ func TestRunFolderIsNotWrittenOver(t *testing.T) {
 	}
 	if err := (Folder{Dir: t.TempDir()}).Create(nil); err != nil {
 		t.Errorf("an empty folder that is there: %v", err)
+	}
+}
+
+// A run that was killed while it made its folder has left nothing to go on with, so that a new one may take the folder; after config.json is
+// written it is a run.
+func TestRunFolderThatWasNotFinished(t *testing.T) {
+	r := newFolder(t)
+	if err := os.WriteFile(r.Path("init.safetensors"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Create(nil); err != nil {
+		t.Errorf("a folder whose making was cut short: %v", err)
+	}
+	if err := WriteRequest(r.Dir, &Common{Command: "train"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Create(dashed); err == nil || !strings.Contains(err.Error(), "--resume") {
+		t.Errorf("a folder with config.json: error %v, want one that offers --resume", err)
+	}
+	if err := r.Made(); err != nil {
+		t.Error(err)
+	}
+	if err := r.Made(); err != nil {
+		t.Errorf("made twice, as by going on: %v", err)
+	}
+	entries, err := os.ReadDir(r.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() == making {
+			t.Errorf("%s is still there", making)
+		}
 	}
 }
 

@@ -63,7 +63,9 @@ func (n Names) CheckSteps(done, steps int) error {
 	return nil
 }
 
-func requestPath(dir string) string { return filepath.Join(dir, "config.json") }
+const requestName = "config.json"
+
+func requestPath(dir string) string { return filepath.Join(dir, requestName) }
 
 // WriteRequest writes config.json of the run folder dir.
 func WriteRequest(dir string, request Request) error {
