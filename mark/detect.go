@@ -31,7 +31,7 @@ type Span struct {
 }
 
 const (
-	foundBelow = 1e-7 // false alarms
+	foundBelow = 1e-8 // false alarms
 	spanBelow  = 1e-3 // of a window, where the recording is known to have a mark
 
 	frameTime    = 10 * time.Millisecond

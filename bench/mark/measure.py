@@ -6,6 +6,7 @@ import json
 import math
 import pathlib
 import random
+import shutil
 import subprocess
 
 import numpy
@@ -67,6 +68,14 @@ def detect(vc, files):
     return out
 
 
+def fitted(alarms, below=0.3, threshold=1e-8):
+    """Fits a power of the chance to the best matches of unmarked recordings (Hill's estimator): 1 where the chances are what they say they are.
+    Gives the power, its standard error, and how often a match would be below the threshold."""
+    tail = [max(a, 1e-300) for a in alarms if a < below]
+    power = 1 / (sum(math.log(below / a) for a in tail) / len(tail))
+    return power, power / math.sqrt(len(tail)), len(tail) / len(alarms) * (threshold / below) ** power
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("recordings", type=pathlib.Path, help="a folder of people's folders of recordings, 16 bit FLAC")
@@ -87,9 +96,11 @@ def main():
         soundfile.write(path, x, 16000)
         sources.append(path)
     if not a.only_made:
-        clean = detect(a.vc, sources)
+        clean = detect(a.vc, sources + sorted(a.recordings.glob("*/*.flac")))
         alarms = [c["falseAlarm"] for f in clean for c in f["channels"]]
+        power, error, rate = fitted(alarms)
         print(f"people\t{len(clean)} recordings\t{sum(f['found'] for f in clean)} alarms\tleast chance {min(alarms):.1e}", flush=True)
+        print(f"fitted\tchances to the power of {power:.2f} +- {error:.2f}: an alarm in {1 / rate:.1e} recordings", flush=True)
     made = []
     for i in range(a.count):
         source, voice = sources[i % len(sources)], voices[i % len(voices)]
@@ -105,6 +116,7 @@ def main():
         found = detect(a.vc, sorted(folder.iterdir()))
         n = sum(f["found"] for f in found)
         chances = sorted(min(c["falseAlarm"] for c in f["channels"]) for f in found)
+        shutil.rmtree(folder)
         print(f"{name}\t{n} of {len(found)}\t{100 * n / len(found):.1f} %\tmedian chance {chances[len(chances) // 2]:.0e}", flush=True)
 
 
