@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/starvc/vc/audio"
@@ -51,31 +54,34 @@ var errUnmarked = errors.New("not every recording has the mark")
 func runDetect(ctx context.Context, e env, paths []string, model string, asJSON bool) error {
 	var names map[int][]string // JSON has numbers
 	if !asJSON {
-		names = voiceNumbers(e, model)
+		var err error
+		if names, err = voiceNumbers(e, model); err != nil {
+			return err
+		}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	jobs := make([]job, len(paths))
 	unmarked := false
+	all := detectFiles(ctx, paths)
 	for i, path := range paths {
-		sides, err := detectFile(ctx, path)
-		if jobs[i] = (job{in: path, err: err}); err != nil {
+		h := <-all[i]
+		if jobs[i] = (job{in: path, err: h.err}); h.err != nil {
 			continue
 		}
-		found := false
-		for _, f := range sides {
-			found = found || f.Found
-		}
+		found := slices.ContainsFunc(h.sides, func(f mark.Finding) bool { return f.Found })
 		unmarked = unmarked || !found
 		if asJSON {
-			line, err := json.Marshal(detected{path, found, sides})
+			line, err := json.Marshal(detected{path, found, h.sides})
 			if err != nil {
 				return err
 			}
 			fmt.Fprintf(e.stdout, "%s\n", line)
 			continue
 		}
-		for i, f := range sides {
+		for i, f := range h.sides {
 			which := ""
-			if len(sides) > 1 {
+			if len(h.sides) > 1 {
 				which = fmt.Sprintf(" (channel %d)", i+1)
 			}
 			fmt.Fprintf(e.stdout, "%s%s: %s\n", filepath.ToSlash(path), which, describeFinding(f, names))
@@ -86,6 +92,30 @@ func runDetect(ctx context.Context, e env, paths []string, model string, asJSON 
 		err = errUnmarked
 	}
 	return err
+}
+
+// findings are those of a recording, by channels, or why there are none.
+type findings struct {
+	sides []mark.Finding
+	err   error
+}
+
+// detectFiles looks at as many recordings at a time as there are cores. What was found in the i-th comes from the i-th channel, once.
+func detectFiles(ctx context.Context, paths []string) []chan findings {
+	all := make([]chan findings, len(paths))
+	for i := range all {
+		all[i] = make(chan findings, 1)
+	}
+	var next atomic.Int64
+	for range min(runtime.GOMAXPROCS(0), len(paths)) {
+		go func() {
+			for i := int(next.Add(1)) - 1; i < len(paths); i = int(next.Add(1)) - 1 {
+				sides, err := detectFile(ctx, paths[i])
+				all[i] <- findings{sides, err}
+			}
+		}()
+	}
+	return all
 }
 
 // detected is what "vc detect --json" says of a recording.
@@ -118,18 +148,22 @@ func detectFile(ctx context.Context, path string) ([]mark.Finding, error) {
 	return all, nil
 }
 
-// voiceNumbers are the names of the voices of a model, and of the one in the program, by their numbers in a mark.
-func voiceNumbers(e env, model string) map[int][]string {
+// voiceNumbers are the names of the voices of a model by their numbers in a mark. A model that nobody has asked for and that cannot be read is
+// no error: the numbers remain.
+func voiceNumbers(e env, model string) (map[int][]string, error) {
 	names := map[int][]string{}
 	m, _, err := loadModel(e, model)
-	if err != nil {
-		return names // the numbers remain
+	switch {
+	case err != nil && model != "":
+		return nil, err
+	case err != nil:
+		return names, nil
 	}
 	for _, v := range m.Voices() {
 		n := mark.VoiceNumber(v.Name)
 		names[n] = append(names[n], v.Name)
 	}
-	return names
+	return names, nil
 }
 
 func describeFinding(f mark.Finding, names map[int][]string) string {
@@ -141,8 +175,11 @@ func describeFinding(f mark.Finding, names map[int][]string) string {
 		spans = append(spans, fmt.Sprintf("%s to %s %s", minutes(s.From), minutes(s.To), voiceOf(s.Info.Voice, names)))
 	}
 	speed := ""
-	if f.Speed != 1 {
-		speed = fmt.Sprintf(", played %+.1f %% faster", 100*(f.Speed-1))
+	switch by := 100 * (f.Speed - 1); {
+	case by > 0:
+		speed = fmt.Sprintf(", played %.1f %% faster", by)
+	case by < 0:
+		speed = fmt.Sprintf(", played %.1f %% slower", -by)
 	}
 	return fmt.Sprintf("converted by vc%s: %s (false alarm: %.0e)", speed, strings.Join(spans, ", "), f.FalseAlarm)
 }
