@@ -41,6 +41,10 @@ EXAMPLES
       vc train phones --speakers recordings --labels phones --teacher whisper --hold-out ann,bob \
         --set 'gan.encoderDilations=[1,2,4,8,1]' -o phones.safetensors
 
+   more rooms, and worse ones, for the network in the program; it is to hear in them what it heard without:
+      vc train phones --speakers recordings --labels phones --init base --teacher self \
+        --set roomShare=0.6 --set minDirectDB=-9 -o phones.safetensors
+
    less noise, no rooms:
       vc train phones --speakers recordings --labels phones --set minSNRDB=15 --set roomShare=0 -o phones.safetensors
 
@@ -62,7 +66,8 @@ func trainPhonesCommand(e env) *cli.Command {
 		}),
 			&cli.StringFlag{Name: "labels", Usage: "`DIR` with the phone times, SPEAKER.tsv"},
 			&cli.StringFlag{Name: "hold-out", Usage: "`NAMES` of speakers to score and not to train on, joined by commas (default: none)"},
-			&cli.StringFlag{Name: "teacher", Usage: "`DIR` with features of a larger network, SPEAKER.safetensors, to learn beside the phones (default: none)"},
+			&cli.StringFlag{Name: "teacher", Usage: "`DIR` with features of a larger network, SPEAKER.safetensors, to learn beside the phones, or self for those of --init (default: none)"},
+			&cli.StringFlag{Name: "init", Usage: "go on from the phone network in `FILE`, or base for the one that comes with the program; takes a third of the steps, at a fifth of the rate (default: a fresh one)"},
 			&cli.StringFlag{Name: "voices", Usage: "`MODEL` whose voices say every recording too, or base, the one in the program (default: none)"},
 			&cli.StringFlag{Name: "compare", Usage: "score the phone network in `FILE`, or base, the one in the program, beside the trained one (default: none)"},
 		),
@@ -91,7 +96,8 @@ func trainPhonesOptions(e env, c *cli.Context) (train.Options, error) {
 		return fail("%w", err)
 	}
 	o := train.Options{
-		Options: common, Labels: c.String("labels"), Teacher: c.String("teacher"), Voices: c.String("voices"), Compare: c.String("compare"),
+		Options: common, Labels: c.String("labels"), Teacher: c.String("teacher"), Voices: c.String("voices"), Init: c.String("init"),
+		Compare: c.String("compare"),
 	}
 	for name := range strings.SplitSeq(c.String("hold-out"), ",") {
 		if name = strings.TrimSpace(name); name != "" {

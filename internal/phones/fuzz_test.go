@@ -33,7 +33,7 @@ func FuzzRead(f *testing.F) {
 		f.Fatal(err)
 	}
 	meta := file.Metadata()
-	if _, err := decode(file); err != nil {
+	if _, err := Of(file); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(meta[configKey], meta[featuresKey], meta[namesKey], meta[stepsKey])

@@ -35,7 +35,7 @@ func Load(path string) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("phone network: %w", err)
 	}
-	n, err := decode(f)
+	n, err := Of(f)
 	if err != nil {
 		return nil, fmt.Errorf("phone network %s: %w", path, err)
 	}
@@ -48,10 +48,11 @@ func Read(r io.Reader) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("phone network: %w", err)
 	}
-	return decode(f)
+	return Of(f)
 }
 
-func decode(f *safetensors.File) (*Network, error) {
+// Of is Load for a file that has been read.
+func Of(f *safetensors.File) (*Network, error) {
 	h, err := HeaderOf(f)
 	if err != nil {
 		return nil, err
@@ -105,6 +106,27 @@ const framesAtOnce = 64
 // Forward gives the log-probabilities, [frames, corpus.PhoneCount], of normalised logMel [frames, nMels], with all of the
 // network's look-ahead. Before and behind the recording lie zeros.
 func (n *Network) Forward(logMel []float32) []float32 {
+	var out []float32
+	n.read(logMel, func(hidden []float32, frames int) {
+		at := len(out)
+		out = append(out, make([]float32, frames*corpus.PhoneCount)...)
+		n.head.Forward(out[at:], hidden, frames)
+	})
+	for row := range slices.Chunk(out, corpus.PhoneCount) {
+		logSoftmax(row)
+	}
+	return out
+}
+
+// Hidden gives the hidden layer, [frames, bottleneck], of the same: what a voice model takes for what is said.
+func (n *Network) Hidden(logMel []float32) []float32 {
+	var out []float32
+	n.read(logMel, func(hidden []float32, _ int) { out = append(out, hidden...) })
+	return out
+}
+
+// read takes logMel through the hidden layer, piece by piece: take is given [frames, bottleneck], which the next piece writes over.
+func (n *Network) read(logMel []float32, take func(hidden []float32, frames int)) {
 	c := n.cfg
 	frames := len(logMel) / c.NMels
 	if frames*c.NMels != len(logMel) {
@@ -121,7 +143,6 @@ func (n *Network) Forward(logMel []float32) []float32 {
 		h, norm = a.Take(framesAtOnce*c.Width), a.Take(framesAtOnce*c.Width)
 		hidden, neck = a.Take(framesAtOnce*c.Hidden), a.Take(framesAtOnce*c.Bottleneck)
 	})
-	out := make([]float32, frames*corpus.PhoneCount)
 	for at := 0; at < frames; at += framesAtOnce {
 		k := min(framesAtOnce, frames-at)
 		h := h[:k*c.Width]
@@ -131,12 +152,8 @@ func (n *Network) Forward(logMel []float32) []float32 {
 		}
 		nn.LayerNorm(h, h, n.gain, n.bias, k)
 		n.neck.Forward(neck[:k*c.Bottleneck], h, k)
-		n.head.Forward(out[at*corpus.PhoneCount:(at+k)*corpus.PhoneCount], neck[:k*c.Bottleneck], k)
+		take(neck[:k*c.Bottleneck], k)
 	}
-	for row := range slices.Chunk(out, corpus.PhoneCount) {
-		logSoftmax(row)
-	}
-	return out
 }
 
 func logSoftmax(x []float32) {

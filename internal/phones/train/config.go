@@ -17,6 +17,7 @@ type Options struct {
 	Teacher     string   // folder with a teacher's features, SPEAKER.safetensors, see teacher; empty for none
 	Voices      string   // voice model that says the recordings in other voices too; base for the program's own, empty for none
 	HoldOut     []string // speakers that are scored and not trained on
+	Init        string   // a phone network to go on from, or base for the program's own; empty for a fresh one
 	Compare     string   // another phone network, or base, that is scored beside the run's at the end; empty for none
 }
 
@@ -27,6 +28,7 @@ type request struct {
 	Labels  string   `json:"labels"`
 	HoldOut []string `json:"holdOut,omitempty"`
 	Teacher string   `json:"teacher,omitempty"`
+	Init    string   `json:"init,omitempty"`
 	Voices  string   `json:"voices,omitempty"` // of which the run folder holds a copy
 }
 

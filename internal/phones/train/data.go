@@ -54,12 +54,14 @@ func (s *phoneSpeech) seen() bool {
 }
 
 // readPhoneSpeech reads the recordings that have labels. Without a held-out speaker a fraction of the utterances is scored.
-func readPhoneSpeech(ctx context.Context, q request, names run.Names, say *run.Reporter) (*phoneSpeech, error) {
+// start is the network that the run began with, if it did; it may be the teacher.
+func readPhoneSpeech(ctx context.Context, q request, start *network, names run.Names, say *run.Reporter) (*phoneSpeech, error) {
 	cfg := q.Config
 	source, err := openTeacher(q.Teacher)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", names.Of("teacher"), err)
 	}
+	taught := func(speaker string) bool { return q.Teacher == selfTeacher || source.has(speaker) }
 	all, err := corpus.Scan(q.Speakers)
 	if err != nil {
 		return nil, err
@@ -77,7 +79,7 @@ func readPhoneSpeech(ctx context.Context, q request, names run.Names, say *run.R
 			speech.unscored = append(speech.unscored, s.Name)
 			continue
 		}
-		if l == nil && source.has(s.Name) {
+		if l == nil && taught(s.Name) {
 			speakers, labels = append(speakers, s), append(labels, &corpus.PhoneLabels{})
 			speech.speakers = append(speech.speakers, phoneSpeaker{Name: s.Name, Unlabelled: true})
 			continue
@@ -91,7 +93,7 @@ func readPhoneSpeech(ctx context.Context, q request, names run.Names, say *run.R
 		for _, path := range s.Files {
 			if len(l.Utterances[corpus.UtteranceName(path)]) > 0 {
 				named++
-			} else if held || !source.has(s.Name) {
+			} else if held || !taught(s.Name) {
 				missing++
 				continue
 			}
@@ -170,6 +172,10 @@ func readPhoneSpeech(ctx context.Context, q request, names run.Names, say *run.R
 		if err := readSounds(ctx, cfg, part, say); err != nil {
 			return nil, err
 		}
+	}
+	if q.Teacher == selfTeacher {
+		teachSelf(speech.train, start, cfg.Features)
+		speech.teacherDims = start.GAN.Bottleneck
 	}
 	if source != nil {
 		if err := source.teach(speech, cfg, say); err != nil {

@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/mlx"
+	"github.com/starvc/vc/internal/phones"
 	"github.com/starvc/vc/internal/run"
 )
 
@@ -28,6 +31,7 @@ type pupil struct {
 	req    request
 	voices *gan.Model // that says the recordings in other voices too, or nil
 	speech *phoneSpeech
+	start  *network     // that the run begins with, nil for a fresh one
 	other  *compared    // nil without one
 	heard  [][]labelled // what is scored in training, under each of phoneConditions, once it was needed
 	engine *engine
@@ -56,18 +60,61 @@ func (p *pupil) Configure(r *run.Run) error {
 		if err != nil {
 			return err
 		}
-		q.Config, q.HoldOut, q.Voices, q.Output = cfg, o.HoldOut, o.Voices, "phones.safetensors"
+		q.Config, q.HoldOut, q.Voices, q.Output, q.Init = cfg, o.HoldOut, o.Voices, "phones.safetensors", o.Init
+		if err := p.begin(); err != nil {
+			return err
+		}
 	}
 	q.Labels, q.Teacher = cmp.Or(o.Labels, q.Labels), cmp.Or(o.Teacher, q.Teacher)
-	if err := run.Whole(&q.Labels, &q.Teacher); err != nil {
+	if err := run.Whole(&q.Labels, &q.Init); err != nil {
 		return err
 	}
-	dilations := fmt.Sprint(q.Config.GAN.EncoderDilations) // which settings are written into
-	if err := r.Override(&q.Config); err != nil || !r.Resume {
+	if q.Teacher == selfTeacher {
+		if q.Init == "" {
+			return fmt.Errorf("%s: a network that begins with nothing has nothing to teach: add %s", r.Names.Of("teacher", selfTeacher), r.Names.Of("init", base.Name))
+		}
+	} else if err := run.Whole(&q.Teacher); err != nil {
 		return err
+	}
+	form := q.Config.GAN
+	dilations := fmt.Sprint(q.Config.GAN.EncoderDilations) // which settings are written into
+	if err := r.Override(&q.Config); err != nil {
+		return err
+	}
+	if p.start != nil && !reflect.DeepEqual(q.Config.GAN, form) {
+		return fmt.Errorf("%s: a network keeps its form as it learns on: leave out the settings of gan, or begin without %[1]s", r.Names.Of("init"))
+	}
+	if !r.Resume {
+		return nil
 	}
 	return r.Names.CheckFixed(run.Fixed{Option: "set gan.encoderDilations", Was: dilations, Now: fmt.Sprint(q.Config.GAN.EncoderDilations)})
 }
+
+// A network that has learnt is taught with a part of the usual rate, for a part of the steps: what it knows is not to be shaken off.
+const initRate, initSteps = 0.2, 3
+
+// begin reads the network of --init, whose form and features the run has.
+func (p *pupil) begin() error {
+	q := &p.req
+	if q.Init == "" {
+		return nil
+	}
+	n, err := openNetwork(q.Init)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.r.Names.Of("init"), err)
+	}
+	if p.r.Preset != "" && !slices.EqualFunc(phones.Params(q.Config.GAN), phones.Params(n.GAN), sameParam) {
+		return fmt.Errorf("%s does not fit the network of %s: leave %s out",
+			p.r.Names.Of("preset", p.r.Preset), p.r.Names.Of("init"), p.r.Names.Of("preset"))
+	}
+	q.Config.GAN, q.Config.Features = n.GAN, n.Features
+	q.Config.LearningRate *= initRate
+	q.Config.Steps /= initSteps
+	p.start = n
+	return nil
+}
+
+func sameParam(a, b gan.Param) bool { return a.Name == b.Name && slices.Equal(a.Shape, b.Shape) }
 
 // checkFixed refuses flags that would make another run of the one that is resumed.
 func (p *pupil) checkFixed() error {
@@ -78,6 +125,8 @@ func (p *pupil) checkFixed() error {
 			names.Of("hold-out"), cmp.Or(strings.Join(q.HoldOut, ","), "no one"))
 	case o.Teacher != "" && q.Teacher == "":
 		return fmt.Errorf("%s: the run began without a teacher: leave %[1]s out, or begin a new run", names.Of("teacher"))
+	case o.Init != "":
+		return fmt.Errorf("%s starts a new run and %s goes on with an old one: give one of them", names.Of("init"), names.Of("resume"))
 	case o.Voices != "":
 		return fmt.Errorf("%s: the run began with %s, and keeps it: leave %[1]s out, or begin a new run", names.Of("voices"), cmp.Or(q.Voices, "no other voices"))
 	}
@@ -89,7 +138,12 @@ func (p *pupil) Prepare(ctx context.Context) (err error) {
 	if p.voices, err = p.openVoices(); err != nil {
 		return err
 	}
-	if p.speech, err = readPhoneSpeech(ctx, p.req, p.r.Names, p.r.Say); err != nil {
+	if p.req.Teacher == selfTeacher && p.start == nil {
+		if p.start, err = openNetwork(p.req.Init); err != nil {
+			return fmt.Errorf("the run began with a phone network that is its teacher: %w", err)
+		}
+	}
+	if p.speech, err = readPhoneSpeech(ctx, p.req, p.start, p.r.Names, p.r.Say); err != nil {
 		return err
 	}
 	dims := &p.req.Config.TeacherDims
@@ -126,16 +180,36 @@ func (p *pupil) minutes(us []labelled) float64 {
 	return float64(frames) * float64(f.Hop) / float64(f.SampleRate) / 60
 }
 
-// Fresh makes the variables that a run begins with.
+// Fresh makes the variables that a run begins with: of --init, or new.
 func (p *pupil) Fresh() (*mlx.Vars, error) {
 	vars := mlx.NewVars()
+	if p.start != nil {
+		if err := p.start.fill(vars, mlx.GroupWeights); err != nil {
+			return nil, fmt.Errorf("%s: %w", p.r.Names.Of("init"), err)
+		}
+		if p.req.Teacher == selfTeacher {
+			if err := p.fillSelfTeacher(vars); err != nil {
+				return nil, err
+			}
+		}
+	}
 	return vars, prepare(vars, p.req.Config)
+}
+
+// fillSelfTeacher has the layer that gives the teacher's features begin as none at all: the hidden layer is those features.
+func (p *pupil) fillSelfTeacher(vars *mlx.Vars) error {
+	n := p.req.Config.GAN.Bottleneck
+	same := make([]float32, n*n)
+	for i := range n {
+		same[i*n+i] = 1
+	}
+	return vars.Set(mlx.GroupWeights, "pho.teacher.w", []int{n, n}, same)
 }
 
 // Check refuses variables of another network.
 func (p *pupil) Check(vars *mlx.Vars) error {
-	want, err := p.Fresh()
-	if err != nil {
+	want := mlx.NewVars()
+	if err := prepare(want, p.req.Config); err != nil {
 		return err
 	}
 	return run.Holds(vars, want)
@@ -197,11 +271,14 @@ func (p *pupil) Step(_ int, in []*tensors.Tensor) ([]run.Results, error) {
 	return p.engine.learnPhones(p.req.Config, in)
 }
 
-// Export brings the hidden layer of the averaged network to scale.
+// Export brings the hidden layer of the averaged network to scale, unless it has had one from the beginning.
 func (p *pupil) Export(vars *mlx.Vars, steps int) error {
 	p.made, p.madeWith = p.engine, steps
 	if vars != p.engine.vars {
 		p.made = newEngine(p.req.Config, p.engine.backend, p.engine.native, vars)
+	}
+	if p.req.Init != "" {
+		return nil
 	}
 	return p.made.scaleHidden(p.req.Config, p.speech.train)
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/internal/safetensors"
 )
@@ -171,9 +172,27 @@ func (f *teacherFrames) fits(seconds float64) error {
 	return nil
 }
 
+// selfTeacher in place of a folder has the network of --init teach: what its hidden layer made of the clean recordings is what the one in
+// training is to make of the disturbed ones. So what stands on that layer, such as a voice model's decoder, goes on understanding it.
+const selfTeacher = "self"
+
+// teachSelf gives the utterances what a network's hidden layer makes of them, with all of its look-ahead.
+func teachSelf(us []labelled, n *network, f features.Config) {
+	perSecond := float64(f.SampleRate) / float64(f.Hop)
+	run.OnAllCores(len(us), func(_, i int) {
+		u := &us[i]
+		hidden := n.ear.Hidden(u.frames.LogMel)
+		about := &teacherAbout{Name: selfTeacher, Rate: perSecond, Dims: n.GAN.Bottleneck, Offset: float64(u.start) / perSecond, Version: teacherVersion}
+		u.teacher = &teacherFrames{about: about, frames: u.frames.Len(), values: make([]uint16, len(hidden))}
+		for j, v := range hidden {
+			u.teacher.values[j] = upper(v)
+		}
+	})
+}
+
 // openTeacher checks that a folder is there.
 func openTeacher(folder string) (*teacher, error) {
-	if folder == "" {
+	if folder == "" || folder == selfTeacher {
 		return nil, nil
 	}
 	if _, err := os.ReadDir(folder); err != nil {

@@ -125,7 +125,7 @@ func TestConvertedFramesStay(t *testing.T) {
 	if p.voices, err = p.openVoices(); err != nil {
 		t.Fatal(err)
 	}
-	if p.speech, err = readPhoneSpeech(context.Background(), p.req, nil, p.r.Say); err != nil {
+	if p.speech, err = readPhoneSpeech(context.Background(), p.req, nil, nil, p.r.Say); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.convertSpeech(context.Background()); err != nil {
