@@ -11,11 +11,12 @@ import (
 
 // Voice is what speech is turned into: a style code, which tells the generator whose sound to make, the range of pitch that belongs to
 // it, and by how much the formants are moved from where the style puts them. It is of use to the model alone that it was made with.
-// Its slice must not be changed; that of a copy may.
+// Its slices must not be changed; those of a copy may.
 type Voice struct {
 	Style   []float32      // [styleDim]
 	LogF0   features.Pitch // mean and standard deviation of ln F0, F0 in Hz
 	Formant float64        // semitones, within MaxFormantSemitones
+	Consent []Consent      // of those whose recordings it was made from, as far as it was said; no part of the sound
 }
 
 // Voice is one of the model's own voices by name. The error for an unknown one is a *gan.UnknownSpeakerError.
@@ -32,7 +33,8 @@ func (m *Model) SpeakerVoice(speaker int) Voice {
 	return Voice{Style: m.networks.Style(speaker), LogF0: m.networks.Speakers[speaker].LogF0()}
 }
 
-// Mix is the weighted mean of voices of one model. Weights need not sum to 1, but must not be negative, nor all 0.
+// Mix is the weighted mean of voices of one model, with the consents of all that have a part in it, each once. Weights need not sum to
+// 1, but must not be negative, nor all 0.
 func Mix(voices []Voice, weights []float64) (Voice, error) {
 	if len(voices) == 0 || len(voices) != len(weights) {
 		return Voice{}, fmt.Errorf("mix: %d voices with %d weights", len(voices), len(weights))
@@ -51,6 +53,9 @@ func Mix(voices []Voice, weights []float64) (Voice, error) {
 	for i, o := range voices {
 		if len(o.Style) != len(v.Style) {
 			return Voice{}, fmt.Errorf("mix: a style of %d numbers and one of %d: the voices are of different models", len(v.Style), len(o.Style))
+		}
+		if weights[i] > 0 {
+			v.Consent = joinConsents(v.Consent, o.Consent)
 		}
 		w := weights[i] / sum
 		for k, s := range o.Style {

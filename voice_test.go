@@ -165,6 +165,18 @@ func FuzzVoiceFile(f *testing.F) {
 	}
 	f.Add(b.Bytes())
 	f.Add([]byte(`{"format":"starvc-voice","version":1}`))
+	file.Consent = []Consent{{"Ada Example", "2026-11-30", "CC BY 4.0"}, {"Example, Bob", "2026", "for me, and nobody else"}}
+	b.Reset()
+	if err := file.Write(&b); err != nil {
+		f.Fatal(err)
+	}
+	with := b.String()
+	f.Add([]byte(with))
+	for _, c := range []struct{ old, new string }{
+		{`"2026"`, `"some day"`}, {`"who"`, `"whom"`}, {"Ada", `Ada\u001b[2J`}, {"Ada", strings.Repeat("Ada ", 60)}, {"CC BY 4.0", ", 2025, "},
+	} {
+		f.Add([]byte(strings.Replace(with, c.old, c.new, 1)))
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		file, err := ReadVoice(bytes.NewReader(raw))
 		if err != nil {
@@ -180,6 +192,11 @@ func FuzzVoiceFile(f *testing.F) {
 		}
 		if err := again.Write(&second); err != nil || first.String() != second.String() {
 			t.Errorf("%q became %q, %v", first.String(), second.String(), err)
+		}
+		for _, c := range file.Consent {
+			if same, err := ParseConsent(c.String()); err != nil || same != c {
+				t.Errorf("consent %+v is read back as %+v, %v", c, same, err)
+			}
 		}
 		if v, err := file.Voice(m); err == nil && v.check(m.networks) != nil {
 			t.Error("a voice that fits does not")

@@ -31,8 +31,9 @@ const (
 type VoiceFile struct {
 	Format    string    `json:"format"`
 	Version   int       `json:"version"`
-	Origin    string    `json:"origin"` // a line for people: how the voice came about
-	Space     string    `json:"space"`  // Model.StyleSpace
+	Origin    string    `json:"origin"`            // a line for people: how the voice came about
+	Consent   []Consent `json:"consent,omitempty"` // of the people it was made from, as far as it was said; at most 64
+	Space     string    `json:"space"`             // Model.StyleSpace
 	LogF0Mean float64   `json:"logF0Mean"`
 	LogF0Std  float64   `json:"logF0Std"`
 	Formant   float64   `json:"formant"` // semitones
@@ -45,13 +46,13 @@ var ErrNotVoice = errors.New("not a saved voice")
 // ErrOtherModel says that a saved voice was made with another model, to which the same numbers mean another voice.
 var ErrOtherModel = errors.New("this voice was saved with another model, and its numbers mean nothing to this one")
 
-// VoiceFile makes the content of a file of voice v, which is one of m's. What is no line of text in origin is made one.
+// VoiceFile makes the content of a file of voice v, which is one of m's, with its consents. What is no line of text in origin is made one.
 func (m *Model) VoiceFile(v Voice, origin string) (VoiceFile, error) {
 	if err := v.check(m.networks); err != nil {
 		return VoiceFile{}, err
 	}
 	f := VoiceFile{
-		Format: voiceFormat, Version: voiceVersion, Origin: oneLine(origin),
+		Format: voiceFormat, Version: voiceVersion, Origin: oneLine(origin), Consent: v.Consent,
 		Space: m.StyleSpace(), LogF0Mean: v.LogF0.Mean, LogF0Std: v.LogF0.Std, Formant: v.Formant, Style: v.Style,
 	}
 	return f, f.check()
@@ -133,6 +134,9 @@ func (f VoiceFile) check() error {
 	case len(f.Space) != 2*spaceBytes:
 		return fmt.Errorf("saved voice: style space %q, want %d hexadecimal digits", f.Space, 2*spaceBytes)
 	}
+	if err := checkConsents(f.Consent); err != nil {
+		return fmt.Errorf("saved voice: %w", err)
+	}
 	if err := checkFormant(f.Formant); err != nil {
 		return fmt.Errorf("saved voice: %w", err)
 	}
@@ -140,7 +144,7 @@ func (f VoiceFile) check() error {
 }
 
 func (f VoiceFile) voice() Voice {
-	return Voice{Style: f.Style, LogF0: features.Pitch{Mean: f.LogF0Mean, Std: f.LogF0Std}, Formant: f.Formant}
+	return Voice{Style: f.Style, LogF0: features.Pitch{Mean: f.LogF0Mean, Std: f.LogF0Std}, Formant: f.Formant, Consent: f.Consent}
 }
 
 // Voice makes the voice of the file ready for use with m, the model that it was made with. With another one the error is

@@ -21,7 +21,8 @@ const (
 // LikeVoice is the voice of a recording: its style as the encoder hears it, and the range of F0 that is measured in it. as names
 // one of the model's own voices, as a nuance of which the recording is then heard; "" is for the voice of anybody. Silence at both
 // ends is left out. speech is how much was found; below two seconds the result is a guess, ten are better. A recording without
-// voiced speech is an error, and so is a name that the model does not know.
+// voiced speech is an error, and so is a name that the model does not know. The recording does not say whether its speaker agreed: where
+// you know, put it into Voice.Consent.
 func (m *Model) LikeVoice(reference audio.Clip, as string) (v Voice, speech time.Duration, err error) {
 	head := gan.CommonHead
 	if as != "" {
