@@ -99,6 +99,10 @@ func checkConsents(all []Consent) error {
 	return nil
 }
 
+// AddConsent notes the consent of a person from whose recordings the voice was made; one that is there already is not added again. Copies
+// of the voice keep what they have.
+func (v *Voice) AddConsent(c Consent) { v.Consent = joinConsents(v.Consent, []Consent{c}) }
+
 // joinConsents adds to those of one voice what those of another have more.
 func joinConsents(all, more []Consent) []Consent {
 	for _, c := range more {

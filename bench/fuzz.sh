@@ -27,7 +27,7 @@ audio FuzzPieces channels.go,sides.go,pieces.go
 audio FuzzDecode audio.go
 audio FuzzDecodeRaw pcm.go
 audio FuzzReadTags tagsread.go
-. FuzzVoiceFile voicefile.go
+. FuzzVoiceFile voicefile.go,consent.go
 . FuzzReadSource source.go
 gan FuzzRead model.go
 vocoder FuzzReadNet neuralfile.go,netconfig.go

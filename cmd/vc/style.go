@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/starvc/vc"
 	"github.com/urfave/cli/v2"
@@ -13,10 +15,16 @@ import (
 const styleDescription = `Saves a voice to a small file, which can stand wherever --to or --mix name a speaker. The file holds the style's numbers,
 the range of the pitch and a note of where it came from. It belongs to the model that it was made with.
 
+Of a voice from a person's recording, --consent notes who speaks, since when you may use it, and under which licence. Without the flag you are
+asked at a terminal. The note stays with the voice, in mixes too.
+
 EXAMPLES
 
    the voice of a person, from 5 to 10 seconds of clear speech:
-      vc style --like carol.wav -o carol.voice
+      vc style --like carol.wav --consent "Carol Example, 2026-11-30, CC BY 4.0" -o carol.voice
+
+   the note about consent for a voice that was saved without:
+      vc style --to carol.voice --consent "Carol Example, 2026-11-30, CC BY 4.0" -o carol.voice
 
    between two voices, or between a speaker and a saved voice:
       vc style --mix ann=0.6,bob=0.4 -o middle.voice
@@ -41,6 +49,7 @@ func styleCommand(e env) *cli.Command {
 		Flags: slices.Concat(voiceFlags(), shiftFlags(), []cli.Flag{
 			modelFlag(),
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`, whose name ends in .voice"},
+			&cli.StringFlag{Name: "consent", Usage: "note that a person agreed to the use of their voice: `WHO, DATE, LICENCE`, the date as 2026-11-30, 2026-11 or 2026"},
 			&cli.BoolFlag{Name: "list", DisableDefaultText: true, Usage: "show saved voices, one a line, instead"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "say nothing but warnings and errors"},
 		}),
@@ -48,7 +57,7 @@ func styleCommand(e env) *cli.Command {
 			o := styleOptions{
 				voiceChoice: readVoiceFlags(c), pitch: c.Float64("pitch"), formant: c.Float64("formant"), strength: c.Float64("strength"),
 				model: c.String("model"), output: c.String("output"), quiet: c.Bool("quiet"),
-				list: c.Bool("list"), files: c.Args().Slice(),
+				list: c.Bool("list"), files: c.Args().Slice(), consent: c.String("consent"), consentGiven: c.IsSet("consent"),
 			}
 			if err := o.validate(); err != nil {
 				return &usageError{"style", fmt.Errorf("style: %w", err)}
@@ -56,7 +65,7 @@ func styleCommand(e env) *cli.Command {
 			if o.list {
 				return listVoices(e, o.files)
 			}
-			return runStyle(e, o)
+			return runStyle(c.Context, e, o)
 		},
 	}
 }
@@ -68,11 +77,13 @@ type styleOptions struct {
 	model, output  string
 	quiet, list    bool
 	files          []string
+	consent        string
+	consentGiven   bool
 }
 
 func (o styleOptions) validate() error {
 	switch {
-	case o.list && (!o.empty() || o.output != ""):
+	case o.list && (!o.empty() || o.output != "" || o.consentGiven):
 		return errors.New("--list only shows files: give it nothing but their names")
 	case o.list && len(o.files) == 0:
 		return errors.New("--list: name the files, such as *.voice")
@@ -90,10 +101,15 @@ func (o styleOptions) validate() error {
 	case !isVoiceFile(o.output):
 		return fmt.Errorf("-o %s: let the name of a saved voice end in .voice, by which it is known", o.output)
 	}
+	if o.consentGiven {
+		if _, err := vc.ParseConsent(o.consent); err != nil {
+			return fmt.Errorf("--%w", err)
+		}
+	}
 	return vc.Options{PitchSemitones: o.pitch, FormantSemitones: o.formant, Strength: o.strength}.Validate()
 }
 
-func runStyle(e env, o styleOptions) error {
+func runStyle(ctx context.Context, e env, o styleOptions) error {
 	m, _, err := loadModel(e, o.model)
 	if err != nil {
 		return err
@@ -106,6 +122,9 @@ func runStyle(e env, o styleOptions) error {
 		return err
 	}
 	v.tellNotes(e, o.quiet)
+	if err := o.noteConsent(ctx, e, &v.Voice); err != nil {
+		return err
+	}
 	v.LogF0.Mean += o.pitch * math.Ln2 / 12
 	v.Formant += o.formant
 	v.Voice = m.Strengthen(v.Voice, o.strength)
@@ -128,8 +147,45 @@ func runStyle(e env, o styleOptions) error {
 	}
 	if !o.quiet {
 		e.tell("%s: %s", o.output, voiceText(f))
+		if o.like != "" && len(f.Consent) == 0 {
+			name, model := shellWord(o.output), ""
+			if o.model != "" {
+				model = " --model " + shellWord(o.model)
+			}
+			e.tell(`%s has no line about consent: add one with vc style --to %s --consent "%s" -o %[2]s%[4]s`, o.output, name, exampleConsent, model)
+		}
 	}
 	return nil
+}
+
+// noteConsent adds the line about consent that was given, or that whoever is at the terminal gives for a recording.
+func (o styleOptions) noteConsent(ctx context.Context, e env, v *vc.Voice) error {
+	switch {
+	case o.consentGiven:
+		c, err := vc.ParseConsent(o.consent)
+		if err != nil {
+			return err // validate has seen to it
+		}
+		v.AddConsent(c)
+	case o.like != "" && e.stdinIsTerminal && e.stderrIsTerminal && !o.quiet:
+		c, given, err := askConsent(ctx, e, o.like)
+		if err != nil || !given {
+			return err
+		}
+		v.AddConsent(c)
+	}
+	return nil
+}
+
+// shellWord is a file name as a shell takes it.
+func shellWord(name string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-/+=:@%", r)
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
+		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	}
+	return name
 }
 
 // voiceText says in a line what a saved voice is.
@@ -138,7 +194,19 @@ func voiceText(f vc.VoiceFile) string {
 	if f.Formant != 0 {
 		text += fmt.Sprintf(", formants %+g semitones", f.Formant)
 	}
+	if len(f.Consent) > 0 {
+		text += "; consent: " + consentText(f)
+	}
 	return text
+}
+
+// consentText has all lines about consent in one.
+func consentText(f vc.VoiceFile) string {
+	lines := make([]string, len(f.Consent))
+	for i, c := range f.Consent {
+		lines[i] = c.String()
+	}
+	return strings.Join(lines, "; ")
 }
 
 // listVoices prints a line for each file; bad ones are reported at the end.
@@ -150,7 +218,11 @@ func listVoices(e env, paths []string) error {
 			failed = append(failed, job{in: p, err: err})
 			continue
 		}
-		fmt.Fprintf(e.stdout, "%s\t%.0f Hz\t%s\n", p, math.Exp(f.LogF0Mean), f.Origin)
+		line := fmt.Sprintf("%s\t%.0f Hz\t%s", p, math.Exp(f.LogF0Mean), f.Origin)
+		if len(f.Consent) > 0 {
+			line += "\t" + consentText(f)
+		}
+		fmt.Fprintln(e.stdout, line)
 	}
 	if len(failed) == 0 {
 		return nil
@@ -171,6 +243,9 @@ func describeVoice(e env, path string) error {
 	t := newTable(e.stdout)
 	t.row("voice", "%s", path)
 	t.row("origin", "%s", f.Origin)
+	for _, c := range f.Consent {
+		t.row("consent", "%s", c)
+	}
 	t.row("pitch", "%.0f Hz in the mean, spread %.1f semitones", math.Exp(f.LogF0Mean), f.LogF0Std*12/math.Ln2)
 	t.row("formants", "%+g semitones", f.Formant)
 	t.row("style", "%d numbers", len(f.Style))
