@@ -130,8 +130,17 @@ func (p *studio) voicesAreMade() {
 		const t = new DataTransfer(); t.items.add(new File([b], 'lj.flac', { type: 'audio/flac' }));
 		const f = document.querySelector('dialog input[type=file]'); f.files = t.files; f.dispatchEvent(new Event('change'));
 		document.querySelector('dialog input[name=name]').value = 'Somebody';
+		document.querySelector('dialog input[name=consent]').value = 'yes';
+		document.querySelector('dialog form').requestSubmit();`)
+	p.wait("what is wrong with the consent", `document.querySelector('dialog [role=alert]').textContent.includes('want who speaks')`)
+	p.do(`document.querySelector('dialog input[name=consent]').value = 'Linda Johnson, 2017, public domain';
 		document.querySelector('dialog form').requestSubmit();`)
 	p.wait("the voice of the recording", chosenIs("Somebody"))
+	const line = "Linda Johnson, 2017, public domain"
+	contains(p.t, value[string](p, `document.querySelector('.voice:has(input:checked) .consent').textContent`), line)
+	p.do(`document.querySelector('.voice:has(input:checked) button[aria-label="What can be done with Somebody"]').click()`)
+	contains(p.t, value[string](p, `document.querySelector('dialog .consent').textContent`), line)
+	p.press("dialog", "Close")
 
 	p.press(".make", "Draw one")
 	p.press("dialog", "Draw")

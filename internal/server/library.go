@@ -37,7 +37,7 @@ type voice struct {
 	model                 func() (*vc.Model, error)
 	space                 string // style space of the model
 	voice                 vc.Voice
-	find                  func(m *vc.Model) (vc.Voice, error) // in place of voice, where the model is read when it is needed
+	find                  func(m *vc.Model) (vc.Voice, error) // in place of voice, but for its consents, where the model is read when it is needed
 }
 
 // use is the voice with its model, which is read now if it was not yet.
@@ -143,7 +143,8 @@ func (l *library) fromFile(file vc.VoiceFile) (*voice, error) {
 	defer l.mu.Unlock()
 	for _, v := range l.voices {
 		if v.space == file.Space {
-			return &voice{pitchHz: math.Exp(file.LogF0Mean), space: file.Space, model: v.model, find: file.Voice}, nil
+			return &voice{pitchHz: math.Exp(file.LogF0Mean), space: file.Space, model: v.model, find: file.Voice,
+				voice: vc.Voice{Consent: file.Consent}}, nil
 		}
 	}
 	return nil, vc.ErrOtherModel

@@ -503,6 +503,95 @@ func TestCardsComeAndGo(t *testing.T) {
 	}
 }
 
+// The line about consent comes with a recording, is shown, and stays with the voice: kept, adjusted, mixed, downloaded, taken in, and
+// after a restart.
+func TestConsentOfVoices(t *testing.T) {
+	s := start(t, nil)
+	const line = "Ada Example, 2026-11-30, CC BY 4.0"
+	recording := formPart{"file", "ada.wav", wavOf(t, tone(96000, 16000), 16000)}
+	for words, want := range map[string]string{
+		"yes": "want who speaks", "Ada\x1b[2J, 2026, CC0": "without control characters", "Ada, 2026, " + strings.Repeat("x", 200): "at most 200",
+	} {
+		a := s.upload("/studio/api/voices/like", recording, formPart{"consent", "", []byte(words)})
+		if a.code != 422 || !strings.Contains(string(a.body), want) || !strings.Contains(string(a.body), `"consent"`) {
+			t.Errorf("%q: %d %s, want 422 with %q", words, a.code, a.body, want)
+		}
+	}
+	has := func(what string, c card, lines ...string) {
+		t.Helper()
+		if !slices.Equal(c.Consent, lines) {
+			t.Errorf("%s: consent %q, want %q", what, c.Consent, lines)
+		}
+		file := s.get(c.FileURL)
+		f, err := vc.ReadVoice(bytes.NewReader(file.body))
+		if err != nil {
+			t.Fatalf("%s: %d, %v", what, file.code, err)
+		}
+		var in []string
+		for _, l := range f.Consent {
+			in = append(in, l.String())
+		}
+		if !slices.Equal(in, lines) {
+			t.Errorf("%s: consent %q in the file, want %q", what, in, lines)
+		}
+	}
+	upload := func(path string, parts ...formPart) (c card) {
+		t.Helper()
+		a := s.upload(path, parts...)
+		var heard heardVoice
+		err := json.Unmarshal(a.body, &c)
+		if strings.HasSuffix(path, "like") {
+			err = json.Unmarshal(a.body, &heard)
+			c = heard.Voice
+		}
+		if a.code != 201 || err != nil {
+			t.Fatalf("%s: %d %s, %v", path, a.code, a.body, err)
+		}
+		return c
+	}
+	without := upload("/studio/api/voices/like", recording, formPart{"consent", "", []byte("  ")})
+	has("without", without)
+	if a := s.get("/studio/api/voices/" + without.ID); !strings.Contains(string(a.body), `"consent":[]`) {
+		t.Errorf("without: %s", a.body)
+	}
+	ada := upload("/studio/api/voices/like", recording, formPart{"consent", "", []byte(" " + line + " ")})
+	has("like", ada, line)
+	var kept, made card
+	s.ask("POST", "/studio/api/voices/"+ada.ID+"/keep", 200, map[string]any{"name": "Ada"}, &kept)
+	has("kept", kept, line)
+	s.ask("POST", "/studio/api/voices/mix", 201, map[string]any{"parts": []part{{"spk0", 1}, {kept.ID, 1}}}, &made)
+	has("mixed", made, line)
+	s.ask("POST", "/studio/api/voices/mix", 201, map[string]any{"parts": []part{{"spk0", 1}, {kept.ID, 0}}}, &made)
+	has("mixed with no share", made)
+	s.ask("POST", "/studio/api/voices/adjusted", 201, map[string]any{"voice": kept.ID, "settings": map[string]any{"pitch": 2, "strength": 1.2}, "keep": true}, &made)
+	has("adjusted", made, line)
+	s.ask("PATCH", "/studio/api/voices/"+kept.ID, 200, map[string]any{"about": "a woman"}, &made)
+	has("renamed", made, line)
+	file := s.get(kept.FileURL)
+	has("taken in", upload("/studio/api/voices/upload", formPart{"file", "ada.voice", file.body}), line)
+
+	// One of a model that was trained here, which is not read until the voice is used.
+	trained := vc.New(untrained.Model(gan.Tiny(), 3, 2))
+	s.voices.addTrained(&voice{id: "me", name: "me", kind: kindTrained, space: trained.StyleSpace(), model: func() (*vc.Model, error) { return trained, nil },
+		find: func(m *vc.Model) (vc.Voice, error) { return m.Voice("spk0") }})
+	v := trained.SpeakerVoice(0)
+	v.AddConsent(vc.Consent{Who: "Me", When: "2026", Licence: "my own voice"})
+	f, err := trained.VoiceFile(v, "me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := f.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	has("of a trained model", upload("/studio/api/voices/upload", formPart{"file", "me.voice", b.Bytes()}), "Me, 2026, my own voice")
+	s.stop()
+
+	s = start(t, func(c *Config) { c.Data = s.data })
+	s.ask("GET", "/studio/api/voices/"+kept.ID, 200, nil, &made)
+	has("after a restart", made, line)
+}
+
 func cardNames(s *testServer) string {
 	var list cardList
 	s.ask("GET", "/studio/api/voices", 200, nil, &list)

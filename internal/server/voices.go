@@ -24,6 +24,7 @@ type card struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	About     string    `json:"about"`
+	Consent   []string  `json:"consent" doc:"Of those whose recordings it was made from, as far as it was said: who, when, licence"`
 	Kind      string    `json:"kind" enum:"model,saved,trained,unsaved"`
 	PitchHz   float64   `json:"pitch_hz"`
 	Model     string    `json:"model"`
@@ -38,7 +39,11 @@ func (s *Server) card(v *voice) card {
 	if v.space != s.voices.space {
 		model = "trained here"
 	}
-	return card{ID: v.id, Name: v.name, About: v.about, Kind: v.kind, PitchHz: math.Round(10*v.pitchHz) / 10, Model: model,
+	consent := []string{}
+	for _, c := range v.voice.Consent {
+		consent = append(consent, c.String())
+	}
+	return card{ID: v.id, Name: v.name, About: v.about, Consent: consent, Kind: v.kind, PitchHz: math.Round(10*v.pitchHz) / 10, Model: model,
 		SampleURL: at + "/sample", FileURL: at + "/file", Created: v.created}
 }
 
@@ -63,6 +68,8 @@ type likeForm struct {
 	Name string        `form:"name"`
 	Keep string        `form:"keep" enum:"true,false"`
 	As   string        `form:"as" doc:"Id of one of the model's voices, as a nuance of which the recording is heard"`
+
+	Consent string `form:"consent" doc:"Of the person: who, when, licence, such as Ada Example, 2026-11-30, CC BY 4.0. It is kept with the voice"`
 }
 
 type voiceForm struct {
@@ -305,6 +312,14 @@ func (s *Server) hear(ctx context.Context, f *form) (*body[heardVoice], error) {
 			return nil, invalid("want true or false", "body", "keep")
 		}
 	}
+	var consents []vc.Consent
+	if line := strings.TrimSpace(f.values["consent"]); line != "" {
+		c, err := vc.ParseConsent(line)
+		if err != nil {
+			return nil, invalid(err.Error(), "body", "consent")
+		}
+		consents = []vc.Consent{c}
+	}
 	end, err := s.capacity.startConversion(ctx)
 	if err != nil {
 		return nil, err
@@ -318,6 +333,7 @@ func (s *Server) hear(ctx context.Context, f *form) (*body[heardVoice], error) {
 	if err != nil {
 		return nil, fail(http.StatusBadRequest, "too_little_speech", "%v", err)
 	}
+	found.Consent = consents
 	remarks := append([]string{}, in.warnings...)
 	if speech < goodReference {
 		remarks = append(remarks, fmt.Sprintf("there are %.1f s of speech in it: 5 to 10 s make it more like the person", speech.Seconds()))

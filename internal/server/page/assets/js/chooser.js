@@ -150,6 +150,7 @@ function card(voice) {
           h('small', {}, voice.pitchHz ? `${Math.round(voice.pitchHz)} Hz` : ''),
         ),
         h('span', { class: 'about' }, voice.kind === 'unsaved' ? `${voice.about} · not kept yet` : voice.about),
+        voice.consent.map((line) => h('span', { class: 'about consent' }, `Consent: ${line}`)),
       ),
     ),
     own

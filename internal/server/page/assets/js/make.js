@@ -80,6 +80,13 @@ export function like() {
     recorder = null,
     timer = 0;
   const name = nameField('for instance: Carol');
+  const consent = h('input', {
+    type: 'text',
+    name: 'consent',
+    maxLength: 200,
+    placeholder: 'Ada Example, 2026-11-30, CC BY 4.0',
+    autocomplete: 'off',
+  });
   const status = h(
     'p',
     { class: 'small', role: 'status' },
@@ -157,15 +164,24 @@ export function like() {
         : h('p', { class: 'small dim' }, whyNone().text),
       status,
       field('Name', name),
+      field('Consent: who speaks, since when, under which licence', consent),
     ),
     'Make the voice',
     async () => {
-      const made = await api.upload('voices/like', { file: sound, name: name.value.trim(), keep: 'false' });
+      const made = await api.upload('voices/like', {
+        file: sound,
+        name: name.value.trim(),
+        keep: 'false',
+        consent: consent.value.trim(),
+      });
       store.add(made.voice);
       toast(
         [
           `${made.voice.name} was made from ${made.speech_seconds.toFixed(1)} seconds of speech.`,
           ...(made.remarks ?? []),
+          ...(made.voice.consent.length
+            ? []
+            : ['No consent is noted with it: make it again with one, or add one to its file with “vc style --consent”.']),
         ].join(' '),
       );
     },
@@ -343,6 +359,7 @@ export function manage(voice) {
     h(
       'div',
       { class: 'stack' },
+      voice.consent.map((line) => h('p', { class: 'small consent' }, `Consent: ${line}`)),
       field('Name', name),
       h(
         'div',
