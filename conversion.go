@@ -18,7 +18,7 @@ import (
 
 // Conversion converts a recording of any length in bounded memory, made by [Model.NewConversion]. First all of the recording goes in
 // by Write, in pieces of any length, then the result comes out by Read, and in the end Close frees what it took. The result is that of
-// [Model.Convert], bit for bit.
+// [Model.Convert], bit for bit, at another tempo too.
 //
 // Level and pitch of a recording are known only when all of it was heard, so it waits: up to a few minutes in memory, more in a
 // temporary file ($TMPDIR, 4 bytes per sample at the model's rate). With the vocoder GriffinLim the frames of the whole result are
@@ -147,7 +147,7 @@ func (c *Conversion) Read(ctx context.Context, x []float32) (int, error) {
 // Samples is how many the result has, as the recording has been given so far.
 func (c *Conversion) Samples() int64 {
 	from, to := int64(c.in.From()), int64(c.cfg.SampleRate)
-	return max(1, c.given/from*to+(2*(c.given%from)*to+from)/(2*from))
+	return samplesAt(c.o.Tempo, max(1, c.given/from*to+(2*(c.given%from)*to+from)/(2*from)))
 }
 
 // Close frees memory and files.
@@ -218,6 +218,7 @@ type conversionOutput struct {
 	pieces  *features.Pieces
 	pitch   gan.PitchMap
 	gen     *gan.Generator
+	tempo   *tempoChanger // nil for that of the recording
 	shape   frameShaper
 	vocoder synth.FrameVocoder // nil for GriffinLim
 	restore *audio.Restorer
@@ -230,9 +231,10 @@ type conversionOutput struct {
 
 	whole struct{ logMel, f0 []float32 } // for GriffinLim
 
-	x   []float32
-	y   []float32 // to be given out
-	buf []float32 // whose memory that is
+	x     []float32
+	y     []float32  // to be given out
+	buf   []float32  // whose memory that is
+	paced toneFrames // scratch, at the other tempo
 }
 
 func (c *Conversion) newOutput(f0 []float32, samples int) (*conversionOutput, error) {
@@ -248,6 +250,7 @@ func (c *Conversion) newOutput(f0 []float32, samples int) (*conversionOutput, er
 	}
 	out.gen = generator.Fork()
 	out.gen.SetStyle(c.m.Strengthen(c.v, c.o.Strength).Style)
+	out.tempo = newTempoChanger(c.cfg, c.o.Tempo)
 	out.shape = newFrameShaper(c.cfg, c.v.Formant+c.o.FormantSemitones)
 	out.shape.mark = c.m.newMark(c.v)
 	out.restore = audio.NewRestorer(c.gainDB, c.cfg.SampleRate)
@@ -285,17 +288,16 @@ func (o *conversionOutput) next(ctx context.Context) error {
 	if !allFinite(logMel) {
 		return errNotFinite
 	}
-	f0 := o.mapped[from:to]
-	for t := range f0 {
-		o.shape.frame(logMel[t*n:(t+1)*n], f0[t], o.source.LogEnergy[from+t])
+	made := toneFrames{logMel: logMel, f0: o.mapped[from:to], energy: o.source.LogEnergy[from:to]}
+	if o.tempo != nil {
+		o.paced.clear()
+		o.tempo.process(&o.paced, made)
+		made = o.paced
 	}
 	o.done = end
-	if o.vocoder == nil {
-		o.whole.logMel, o.whole.f0 = append(o.whole.logMel, logMel...), append(o.whole.f0, f0...)
-	} else {
-		o.buf = o.vocoder.Process(o.buf[:0], logMel, f0)
-		o.give(o.buf)
-	}
+	o.buf = o.buf[:0]
+	o.sound(made)
+	o.give(o.buf)
 	o.forget(max(0, end-c.m.networks.Config.PastFrames()))
 	frames := c.cfg.NumFrames(int(c.sound.Samples()))
 	c.o.Progress(analysedPart + (1-analysedPart)*float64(end)/float64(max(frames, 1)))
@@ -342,11 +344,30 @@ func (o *conversionOutput) forget(frame int) {
 	o.first = frame
 }
 
+// sound shapes and marks frames and appends what the vocoder makes of them. The tempo is changed before, so that the mark has its own.
+func (o *conversionOutput) sound(f toneFrames) {
+	n := o.c.cfg.NMels
+	for t, hz := range f.f0 {
+		o.shape.frame(f.logMel[t*n:(t+1)*n], hz, f.energy[t])
+	}
+	if o.vocoder == nil {
+		o.whole.logMel, o.whole.f0 = append(o.whole.logMel, f.logMel...), append(o.whole.f0, f.f0...)
+		return
+	}
+	o.buf = o.vocoder.Process(o.buf, f.logMel, f.f0)
+}
+
 // finish makes what the vocoder still owes.
 func (o *conversionOutput) finish(ctx context.Context) error {
 	o.over = true
+	o.buf = o.buf[:0]
+	if o.tempo != nil {
+		o.paced.clear()
+		o.tempo.flush(&o.paced, o.c.cfg.NumFrames(o.samples))
+		o.sound(o.paced)
+	}
 	if o.vocoder != nil {
-		o.buf = o.vocoder.FlushTo(o.buf[:0], o.samples)
+		o.buf = o.vocoder.FlushTo(o.buf, o.samples)
 		o.give(o.buf)
 		return nil
 	}

@@ -22,6 +22,9 @@ type Options struct {
 	Strength         float64 // how strongly the voice is put on, see Model.Strengthen; 0 means 1
 	Melody           Melody  // "" means Fit
 	Source           Source  // what is known of the voice in the recording; the zero value is nothing
+	// Tempo is how many times as fast as in the recording the words come, MinTempo to MaxTempo; 0 means 1. Another than 1 changes the
+	// length of the result and not its pitch. A Stream has none: it must give as much as it gets.
+	Tempo float64
 
 	// Progress, if not nil, is told from time to time which part is done, 0 to 1, by one goroutine at a time.
 	Progress func(part float64)
@@ -44,6 +47,9 @@ func (o Options) Validate() error {
 	if err := o.Melody.check(); err != nil {
 		return err
 	}
+	if err := checkTempo(o.Tempo); err != nil {
+		return err
+	}
 	return checkFormant(o.FormantSemitones)
 }
 
@@ -60,10 +66,10 @@ var errNotFinite = errors.New("the model gives values that are not numbers: its 
 
 // Result is a converted recording with what led to it.
 type Result struct {
-	Clip   audio.Clip      // at the model's rate, as long as the input to the sample, and as loud as it
+	Clip   audio.Clip      // at the model's rate, as long as the input to the sample, or as Options.Tempo makes it, and as loud as it
 	Source features.Frames // the input's features, as features.Analyze gives them
 	GainDB float64         // what the input was amplified by for them, and Clip was not
-	Mapped []float32       // F0 that was asked of the output, Hz per frame, 0 where unvoiced
+	Mapped []float32       // F0 that was asked of the output, Hz for each frame of Source, 0 where unvoiced
 }
 
 // Convert turns a recording, of any rate, into voice v. The recording is not changed. It is an error if the recording holds no
@@ -111,6 +117,9 @@ func (m *Model) ConvertFrames(ctx context.Context, source features.Frames, v Voi
 	}
 	if err := v.check(m.networks); err != nil {
 		return features.Frames{}, err
+	}
+	if o.Tempo != 0 && o.Tempo != 1 {
+		return features.Frames{}, fmt.Errorf("tempo is %g, and frames have to stay as many as they are: leave it 0, and convert recordings by Convert", o.Tempo)
 	}
 	return m.frames(ctx, source, v, o, 1)
 }

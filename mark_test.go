@@ -142,3 +142,24 @@ func TestMarkFollowsTheVoice(t *testing.T) {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
+
+// TestMarkAtAnotherTempo: the mark runs in the time of the result, whatever becomes of the words.
+func TestMarkAtAnotherTempo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("listens for a minute under the race detector")
+	}
+	m, in := base(t), tenSeconds(t)
+	v, err := m.Voice("lj")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tempo := range []float64{0.75, 4.0 / 3} {
+		r, err := m.Convert(context.Background(), in, v, vc.Options{Tempo: tempo})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, err := mark.DetectClip(context.Background(), r.Clip); err != nil || !f.Found || f.Info != mark.Of("lj") {
+			t.Errorf("tempo %g: %+v, %v", tempo, f, err)
+		}
+	}
+}

@@ -11,8 +11,8 @@
 // package. A [Voice] is what speech is turned into. It is one of the model's own ([Model.Voice]), that of a recording
 // ([Model.LikeVoice]), a random one ([Model.RandomVoice]), a mixture of others ([Mix]), or one that was saved ([LoadVoice]).
 // [Model.Convert] converts a recording that fits into memory, [Conversion] one of any length, and a [Stream] sound that is still
-// arriving. Sample k of the output belongs to sample k of the input, and there are as many of them at equal rates; a Stream gives
-// them out later, by [Stream.Latency].
+// arriving. Sample k of the output belongs to sample k of the input, and there are as many of them at equal rates, unless [Options] ask for
+// another tempo; a Stream gives them out later, by [Stream.Latency].
 //
 // How it works: speech is analysed into frames of 10 ms, each a log-mel spectrum, a pitch and an energy. The pitch is moved from
 // the speaker's range into the voice's. A generator turns the spectrum into what the voice would have had, and a vocoder makes
