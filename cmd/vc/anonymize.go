@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/internal/anonymize"
+	"github.com/starvc/vc/internal/atomicfile"
 	"github.com/starvc/vc/internal/batch"
 	"github.com/starvc/vc/internal/judge"
 	"github.com/urfave/cli/v2"
@@ -266,22 +268,31 @@ func (o anonymousOptions) writeMapping(names []string, voices map[string]chosenV
 	if o.mapping == "" {
 		return nil
 	}
-	mode := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if o.seed == "" { // an earlier run has drawn other voices for what it has finished
-		mode |= os.O_EXCL
-	}
-	f, err := os.OpenFile(o.mapping, mode, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("--mapping: %s is there, and may be the mapping of an earlier run: name another file", o.mapping)
-	}
-	if err != nil {
-		return fmt.Errorf("--mapping: %w", plainCause(err))
-	}
-	err = f.Chmod(0o600)
-	for _, name := range names {
-		if err == nil {
-			_, err = fmt.Fprintf(f, "%s\t%s\n", name, voices[name].origin)
+	claimed := false
+	if o.seed == "" { // an earlier run has drawn other voices for what it has finished, and one beside this draws others too
+		f, err := os.OpenFile(o.mapping, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("--mapping: %s is there, and may be the mapping of an earlier run: name another file", o.mapping)
 		}
+		if err != nil {
+			return fmt.Errorf("--mapping: cannot write %s: %w", o.mapping, plainCause(err))
+		}
+		f.Close()
+		claimed = true
 	}
-	return errors.Join(err, f.Close())
+	err := atomicfile.WriteMode(o.mapping, 0o600, func(w io.Writer) error {
+		for _, name := range names {
+			if _, err := fmt.Fprintf(w, "%s\t%s\n", name, voices[name].origin); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		if claimed {
+			os.Remove(o.mapping)
+		}
+		return fmt.Errorf("--mapping: %w", err)
+	}
+	return nil
 }

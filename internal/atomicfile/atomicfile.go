@@ -31,6 +31,19 @@ const (
 // buffered, and an [io.Seeker] unless it is one of those. Errors begin with the path.
 func Write(path string, write func(io.Writer) error) error {
 	t, err := findTarget(path)
+	return t.write(path, err, write)
+}
+
+// WriteMode is [Write] of a file that has that mode, whatever an existing one had and the umask says. At no moment others can read what
+// mode keeps from them.
+func WriteMode(path string, mode fs.FileMode, write func(io.Writer) error) error {
+	t, err := findTarget(path)
+	t.mode, t.exact = mode, true
+	return t.write(path, err, write)
+}
+
+// write writes the file at path, whose target was found with err.
+func (t target) write(path string, err error, write func(io.Writer) error) error {
 	switch {
 	case err != nil:
 	case t.device:
@@ -97,7 +110,7 @@ func named(path string, err error) error {
 type target struct {
 	path   string // links followed
 	mode   fs.FileMode
-	exists bool
+	exact  bool // the umask must not take bits of mode
 	device bool // or a pipe, which cannot be replaced
 }
 
@@ -113,7 +126,7 @@ func findTarget(path string) (t target, err error) {
 	if t.device = !info.Mode().IsRegular(); t.device {
 		return t, nil
 	}
-	t.mode, t.exists = info.Mode().Perm(), true
+	t.mode, t.exact = info.Mode().Perm(), true // which the umask may forbid to new files
 	t.path, err = filepath.EvalSymlinks(path)
 	return t, err
 }
@@ -131,7 +144,7 @@ func (t target) replace(ending string, fill func(f *os.File) error) error {
 			os.Remove(f.Name())
 		}
 	}()
-	if t.exists { // the umask may have taken bits that the old file had
+	if t.exact {
 		if err := f.Chmod(t.mode); err != nil {
 			return err
 		}

@@ -89,6 +89,46 @@ func TestWriteTargets(t *testing.T) {
 	}
 }
 
+// TestWriteMode: a new file and a replaced one have the mode, and what fails leaves the old one.
+func TestWriteMode(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes mean little there")
+	}
+	path := filepath.Join(t.TempDir(), "secret")
+	for _, text := range []string{"new", "replaced", "replaced by what fails"} {
+		fails := strings.HasSuffix(text, "fails")
+		err := WriteMode(path, 0o600, func(w io.Writer) error {
+			if _, err := io.WriteString(w, text); err != nil || !fails {
+				return err
+			}
+			return errors.New("disk full")
+		})
+		if (err != nil) != fails {
+			t.Fatalf("%s: %v", text, err)
+		}
+		want := text
+		if fails {
+			want = "replaced"
+		}
+		b, _ := os.ReadFile(path)
+		if info, err := os.Stat(path); err != nil || string(b) != want || !fails && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %q, %v, %v", text, b, info, err)
+		}
+		if err := os.Chmod(path, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files, _ := os.ReadDir(filepath.Dir(path)); len(files) != 1 {
+		t.Errorf("left behind: %v", files)
+	}
+	if err := WriteMode(os.DevNull, 0o600, func(w io.Writer) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(os.DevNull); err != nil || info.Mode().Perm() == 0o600 {
+		t.Errorf("%s: %v, %v", os.DevNull, info.Mode(), err)
+	}
+}
+
 // TestWriteIn by several at once: each succeeds, the file is whole, and nothing lies beside it.
 func TestWriteIn(t *testing.T) {
 	dir := t.TempDir()
