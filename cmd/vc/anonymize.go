@@ -30,8 +30,11 @@ Without --seed the voices are drawn by chance and who became what is written now
 the model can find that out again. Titles, artists and other tags of the recordings are left out; names of files and folders are
 kept, so rename those that name somebody.
 
-This is no guarantee: words, accent, rate and manner of speaking stay, and may tell who speaks. "vc anonymize report" measures
-how well attackers tell the speakers of the results.
+This is no guarantee: words, accent, manner of speaking and, without --flatten rate, rate stay, and may tell who speaks.
+"vc anonymize report" measures how well attackers tell the speakers of the results.
+
+--flatten rate brings all to one rate of speech, as the phone network hears it. Results then last 0.75 to 1.33 times as long as the
+recordings, and so no longer run beside a video, labels of times or another speaker's recording.
 
 EXAMPLES
 
@@ -41,8 +44,8 @@ EXAMPLES
    a Kaldi corpus, the same voices on any day, and a list of who became what:
       vc anonymize wav.scp --speakers utt2spk --out-dir anonymous/ --seed 7391 --mapping mapping.tsv
 
-   another voice for each recording, all with one spread of melody:
-      vc anonymize interviews/ --out-dir anonymous/ --per utterance --flatten melody
+   another voice for each recording, all with one spread of melody and one rate of speech:
+      vc anonymize interviews/ --out-dir anonymous/ --per utterance --flatten melody,rate
 
    how well it hides: make the same again with other voices, and let attackers try:
       vc anonymize interviews/ --out-dir again/
@@ -54,8 +57,13 @@ const (
 	perUtterance = "utterance"
 )
 
+// What --flatten makes alike, in the order in which manifests name it.
 const (
-	flattenMelody       = "melody"
+	flattenMelody = "melody"
+	flattenRate   = "rate"
+)
+
+const (
 	flatSpreadSemitones = 1.5 // what --flatten melody makes the spread of F0
 	candidates          = 32  // pseudo-speakers that are chosen from
 	judgedRecordings    = 3   // of a speaker, that tell its voice
@@ -75,15 +83,16 @@ func anonymizeCommand(e env) *cli.Command {
 			&cli.StringFlag{Name: "speakers", DefaultText: "the folders' names", Usage: "take who speaks from `FILE`, in each line a recording as SOURCE has it, a tab or a space, and a speaker"},
 			&cli.StringFlag{Name: "seed", DefaultText: "by chance, and never written", Usage: "draw by `SEED`, a whole number from 0 on; keep it secret"},
 			&cli.StringFlag{Name: "mapping", DefaultText: "never written", Usage: "write who became what to `FILE`, which only you can read"},
-			&cli.StringFlag{Name: "flatten", Usage: "make `WHAT` alike in all voices: melody, the spread of the pitch"},
+			&cli.StringSliceFlag{Name: "flatten", Usage: "make `WHAT` alike in all voices: melody, the spread of the pitch; rate, that of speech; or both, joined by a comma"},
 			&cli.StringFlag{Name: "judge", Usage: "`FILE` of the judge of similarity, from \"vc train judge\" (default: the one in the program)"},
+			&cli.StringFlag{Name: "phones", Usage: "`FILE` of the phone network that tells rates, from \"vc train phones\" (default: the one in the program)"},
 		}, corpusFlags()),
 		Action: func(c *cli.Context) error {
 			o := readCorpusFlags(c)
 			o.bare = true
 			o.anonymous = &anonymousOptions{
 				per: c.String("per"), speakers: c.String("speakers"), seed: c.String("seed"), mapping: c.String("mapping"),
-				flatten: c.String("flatten"), judge: c.String("judge"),
+				flatten: flattened(c.StringSlice("flatten")), judge: c.String("judge"), phones: c.String("phones"),
 			}
 			share, err := o.validate(e.getenv, c.IsSet("shards"))
 			if err == nil {
@@ -98,8 +107,30 @@ func anonymizeCommand(e env) *cli.Command {
 }
 
 type anonymousOptions struct {
-	per, speakers, seed, mapping, flatten, judge string
+	per, speakers, seed, mapping, judge, phones string
+	flatten                                     []string // each once, in the order of the constants
 }
+
+// flattened brings what is to be alike into one order, so that settings know each other. Unknown words come last.
+func flattened(words []string) []string {
+	known := []string{flattenMelody, flattenRate}
+	place := func(word string) int {
+		if i := slices.Index(known, word); i >= 0 {
+			return i
+		}
+		return len(known)
+	}
+	var all []string
+	for _, word := range strings.Split(strings.Join(words, ","), ",") {
+		if word = strings.TrimSpace(word); word != "" && !slices.Contains(all, word) {
+			all = append(all, word)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b string) int { return place(a) - place(b) })
+	return all
+}
+
+func (o anonymousOptions) flattens(what string) bool { return slices.Contains(o.flatten, what) }
 
 func (o anonymousOptions) validate(share batch.Shard) error {
 	switch {
@@ -107,10 +138,15 @@ func (o anonymousOptions) validate(share batch.Shard) error {
 		return fmt.Errorf("--per is %q, want %s or %s", o.per, perSpeaker, perUtterance)
 	case o.per == perUtterance && o.speakers != "":
 		return errors.New("--speakers says who speaks, which --per utterance makes no use of: give one of them")
-	case o.flatten != "" && o.flatten != flattenMelody:
-		return fmt.Errorf("--flatten is %q, want %s", o.flatten, flattenMelody)
+	case o.phones != "" && !o.flattens(flattenRate):
+		return errors.New("--phones names the network that tells rates of speech: it goes with --flatten rate")
 	case o.seed == "" && share.Count > 1:
 		return errors.New("several shards must draw the same voices: give all of them the same --seed")
+	}
+	for _, what := range o.flatten {
+		if what != flattenMelody && what != flattenRate {
+			return fmt.Errorf("--flatten is %q, want %s, %s, or both, joined by a comma", what, flattenMelody, flattenRate)
+		}
 	}
 	if o.seed != "" {
 		if _, err := strconv.ParseUint(o.seed, 10, 64); err != nil {
@@ -155,12 +191,30 @@ func (c *collection) speakersOf() ([]string, error) {
 func (c *collection) findPseudoSpeakers(ctx context.Context) error {
 	o := c.o.anonymous
 	names, err := c.speakersOf()
-	if err != nil || c.o.check {
-		return err
-	}
-	so, err := needJudge(suiteOptions{judge: o.judge, phones: "none"})
 	if err != nil {
 		return err
+	}
+	if o.phones != "" {
+		if c.sums[o.phones], err = batch.Checksum(ctx, o.phones); err != nil {
+			return fmt.Errorf("--phones: %w", err)
+		}
+	}
+	if c.o.check {
+		return nil
+	}
+	ask := suiteOptions{judge: o.judge, phones: o.phones}
+	if !o.flattens(flattenRate) {
+		ask.phones = "none"
+	}
+	so, err := needJudge(ask)
+	if err != nil {
+		return err
+	}
+	if o.flattens(flattenRate) {
+		if so.Phones == nil {
+			return errors.New("--flatten rate tells rates by a phone network, and this program has none: make one with \"vc train phones\", and give it with --phones")
+		}
+		c.findTempos(ctx, names, so.Phones)
 	}
 	var order []string
 	heard := map[string][][]float32{} // by speaker
@@ -200,18 +254,18 @@ func (c *collection) findPseudoSpeakers(ctx context.Context) error {
 	}
 	var pool []chosenVoice
 	var embeddings [][]float32
-	ask := c.ask
-	ask.Threads = c.o.cores(c.env.getenv)
+	quick := c.ask
+	quick.Threads = c.o.cores(c.env.getenv)
 	draw := rand.New(rand.NewPCG(seed, 0))
 	for range candidates {
 		voice, err := pseudoSpeaker(c.model, draw, len(pool)%2 == 1)
 		if err != nil {
 			return err
 		}
-		if o.flatten == flattenMelody {
+		if o.flattens(flattenMelody) {
 			voice.LogF0.Std = flatSpreadSemitones * math.Ln2 / 12
 		}
-		result, err := c.model.Convert(ctx, probe, voice.Voice, ask)
+		result, err := c.model.Convert(ctx, probe, voice.Voice, quick)
 		if err != nil {
 			return err
 		}

@@ -108,6 +108,10 @@ func isKnown(table map[string]bool, name string) bool {
 
 func unknownFlag(command, word string, known map[string]bool) error {
 	name, _, _ := splitFlag(word)
+	if name == "flatten" && slices.Contains([]string{"stream", "live", "serve"}, command) {
+		return usagef(command, "%s: flag %s wants recordings, since the rate and the melody of speech are known when all of it was heard: "+
+			"anonymize files with \"vc anonymize\"", command, word)
+	}
 	long := slices.DeleteFunc(slices.Collect(maps.Keys(known)), func(n string) bool { return len(n) == 1 })
 	if near := nearest(name, long); near != "" {
 		return usagef(command, "%s: flag %s is not known, did you mean --%s?", command, word, near)

@@ -29,6 +29,7 @@ type collection struct {
 	found  map[voiceChoice][]chosenVoice // all but those drawn for each recording
 	sums   map[string]string             // of the files of voices, by path
 	pseudo map[string]chosenVoice        // of anonymous results, by key
+	tempos map[string]func() float64     // likewise, where the rate of speech is made alike
 }
 
 // corpusItem is a recording with what it becomes.
@@ -260,7 +261,10 @@ func (c *collection) settings(item *corpusItem) string {
 	choices := c.choices(item)
 	if a := c.o.anonymous; a != nil { // neither voice nor seed, which would tell who became what
 		add("anonymous", a.per)
-		add("flatten", a.flatten)
+		add("flatten", strings.Join(a.flatten, ","))
+		if sum := c.sums[a.phones]; sum != "" {
+			add("phones", sum[:settingsSum])
+		}
 		choices = nil
 	}
 	for _, choice := range choices {

@@ -98,6 +98,9 @@ func (s *shardWork) one(ctx context.Context, j *job, i int) (err error) {
 	if j.voices, err = s.c.voicesOf(item); err != nil {
 		return err
 	}
+	if tempo := s.c.tempos[item.Key]; tempo != nil {
+		j.tempo = tempo()
+	}
 	duration, err := s.inPieces(ctx, j, i)
 	if err != nil {
 		return err

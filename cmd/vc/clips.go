@@ -28,6 +28,11 @@ func readClip(ctx context.Context, e env, path string) (audio.Clip, error) {
 
 // readClipUpTo is readClip of a recording that may not be longer, for the sake of a flag.
 func readClipUpTo(ctx context.Context, e env, path, flag string, most time.Duration) (audio.Clip, error) {
+	return readStart(ctx, e, path, most, tooLongForMemory(flag, most))
+}
+
+// readStart is readClip of the first part of a recording, in as much memory as that takes. What is longer is an error, unless over is nil.
+func readStart(ctx context.Context, e env, path string, most time.Duration, over error) (audio.Clip, error) {
 	return readPiped(ctx, path, func(path string) (audio.Clip, error) {
 		var left, right []float32
 		rate := 0
@@ -37,11 +42,15 @@ func readClipUpTo(ctx context.Context, e env, path, flag string, most time.Durat
 				return nil
 			},
 			Take: func(sides [][]float32) error {
-				if left = append(left, sides[0]...); len(sides) == 2 {
-					right = append(right, sides[1]...)
+				n := len(sides[0])
+				if room := int(most.Seconds())*rate - len(left); n > room {
+					if over != nil {
+						return over
+					}
+					n = room
 				}
-				if len(left) > int(most.Seconds())*rate {
-					return tooLongForMemory(flag, most)
+				if left = append(left, sides[0][:n]...); len(sides) == 2 {
+					right = append(right, sides[1][:n]...)
 				}
 				return ctx.Err()
 			},

@@ -140,6 +140,9 @@ func (in *incoming) begin(heard audio.Heard) error {
 			of, all = side, n
 		}
 		if heard.Layout.LowFrequency(side, sides) {
+			if w.jobs[in.i].tempo != 0 {
+				return errors.New("its low-frequency channel is kept as it is, and the others change their tempo: leave --channels keep out, or --flatten rate")
+			}
 			c, err := newCopied(heard.Rate, w.model.Features().SampleRate)
 			if err != nil {
 				return err

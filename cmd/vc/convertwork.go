@@ -113,6 +113,7 @@ func (w *converting) warn(j *job, warnings []string) {
 // asked are the options of one side of a job, of several.
 func (w *converting) asked(i, side, sides int) vc.Options {
 	o := w.ask
+	o.Tempo = w.jobs[i].tempo
 	o.Progress = func(part float64) { w.part(i, (float64(side)+part)/float64(sides)) }
 	return o
 }
@@ -130,7 +131,11 @@ func (w *converting) inPieces(ctx context.Context, j *job, i int) (time.Duration
 	w.warn(j, heard.Warnings)
 	sides := in.choose(heard)
 	out := outgoing{from: w.model.Features().SampleRate, to: w.o.outputRate(heard.Rate, w.model.Features().SampleRate), frames: sides[0].Samples(), layout: heard.Layout}
-	if w.o.rate != "" {
+	switch {
+	case w.o.rate == "":
+	case j.tempo != 0:
+		out.frames = max(1, (2*out.frames*int64(out.to)+int64(out.from))/int64(2*out.from))
+	default:
 		out.frames = max(1, (2*heard.Frames*int64(out.to)+int64(heard.Rate))/int64(2*heard.Rate))
 	}
 	for _, s := range sides {

@@ -20,6 +20,7 @@ type job struct {
 	in, out string        // "-" is standard input or output
 	picture string        // empty for none
 	voices  []chosenVoice // one, or those of both sides
+	tempo   float64       // see vc.Options; 0 for that of the recording
 	err     error         // found before work began
 }
 

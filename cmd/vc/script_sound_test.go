@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -78,4 +79,35 @@ func sides(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("side %d of %s is not %s", side, args[0], name)
 		}
 	}
+}
+
+// paced PLAIN FILE LEAST MOST checks how many times as long one recording is as another, to a thousandth; it may be 1 times where LEAST is 1 only.
+// paced PLAIN FILE as NAME checks that all files of a name are longer by one factor.
+func paced(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: paced PLAIN FILE LEAST MOST, or PLAIN FILE as NAME")
+	}
+	number := func(text string) float64 {
+		v, err := strconv.ParseFloat(text, 64)
+		ts.Check(err)
+		return v
+	}
+	plain, err := audio.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	clip, err := audio.ReadFile(ts.MkAbs(args[1]))
+	ts.Check(err)
+	const tolerance = 0.001
+	factor := clip.Duration().Seconds() / plain.Duration().Seconds()
+	if args[2] != "as" {
+		least, most := number(args[2]), number(args[3])
+		if factor < least-tolerance || factor > most+tolerance || least != 1 && math.Abs(factor-1) < tolerance {
+			ts.Fatalf("%s is %.4f times as long as %s, want %g to %g", args[1], factor, args[0], least, most)
+		}
+		return
+	}
+	name := "FACTOR_" + args[3]
+	if before := ts.Getenv(name); before != "" && math.Abs(factor-number(before)) > tolerance {
+		ts.Fatalf("%s is %.4f times as long as %s, another of this speaker %s", args[1], factor, args[0], before)
+	}
+	ts.Setenv(name, strconv.FormatFloat(factor, 'g', -1, 64))
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/gan"
+	"github.com/starvc/vc/internal/base"
 	"github.com/starvc/vc/internal/untrained"
 )
 
@@ -68,6 +69,9 @@ func TestScripts(t *testing.T) {
 				_, err := os.Stat("/dev/full")
 				return err == nil, nil
 			}
+			if cond == "networks" {
+				return base.Has(base.Judge) && base.Has(base.Phones), nil
+			}
 			if cond == "ffmpeg" {
 				return audio.HasFFmpeg(), nil
 			}
@@ -77,6 +81,7 @@ func TestScripts(t *testing.T) {
 			"duration": duration, "cutfile": cutFile, "flipbyte": flipByte, "untouched": untouched,
 			"samesize": sameSize, "near": near,
 			"silence": silence, "channel": channelOf, "samesound": sameSound, "length": length, "tag": tag, "tagged": tagged, "sides": sides,
+			"paced": paced,
 		},
 	})
 }

@@ -9,10 +9,16 @@ const changePenalty = 3
 // Decode is the most probable sequence of phones where every change has one fixed, small probability (Viterbi), without
 // silence. logProbability is [frames, corpus.PhoneCount].
 func Decode(logProbability []float32) []uint8 {
+	spoken, _ := decodePath(logProbability)
+	return spoken
+}
+
+// decodePath also gives how many frames have no silence.
+func decodePath(logProbability []float32) (spoken []uint8, speech int) {
 	k := corpus.PhoneCount
 	n := len(logProbability) / k
 	if n == 0 {
-		return nil
+		return nil, 0
 	}
 	score := append([]float32(nil), logProbability[:k]...)
 	from := make([]uint8, n*k) // the phone of the frame before
@@ -32,13 +38,15 @@ func Decode(logProbability []float32) []uint8 {
 	for t := n - 1; t > 0; t-- {
 		path[t-1] = from[t*k+int(path[t])]
 	}
-	var spoken []uint8
 	for t, p := range path {
-		if p != corpus.Silence && (t == 0 || path[t-1] != p) {
+		if p == corpus.Silence {
+			continue
+		}
+		if speech++; t == 0 || path[t-1] != p {
 			spoken = append(spoken, p)
 		}
 	}
-	return spoken
+	return spoken, speech
 }
 
 // MostProbable is the index of the largest of p, the first of equals.

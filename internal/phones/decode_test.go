@@ -57,19 +57,23 @@ func TestDecode(t *testing.T) {
 		return p
 	}
 	for name, c := range map[string]struct {
-		p    []float32
-		want []uint8
+		p      []float32
+		want   []uint8
+		speech int
 	}{
-		"nothing":              {nil, nil},
-		"silence":              {sure(-5, 0, 0, 0), nil},
-		"one frame":            {sure(-5, 7), []uint8{7}},
-		"runs":                 {sure(-5, 0, 3, 3, 3, 4, 4, 0, 0, 3, 3), []uint8{3, 4, 3}},
-		"a lone doubtful one":  {sure(-2, 3, 3, 9, 3, 3), []uint8{3}},
-		"a lone certain one":   {sure(-9, 3, 3, 9, 3, 3), []uint8{3, 9, 3}},
-		"silence parts a pair": {sure(-5, 3, 3, 0, 0, 3, 3), []uint8{3, 3}},
+		"nothing":              {nil, nil, 0},
+		"silence":              {sure(-5, 0, 0, 0), nil, 0},
+		"one frame":            {sure(-5, 7), []uint8{7}, 1},
+		"runs":                 {sure(-5, 0, 3, 3, 3, 4, 4, 0, 0, 3, 3), []uint8{3, 4, 3}, 7},
+		"a lone doubtful one":  {sure(-2, 3, 3, 9, 3, 3), []uint8{3}, 5},
+		"a lone certain one":   {sure(-9, 3, 3, 9, 3, 3), []uint8{3, 9, 3}, 5},
+		"silence parts a pair": {sure(-5, 3, 3, 0, 0, 3, 3), []uint8{3, 3}, 4},
 	} {
 		if got := Decode(c.p); !bytes.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+		if _, speech := decodePath(c.p); speech != c.speech {
+			t.Errorf("%s: %d frames of speech, want %d", name, speech, c.speech)
 		}
 	}
 }

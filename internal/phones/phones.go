@@ -93,11 +93,32 @@ func (n *Network) Describe() string {
 
 // ReadClip is the most probable sequence of phones, without silence, of a recording of any rate.
 func (n *Network) ReadClip(clip audio.Clip) ([]uint8, error) {
+	r, err := n.Hear(clip)
+	return r.Phones, err
+}
+
+// Reading is what was read in a recording.
+type Reading struct {
+	Phones  []uint8 // the most probable sequence, without silence
+	Seconds float64 // of speech: what is no silence
+}
+
+// Rate is how many phones were spoken in a second of speech, 0 where there was none.
+func (r Reading) Rate() float64 {
+	if r.Seconds == 0 {
+		return 0
+	}
+	return float64(len(r.Phones)) / r.Seconds
+}
+
+// Hear is ReadClip that also tells how long the phones took.
+func (n *Network) Hear(clip audio.Clip) (Reading, error) {
 	recording, err := features.Analyze(n.features, clip)
 	if err != nil {
-		return nil, fmt.Errorf("phone network: %w", err)
+		return Reading{}, fmt.Errorf("phone network: %w", err)
 	}
-	return Decode(n.Forward(recording.Frames.LogMel)), nil
+	spoken, speech := decodePath(n.Forward(recording.Frames.LogMel))
+	return Reading{spoken, float64(speech*n.features.Hop) / float64(n.features.SampleRate)}, nil
 }
 
 // framesAtOnce is how many frames go through the network in one call.
