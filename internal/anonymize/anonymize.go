@@ -7,6 +7,7 @@ package anonymize
 
 import (
 	"math"
+	"slices"
 
 	"github.com/starvc/vc/internal/judge"
 )
@@ -55,10 +56,15 @@ type Attack struct {
 	Different int     `json:"differentTrials"`
 }
 
-// Verify is the attack of one who has recordings of each speaker, enrol, and asks of each recording in trials who of these speaks.
-// Both hold embeddings by speaker, in the same order; nil ones do not count. Rate is NaN where there are no trials of both kinds.
-func Verify(enrol, trials [][][]float32) Attack {
-	var same, different []float64
+// Trials are the similarities that an attacker has found, each of a recording to a speaker who is claimed.
+type Trials struct {
+	Same      []float64 // where it is that speaker
+	Different []float64 // where it is another
+}
+
+// Try is the attack of one who has recordings of each speaker, enrol, and asks of each recording in trials who of these speaks.
+// Both hold embeddings by speaker, in the same order; nil ones do not count.
+func Try(enrol, trials [][][]float32) (t Trials) {
 	for i, recordings := range enrol {
 		voice := judge.Enrol(heard(recordings))
 		if voice == nil {
@@ -67,15 +73,45 @@ func Verify(enrol, trials [][][]float32) Attack {
 		for k, tests := range trials {
 			for _, test := range heard(tests) {
 				if s := judge.Similarity(voice, test); i == k {
-					same = append(same, s)
+					t.Same = append(t.Same, s)
 				} else {
-					different = append(different, s)
+					t.Different = append(t.Different, s)
 				}
 			}
 		}
 	}
-	rate, _ := judge.EqualErrorRate(same, different)
-	return Attack{Rate: rate, Same: len(same), Different: len(different)}
+	return t
+}
+
+// Attack says how well that went. Rate is NaN where there are no trials of both kinds.
+func (t Trials) Attack() Attack {
+	rate, _ := judge.EqualErrorRate(t.Same, t.Different)
+	return Attack{Rate: rate, Same: len(t.Same), Different: len(t.Different)}
+}
+
+// Errors are the two ways in which an attacker who says "it is that speaker" from a threshold on is wrong, each 0 to 1.
+type Errors struct {
+	Threshold float64 // a similarity
+	Missed    float64 // share of the trials of the same speaker below the threshold
+	Accepted  float64 // share of those of others at it or above
+}
+
+// TradeOff gives the errors for each threshold that makes a difference, from where all is accepted to where all is missed: nil where
+// there are no trials of both kinds.
+func (t Trials) TradeOff() []Errors {
+	if len(t.Same) == 0 || len(t.Different) == 0 {
+		return nil
+	}
+	same, different := slices.Sorted(slices.Values(t.Same)), slices.Sorted(slices.Values(t.Different))
+	all := slices.Compact(slices.Sorted(slices.Values(slices.Concat(same, different))))
+	all = append(all, math.Nextafter(all[len(all)-1], math.Inf(1)))
+	curve := make([]Errors, len(all))
+	for i, at := range all {
+		missed, _ := slices.BinarySearch(same, at)
+		rejected, _ := slices.BinarySearch(different, at)
+		curve[i] = Errors{at, float64(missed) / float64(len(same)), 1 - float64(rejected)/float64(len(different))}
+	}
+	return curve
 }
 
 // Spread is the mean and the greatest similarity between two of the speakers, each known by all its recordings; NaN for fewer than two.

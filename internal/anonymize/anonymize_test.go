@@ -32,7 +32,7 @@ func TestChooseFar(t *testing.T) {
 
 // Two speakers at 0 and 90 degrees: trials that lie beside their own voice are always told, those that have changed places never,
 // and of four trials of which one of each speaker has changed places, half are wrong.
-func TestVerify(t *testing.T) {
+func TestTry(t *testing.T) {
 	enrol := [][][]float32{{at(-5), at(5)}, {at(90), nil}}
 	for _, c := range []struct {
 		name   string
@@ -43,11 +43,11 @@ func TestVerify(t *testing.T) {
 		{"changed places", [][][]float32{{at(80)}, {at(10), at(5)}}, Attack{1, 3, 3}},
 		{"half of them", [][][]float32{{at(10), at(80)}, {at(80), at(10)}}, Attack{0.5, 4, 4}},
 	} {
-		if got := Verify(enrol, c.trials); got != c.want {
+		if got := Try(enrol, c.trials).Attack(); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
 	}
-	if got := Verify(nil, nil); !math.IsNaN(got.Rate) {
+	if got := Try(nil, nil).Attack(); !math.IsNaN(got.Rate) {
 		t.Errorf("the rate of no trials is %g, want NaN", got.Rate)
 	}
 }
