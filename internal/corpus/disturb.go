@@ -21,12 +21,12 @@ const (
 	noiseFrames = 3000
 
 	// What is drawn. A crop gets at most one of noise and babble, and a room besides.
-	noiseChance, babbleChance, roomChance = 0.5, 0.25, 0.4
+	noiseChance, babbleChance, roomChance = 0.5, 0.25, 0.5
 
 	minSNRDB, maxSNRDB       = 5, 30
 	noiseTiltDB              = 12 // from the lowest band to the highest, either way
 	minRT60, maxRT60         = 0.1, 0.8
-	minDirectDB, maxDirectDB = -3, 15 // of the direct sound over the tail
+	minDirectDB, maxDirectDB = -9, 12 // of the direct sound over all that comes after it; 1 m away in a living room about -5
 )
 
 func newDisturber(cfg features.Config) (*disturber, error) {
