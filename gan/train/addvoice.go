@@ -49,7 +49,7 @@ func (c Config) forAddedVoices(thorough bool) Config {
 // withoutPart are settings that have no part in a run that adds voices.
 var withoutPart = []string{
 	"loss.cycle", "loss.diversity", "loss.content", "loss.sourceG", "loss.sourceC", "loss.energy", "loss.starIdentity",
-	"sourceShare", "energyMargin", "mapRate", "backTranslation", "backTranslationSteps", "pairShare", "disturbShare", "freezeShare", "patches",
+	"sourceShare", "energyMargin", "mapRate", "backTranslation", "backTranslationSteps", "pairShare", "disturbShare", "disturbCopies", "freezeShare", "patches",
 }
 
 // refuseIgnored refuses what would change nothing.

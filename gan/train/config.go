@@ -73,6 +73,9 @@ type Config struct {
 	PairShare float64 `json:"pairShare"`
 	// DisturbShare is, in the warm-up, the share of the items that come in as in noise, babble or a room, and go out as recorded.
 	DisturbShare float64 `json:"disturbShare"`
+	// DisturbCopies has half of these cut from copies of the recordings that were disturbed as sound, with the pitch that the tracker hears
+	// there. They are made at each start, on all cores.
+	DisturbCopies bool `json:"disturbCopies"`
 	// NarrowShare is the share of the style references that lose their bands above features.SpeechHz, where there are any.
 	NarrowShare  float64 `json:"narrowShare"`
 	FreezeShare  float64 `json:"freezeShare"`  // share of the warm-up in which an encoder taken from P stays as it is
@@ -122,7 +125,7 @@ func DefaultConfig(preset string) (Config, error) {
 		Batch: 16, CropFrames: 128, StyleFrames: 128,
 		LearningRate: 2e-4, MapRate: 0.01, JudgeRate: 1, WarmUpRate: 5e-4, RampSteps: 500, DecayShare: 0.3, WeightDecay: 1e-4, Clip: 5, EMA: 0.999,
 		StarEvery: 1, R1Every: 1, R1Sigma: 0.05, EnergyMargin: 0.5, WarpRange: 0.15, TiltRange: 0.5, FreezeShare: 1, EncoderShare: 0,
-		BackTranslation: 0.5, BackTranslationSteps: 1000, PairShare: 0.5, NarrowShare: 0.3,
+		BackTranslation: 0.5, BackTranslationSteps: 1000, PairShare: 0.5, DisturbCopies: true, NarrowShare: 0.3,
 		AddVoice: AddVoice{Anchor: 10, RestShare: 0.2},
 		Seed:     1, ValidEvery: 1000, ValidFraction: 0.05, SnapshotEvery: 1000, KeepSnapshots: 3, LogEvery: 10,
 	}

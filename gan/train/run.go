@@ -220,6 +220,13 @@ func (p *pupil) Prepare(ctx context.Context) error {
 		}
 	}
 	p.set, p.lint = set, report
+	if c := p.req.Config; !add && c.DisturbShare > 0 && c.DisturbCopies {
+		err := set.Disturb(ctx, c.Seed, func(done, total int) { p.r.Say.Count("putting recordings into rooms and noise", done, total) })
+		p.r.Say.Finish()
+		if err != nil {
+			return err
+		}
+	}
 	if add || p.req.Config.PairShare == 0 {
 		return nil
 	}

@@ -23,7 +23,7 @@ type BatchConfig struct {
 	// pairs: X is then what another speaker says at the same times as the wanted recording.
 	PairShare float64
 	// DisturbShare is the share of the items whose X and LogEnergy are those of the recording in noise, babble or a room, which Want
-	// is without.
+	// is without. Of a set with disturbed copies half of these are cut from such, with the pitch that is heard there.
 	DisturbShare float64
 	// Wants tells the steps that have pairs and disturbances; nil stands for none.
 	Wants func(step int) bool
@@ -159,8 +159,9 @@ type voice struct {
 // take is an utterance and the log-energy of its quietest speech.
 type take struct {
 	u      Utterance
-	limit  float32 // see activeLimit
-	narrow bool    // see features.Config.Narrow
+	limit  float32         // see activeLimit
+	narrow bool            // see features.Config.Narrow
+	copy   features.Frames // see Set.Disturb
 }
 
 // NewBatcher prepares to draw from set, which must have two speakers or more, each source with a training utterance.
@@ -189,11 +190,14 @@ func NewBatcher(set *Set, cfg BatchConfig, seed uint64) (*Batcher, error) {
 	if targets == nil {
 		targets = all
 	}
-	for _, u := range set.Train {
+	for i, u := range set.Train {
 		if u.Frames.Len() == 0 {
 			return nil, fmt.Errorf("batch: %s has no frames", u.Path)
 		}
 		p := newTake(u, set.Features)
+		if set.copies != nil {
+			p.copy = set.copies[i]
+		}
 		b.train[u.Speaker].add(p)
 		b.all = append(b.all, p)
 	}
@@ -233,7 +237,7 @@ func newTake(u Utterance, cfg features.Config) take {
 	if u.part.Sum == (digest{}) {
 		limit = activeLimit(u.Frames)
 	}
-	return take{u, limit, cfg.Narrow(u.Frames)}
+	return take{u: u, limit: limit, narrow: cfg.Narrow(u.Frames)}
 }
 
 // narrow tells whether most of a voice's utterances, counted by frames, end at features.SpeechHz.
@@ -297,15 +301,19 @@ func (b *Batcher) At(step int) *Batch {
 		y := b.sources[order[i%n]]
 		v := &b.train[y]
 		chosen := -1 // the take that X is cut from, if it is one of v
+		var source take
+		var start int
 		if batch.Paired != nil && len(b.pairs[y]) > 0 && r.Float64() < b.cfg.PairShare {
-			b.fillPair(batch, i, b.pairs[y][r.IntN(len(b.pairs[y]))], r)
+			source, start = b.fillPair(batch, i, b.pairs[y][r.IntN(len(b.pairs[y]))], r)
 		} else {
 			chosen = v.draw(r, -1)
-			b.fillSource(batch, i, v.takes[chosen], b.likelyStart(r, v.takes[chosen], b.cfg.CropFrames, true))
+			source = v.takes[chosen]
+			start = b.likelyStart(r, source, b.cfg.CropFrames, true)
+			b.fillSource(batch, i, source, start)
 		}
 		b.fillStyle(batch, batch.Same, i, r, v.takes[v.draw(r, chosen)])
 		b.fillTarget(batch, i, y, r)
-		b.disturbItem(batch, i, step)
+		b.disturbItem(batch, i, step, source, start)
 	}
 	b.fillDraws(batch, forTraining)
 	return batch
@@ -314,8 +322,12 @@ func (b *Batcher) At(step int) *Batch {
 // babblers is how many others speak in babble.
 const babblers = 5
 
-// disturbItem puts X of an item into noise, babble or a room, or leaves it.
-func (b *Batcher) disturbItem(batch *Batch, i, step int) {
+// copyShare is the share of the disturbed items that are cut from a disturbed copy of the recording, where there is one; the others are
+// disturbed as log-mels, anew each time.
+const copyShare = 0.5
+
+// disturbItem puts X of an item, which was cut from source at start, into noise, babble or a room, or leaves it.
+func (b *Batcher) disturbItem(batch *Batch, i, step int, source take, start int) {
 	if batch.Want == nil || b.disturb == nil {
 		return
 	}
@@ -325,6 +337,16 @@ func (b *Batcher) disturbItem(batch *Batch, i, step int) {
 	}
 	t, m := b.cfg.CropFrames, b.mels
 	x, energy := batch.X[i*t*m:(i+1)*t*m], batch.LogEnergy[i*t:(i+1)*t]
+	if source.copy.Len() > 0 && r.Float64() < copyShare {
+		f0 := batch.F0[i*t : (i+1)*t]
+		if batch.Paired[i] { // the melody is that of the voice that answers
+			f0 = make([]float32, t)
+		}
+		disturbed := source
+		disturbed.u.Frames = source.copy
+		b.cut(x, f0, energy, disturbed, start)
+		return
+	}
 	var others [][]float32
 	for range babblers {
 		p := b.all[r.IntN(len(b.all))]
@@ -381,15 +403,16 @@ func (b *Batcher) fillSource(batch *Batch, i int, p take, start int) {
 	}
 }
 
-// fillPair makes item i of a pair: X and its energy of the source, and as fillSource does the rest of the target, at the same times.
-func (b *Batcher) fillPair(batch *Batch, i int, p pair, r *dice) {
+// fillPair makes item i of a pair, and tells what X was cut from and where: X and its energy of the source, and as fillSource does the rest of the target, at the same times.
+func (b *Batcher) fillPair(batch *Batch, i int, p pair, r *dice) (source take, start int) {
 	t, m := b.cfg.CropFrames, b.mels
 	source, target := b.all[p.source], b.all[p.target]
-	start := b.likelyStart(r, source, t, true)
+	start = b.likelyStart(r, source, t, true)
 	b.fillSource(batch, i, target, start+source.u.Start-target.u.Start) // the ends of the two may have been trimmed unequally
 	batch.Files[i] = append(batch.Files[i], source.u.Path)
 	b.cut(batch.X[i*t*m:(i+1)*t*m], make([]float32, t), batch.LogEnergy[i*t:(i+1)*t], source, start)
 	batch.Paired[i] = true
+	return source, start
 }
 
 // cut copies the crop of p that starts at frame start; frames outside the utterance are silence, and so are bands that a narrow

@@ -67,7 +67,8 @@ type Set struct {
 	Train    []Utterance
 	Valid    []Utterance // held out; a speaker with fewer than three recordings has none here
 
-	pairs []pair // see Align
+	pairs  []pair            // see Align
+	copies []features.Frames // of Train, see Disturb; nil without, and an empty one where there is none
 }
 
 // Names lists the speakers in order of their indices.
@@ -80,7 +81,7 @@ func (s *Set) Names() []string {
 }
 
 // Fingerprint is equal for two sets exactly when the same batches come from them: it covers the speakers' names, the
-// feature configuration, all features and which of them are pairs. A run that is resumed compares it, since bit-identical losses need the same
+// feature configuration, all features, which of them are pairs, and disturbed copies. A run that is resumed compares it, since bit-identical losses need the same
 // data. Paths do not count, only their order.
 func (s *Set) Fingerprint() string {
 	h := sha256.New()
@@ -102,6 +103,10 @@ func (s *Set) Fingerprint() string {
 	for _, p := range s.pairs {
 		word(p.source)
 		word(p.target)
+	}
+	for _, c := range s.copies {
+		sum := frameHash(c)
+		h.Write(sum[:])
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
