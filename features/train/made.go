@@ -5,6 +5,8 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+
+	"github.com/starvc/vc/internal/acoustics"
 )
 
 // rateHz is the sample rate of all material, that of features.DefaultConfig.
@@ -114,6 +116,27 @@ func noisy(c Recording, voices []Recording, seed uint64, least, most float64) Re
 	default:
 		c.Samples = mix(c.Samples, 1, babble(r, n, voices), level)
 	}
+	return c
+}
+
+// theRoom is the one that tables are made with: a living room, heard from a metre away.
+var theRoom = acoustics.Room{RT60: 0.6, DirectDB: -5, Damping: 0.9}
+
+// roomy is a copy in a room, theRoom if always, else any. The direct sound stays where it is, and so does what the teacher said of it: in the
+// pauses there is no voice, whatever still rings.
+func roomy(c Recording, seed uint64, always bool) Recording {
+	r := randomFor(seed, "roomy", c.Speaker, c.Name)
+	room := theRoom
+	if !always {
+		room = acoustics.Room{RT60: uniform(r, 0.1, 0.9), DirectDB: uniform(r, -9, 9), Damping: uniform(r, 0.5, 1)}
+	}
+	response := room.Response(nil, r, rateHz)
+	m := acoustics.NewMixer(rateHz, len(c.Samples)+len(response))
+	y := make([]float32, len(c.Samples))
+	m.Begin(c.Samples)
+	m.Reverberate(response)
+	m.End(y)
+	c.Samples = y
 	return c
 }
 

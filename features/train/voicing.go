@@ -15,9 +15,9 @@ type Config struct {
 	Stop    []string // speakers who end a fit and choose between starts
 	Rounds  int      // of collecting inputs and fitting; the first takes the teacher's decisions
 
-	// How much a frame counts, of recordings as they are, of copies at other levels and of copies in noise, and of tones
-	// and noises made by formula.
-	Quiet, Altered, Noisy, Made float64
+	// How much a frame counts, of recordings as they are, of copies at other levels, of copies in noise and of copies in rooms, and of
+	// tones and noises made by formula.
+	Quiet, Altered, Noisy, Roomy, Made float64
 }
 
 // DefaultConfig is what the committed network was made with. The first five held out are the ones that no edition
@@ -96,6 +96,7 @@ func gather(ctx context.Context, all, voices []Recording, guide judge, cfg Confi
 		{cfg.Noisy, func() []Recording {
 			return copies(func(c Recording) Recording { return noisy(c, voices, seed, noiseLeastDB, noiseMostDB) })
 		}},
+		{cfg.Roomy, func() []Recording { return copies(func(c Recording) Recording { return roomy(c, seed, false) }) }},
 	}
 	var f Frames
 	for _, p := range parts {
@@ -117,31 +118,43 @@ func gather(ctx context.Context, all, voices []Recording, guide judge, cfg Confi
 	return f, nil
 }
 
-// table writes the errors of each speaker, and of all of a group: as recorded, and in noise 15 dB below.
+// conditions are those in which the tracker is scored.
+var conditions = []struct {
+	name   string
+	change func(c Recording, voices []Recording, seed uint64) Recording
+}{
+	{"quiet", func(c Recording, _ []Recording, _ uint64) Recording { return c }},
+	{"15 dB", func(c Recording, voices []Recording, seed uint64) Recording { return noisy(c, voices, seed, 15, 15) }},
+	{"room", func(c Recording, _ []Recording, seed uint64) Recording { return roomy(c, seed, true) }},
+}
+
+// table writes the errors of each speaker, and of all of a group: as recorded, in noise 15 dB below, and in theRoom; each by the tracker's own
+// network and by the new one.
 func table(ctx context.Context, speech, voices []Recording, n *Network, cfg Config, w io.Writer) error {
-	var columns [4]map[string]Score
-	loud := make([]Recording, len(speech))
-	for i, c := range speech {
-		loud[i] = noisy(c, voices, cfg.Fit.Seed+1, 15, 15)
-	}
-	for i := range columns {
-		of, with := speech, n
-		if i >= 2 {
-			of = loud
+	var columns []map[string]Score
+	for _, condition := range conditions {
+		heard := make([]Recording, len(speech))
+		for i, c := range speech {
+			heard[i] = condition.change(c, voices, cfg.Fit.Seed+1)
 		}
-		if i%2 == 0 {
-			with = nil
-		}
-		var err error
-		if columns[i], err = scores(ctx, of, with); err != nil {
-			return err
+		for _, with := range []*Network{nil, n} {
+			s, err := scores(ctx, heard, with)
+			if err != nil {
+				return err
+			}
+			columns = append(columns, s)
 		}
 	}
 	fmt.Fprintln(w, "voicing error and gross error in percent of the tracker with its own network, and with the new one")
-	fmt.Fprintf(w, "%-22s %7s  %-13s  %-13s  %-13s  %-13s\n", "", "frames", "quiet: own", "new", "15 dB: own", "new")
+	fmt.Fprintf(w, "%-22s %7s", "", "frames")
+	for _, c := range conditions {
+		fmt.Fprintf(w, "  %-13s  %-13s", c.name+": own", "new")
+	}
+	fmt.Fprintln(w)
 	groups := []string{"learnt", "stop", "held out"}
-	var sums [3][4]Score
+	sums := make([][]Score, len(groups))
 	for g, group := range groups {
+		sums[g] = make([]Score, len(columns))
 		var names []string
 		for name := range columns[0] {
 			if groupOf(name, cfg) == g {
@@ -150,7 +163,7 @@ func table(ctx context.Context, speech, voices []Recording, n *Network, cfg Conf
 		}
 		slices.Sort(names)
 		for _, name := range names {
-			var line [4]Score
+			line := make([]Score, len(columns))
 			for i := range columns {
 				line[i] = columns[i][name]
 				sums[g][i].add(line[i])
@@ -175,6 +188,10 @@ func groupOf(speaker string, cfg Config) int {
 	return 0
 }
 
-func writeLine(w io.Writer, name string, s [4]Score) {
-	fmt.Fprintf(w, "%-22s %7d  %s  %s  %s  %s\n", name, s[0].Frames, s[0], s[1], s[2], s[3])
+func writeLine(w io.Writer, name string, s []Score) {
+	fmt.Fprintf(w, "%-22s %7d", name, s[0].Frames)
+	for _, v := range s {
+		fmt.Fprintf(w, "  %s", v)
+	}
+	fmt.Fprintln(w)
 }

@@ -35,6 +35,7 @@ func main() {
 	flag.IntVar(&o.cfg.Rounds, "rounds", o.cfg.Rounds, "rounds of collecting inputs and fitting")
 	flag.Float64Var(&o.cfg.Altered, "altered", o.cfg.Altered, "weight of copies at other levels; 0: none")
 	flag.Float64Var(&o.cfg.Noisy, "noisy", o.cfg.Noisy, "weight of copies in noise; 0: none")
+	flag.Float64Var(&o.cfg.Roomy, "roomy", o.cfg.Roomy, "weight of copies in rooms; 0: none")
 	flag.Float64Var(&o.cfg.Made, "made", o.cfg.Made, "weight of tones and noises made by formula; 0: none")
 	fit := &o.cfg.Fit
 	flag.IntVar(&fit.Hidden, "hidden", fit.Hidden, "units of the hidden layer")
