@@ -214,9 +214,48 @@ func TestVorbisCodebooks(t *testing.T) {
 		"no entries": book(1, 0, 0, 0, 0), "no dimensions": book(0, 1, 0, 0, 0), "gigabytes": book(1000, 1<<23, 1, 0, 0),
 		"ordered without end": book(1, 1000, 1), "cut short": book(1, 1000, 0), "nothing": nil, "all unused": book(1, 8, 2, 0, 0, 0),
 	} {
-		if sensibleCodebooks(setup) {
+		if sensibleCodebooks(&vorbisBits{b: setup}) {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// A residue that ends before it begins had 20 GB taken for each packet.
+func TestVorbisResidues(t *testing.T) {
+	setup := func(floor [][2]int, begin, end int) []byte {
+		var b []byte
+		at := 0
+		numbers := append([][2]int{{0, 6}, {0, 16}, {0, 6}}, floor...)                                                                         // value and width: one transform, one floor
+		numbers = append(numbers, [2]int{0, 6}, [2]int{1, 16}, [2]int{begin, 24}, [2]int{end, 24}, [2]int{31, 24}, [2]int{1, 6}, [2]int{0, 8}, // one residue of two classes
+			[2]int{5, 3}, [2]int{0, 1}, [2]int{0, 3}, [2]int{1, 1}, [2]int{1, 5}, [2]int{1, 8}, [2]int{2, 8}, [2]int{3, 8})
+		for _, n := range numbers {
+			for i := range n[1] {
+				if at%8 == 0 {
+					b = append(b, 0)
+				}
+				b[at/8] |= byte(n[0]>>i&1) << (at % 8)
+				at++
+			}
+		}
+		return b
+	}
+	floor0 := [][2]int{{0, 16}, {20, 8}, {44100, 16}, {256, 16}, {6, 6}, {100, 8}, {1, 4}, {0, 8}, {1, 8}}
+	// Two partitions of class 1; class 0 of one dimension and a book, class 1 of two, two subclasses and their master; four places of 7 bits.
+	floor1 := [][2]int{{1, 16}, {2, 5}, {1, 4}, {1, 4}, {0, 3}, {0, 2}, {1, 8}, {1, 3}, {1, 2}, {0, 8}, {1, 8}, {2, 8}, {1, 2}, {7, 4}, {9, 7}, {8, 7}, {7, 7}, {6, 7}}
+	for name, floor := range map[string][][2]int{"floor 0": floor0, "floor 1": floor1} {
+		sound := setup(floor, 0, 100)
+		if !sensibleResidues(&vorbisBits{b: sound}) {
+			t.Errorf("%s: a sound header is refused", name)
+		}
+		if sensibleResidues(&vorbisBits{b: setup(floor, 100, 99)}) {
+			t.Errorf("%s: a residue that ends before it begins is accepted", name)
+		}
+		if sensibleResidues(&vorbisBits{b: sound[:len(sound)-2]}) {
+			t.Errorf("%s: a header that is cut short is accepted", name)
+		}
+	}
+	if sensibleResidues(&vorbisBits{b: setup([][2]int{{2, 16}}, 0, 100)}) {
+		t.Error("a floor of an unknown type is accepted")
 	}
 }
 

@@ -239,7 +239,8 @@ func (v *vorbisReader) readHeader(packet []byte) error {
 	case 3:
 		return nil
 	case 5:
-		if !sensibleCodebooks(packet[7:]) {
+		r := vorbisBits{b: packet[7:]}
+		if !sensibleCodebooks(&r) || !sensibleResidues(&r) {
 			return errVorbisHeader
 		}
 	}
@@ -306,8 +307,7 @@ func (v *vorbisReader) clip() (Clip, error) {
 
 // sensibleCodebooks walks the codebooks of a setup header (Vorbis I, section 3.2.1) and refuses what jfreymuth/vorbis 1.0.2 would
 // take gigabytes of memory or for ever to read: books without entries or dimensions, of absurd size, or cut short.
-func sensibleCodebooks(setup []byte) bool {
-	r := vorbisBits{b: setup}
+func sensibleCodebooks(r *vorbisBits) bool {
 	total := 0
 	for range r.take(8) + 1 {
 		if r.take(24) != 0x564342 {
@@ -358,6 +358,72 @@ func sensibleCodebooks(setup []byte) bool {
 		}
 	}
 	return true
+}
+
+// sensibleResidues walks on through the setup header, over the time domain transforms and the floors (sections 4.2.4, 6.2.1 and 7.2.2), and refuses
+// residues (8.6.1) that end before they begin: jfreymuth/vorbis 1.0.2 takes what lies between for four billion values.
+func sensibleResidues(r *vorbisBits) bool {
+	for range r.take(6) + 1 {
+		r.take(16)
+	}
+	for range r.take(6) + 1 {
+		switch r.take(16) {
+		case 0:
+			r.skip(8 + 16 + 16 + 6 + 8)
+			r.skip(8 * (r.take(4) + 1))
+		case 1:
+			skipFloor1(r)
+		default:
+			return false
+		}
+		if r.over {
+			return false
+		}
+	}
+	for range r.take(6) + 1 {
+		r.take(16)
+		begin, end := r.take(24), r.take(24)
+		r.take(24)
+		classes := r.take(6) + 1
+		r.take(8)
+		books := 0
+		for range classes {
+			cascade := r.take(3)
+			if r.take(1) == 1 {
+				cascade |= r.take(5) << 3
+			}
+			books += bits.OnesCount(uint(cascade))
+		}
+		r.skip(8 * books)
+		if r.over || end < begin {
+			return false
+		}
+	}
+	return true
+}
+
+// skipFloor1 skips a floor of type 1.
+func skipFloor1(r *vorbisBits) {
+	partitions := make([]int, r.take(5))
+	most := 0 // as jfreymuth/vorbis reads it: a floor without partitions has a class
+	for i := range partitions {
+		partitions[i] = r.take(4)
+		most = max(most, partitions[i])
+	}
+	dimensions := make([]int, most+1)
+	for i := range dimensions {
+		dimensions[i] = r.take(3) + 1
+		subclasses := r.take(2)
+		if subclasses > 0 {
+			r.take(8)
+		}
+		r.skip(8 << subclasses)
+	}
+	r.take(2)
+	width := r.take(4)
+	for _, class := range partitions {
+		r.skip(dimensions[class] * width)
+	}
 }
 
 // quantValues is the largest number whose power of dimensions is not above entries.
