@@ -128,7 +128,7 @@ func roomy(c Recording, seed uint64, always bool) Recording {
 	r := randomFor(seed, "roomy", c.Speaker, c.Name)
 	room := theRoom
 	if !always {
-		room = acoustics.Room{RT60: uniform(r, 0.1, 0.9), DirectDB: uniform(r, -9, 9), Damping: uniform(r, 0.5, 1)}
+		room = acoustics.RandomRoom(r)
 	}
 	response := room.Response(nil, r, rateHz)
 	m := acoustics.NewMixer(rateHz, len(c.Samples)+len(response))

@@ -12,6 +12,13 @@ type Room struct {
 	Damping  float64 // how much shorter RT60 is at high frequencies: 1 for as long, 0.3 for a third
 }
 
+// RandomRoom is any room that people record themselves in, near the microphone or across the room from it: reverberation of 0.1 to 0.9 s, the
+// direct path 9 dB below to 9 dB above the rest.
+func RandomRoom(r *rand.Rand) Room {
+	between := func(low, high float64) float64 { return low + (high-low)*r.Float64() }
+	return Room{RT60: between(0.1, 0.9), DirectDB: between(-9, 9), Damping: between(0.5, 1)}
+}
+
 const (
 	mixingTime = 0.05 // seconds; until then single reflections stand out, after it there are too many
 	tailStart  = 0.004
