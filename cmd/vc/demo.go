@@ -10,13 +10,12 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/starvc/vc"
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/atomicfile"
+	"github.com/starvc/vc/internal/cores"
 	"github.com/starvc/vc/internal/example"
 	"github.com/starvc/vc/internal/plot"
 	"github.com/urfave/cli/v2"
@@ -257,35 +256,13 @@ func (o demoOptions) convertAll(ctx context.Context, m *vc.Model, clip audio.Cli
 	if _, err := m.ChooseVocoder(conversion.Vocoder); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	var mutex sync.Mutex
-	done := 0
-	for range workers {
-		wait.Go(func() {
-			for {
-				i := int(next.Add(1) - 1)
-				if i >= len(voices) || ctx.Err() != nil {
-					return
-				}
-				if err := o.convertOne(ctx, m, conversion, clip, voices[i]); err != nil {
-					cancel(fmt.Errorf("%s: %w", voices[i].label, err))
-					return
-				}
-				mutex.Lock()
-				done++
-				progress(float64(done) / float64(len(voices)))
-				mutex.Unlock()
-			}
-		})
-	}
-	wait.Wait()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return nil
+	tell := func(done int) { progress(float64(done) / float64(len(voices))) }
+	return cores.Each(ctx, workers, len(voices), tell, func(ctx context.Context, _, i int) error {
+		if err := o.convertOne(ctx, m, conversion, clip, voices[i]); err != nil {
+			return fmt.Errorf("%s: %w", voices[i].label, err)
+		}
+		return nil
+	})
 }
 
 func (o demoOptions) convertOne(ctx context.Context, m *vc.Model, conversion vc.Options, clip audio.Clip, v demoVoice) error {

@@ -403,7 +403,8 @@ func (b *Batcher) fillSource(batch *Batch, i int, p take, start int) {
 	}
 }
 
-// fillPair makes item i of a pair, and tells what X was cut from and where: X and its energy of the source, and as fillSource does the rest of the target, at the same times.
+// fillPair makes item i of a pair: X and its energy of the source, and as fillSource does the rest of the target, at the same times. It returns
+// what X was cut from, and at which frame.
 func (b *Batcher) fillPair(batch *Batch, i int, p pair, r *dice) (source take, start int) {
 	t, m := b.cfg.CropFrames, b.mels
 	source, target := b.all[p.source], b.all[p.target]

@@ -8,33 +8,30 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
 	"github.com/starvc/vc/internal/acoustics"
+	"github.com/starvc/vc/internal/cores"
 )
 
 // A log-mel can be put into noise and rooms without a waveform (see disturber), but not the pitch: in a room the tracker hears voice in the
-// pauses, where the last vowel rings on, and loses it where vowels meet. Who has learnt with the pitch of the clean recording
+// pauses, where the last vowel rings on, and loses it where vowels meet. A generator that has learnt with the pitch of the clean recording
 // believes the tracker and says vowels there. So each recording is disturbed once more as sound, and analysed as a source would be.
 
 // What a copy is put into: a room, noise, or both.
 const (
 	copyRoom, copyNoise = 0.7, 0.5 // chances; a copy that would get neither gets a room
 
-	minCopyRT60, maxCopyRT60       = 0.1, 0.9
-	minCopyDirectDB, maxCopyDirect = -9, 9
-	minCopyDamping                 = 0.5
-	minCopySNRDB, maxCopySNRDB     = 5, 30
+	minCopySNRDB, maxCopySNRDB = 5, 30
 
 	copyBlockSeconds = 20 // that are disturbed at a time
 )
 
 // Disturb gives each training utterance a copy in a room or noise, with the pitch and the energy that are heard in it. It reads all
 // recordings again, on all cores, and keeps the copies in memory, 37 kB a second at 24 kHz. What is drawn depends on the seed and the recording alone.
-// progress, when not nil, is told how many recordings are done, from one goroutine at a time.
+// progress, when not nil, is told how many recordings are done, from one goroutine at a time. It is an error if
+// a recording cannot be read any more, or ctx ends; the set is then as before.
 func (s *Set) Disturb(ctx context.Context, seed uint64, progress func(done, total int)) error {
 	byPath := map[string][]int{}
 	var paths []string
@@ -45,39 +42,31 @@ func (s *Set) Disturb(ctx context.Context, seed uint64, progress func(done, tota
 		byPath[u.Path] = append(byPath[u.Path], i)
 	}
 	copies := make([]features.Frames, len(s.Train))
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var next atomic.Int64
-	var mu sync.Mutex
-	var wait sync.WaitGroup
-	done := 0
-	for range min(runtime.GOMAXPROCS(0), len(paths)) {
-		wait.Go(func() {
-			d := newSoundDisturber(s.Features.SampleRate)
-			for i := int(next.Add(1)) - 1; i < len(paths) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				utterances := byPath[paths[i]]
-				whole, err := d.copy(ctx, s.Features, s.Train[utterances[0]], seed)
-				if err != nil {
-					cancel(fmt.Errorf("%s: %w", paths[i], err))
-					return
-				}
-				for _, k := range utterances {
-					u := s.Train[k]
-					if end := u.Start + u.Frames.Len(); end <= whole.Len() { // else the file is another one by now
-						copies[k] = cloned(whole.Slice(u.Start, end))
-					}
-				}
-				mu.Lock()
-				if done++; progress != nil {
-					progress(done, len(paths))
-				}
-				mu.Unlock()
-			}
-		})
+	disturbers := make([]*soundDisturber, min(runtime.GOMAXPROCS(0), len(paths)))
+	tell := func(done int) {
+		if progress != nil {
+			progress(done, len(paths))
+		}
 	}
-	wait.Wait()
-	if ctx.Err() != nil {
-		return fmt.Errorf("disturbing the recordings: %w", context.Cause(ctx))
+	err := cores.Each(ctx, len(disturbers), len(paths), tell, func(ctx context.Context, worker, i int) error {
+		if disturbers[worker] == nil {
+			disturbers[worker] = newSoundDisturber(s.Features.SampleRate)
+		}
+		utterances := byPath[paths[i]]
+		whole, err := disturbers[worker].copy(ctx, s.Features, s.Train[utterances[0]], seed)
+		if err != nil {
+			return fmt.Errorf("%s: %w", paths[i], err)
+		}
+		for _, k := range utterances {
+			u := s.Train[k]
+			if end := u.Start + u.Frames.Len(); end <= whole.Len() { // else the file is another one by now
+				copies[k] = cloned(whole.Slice(u.Start, end))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("disturbing the recordings: %w", err)
 	}
 	s.copies = copies
 	return nil
@@ -118,10 +107,7 @@ func (d *soundDisturber) copy(ctx context.Context, cfg features.Config, u Uttera
 func (d *soundDisturber) disturb(r *rand.Rand, x []float32) []float32 {
 	between := func(low, high float64) float64 { return low + (high-low)*r.Float64() }
 	room, noise := r.Float64() < copyRoom, r.Float64() < copyNoise
-	place := acoustics.Room{
-		RT60: between(minCopyRT60, maxCopyRT60), DirectDB: between(minCopyDirectDB, maxCopyDirect), Damping: between(minCopyDamping, 1),
-	}
-	d.response = place.Response(d.response[:0], r, d.rate)
+	d.response = acoustics.RandomRoom(r).Response(d.response[:0], r, d.rate)
 	colour := acoustics.RandomCurve(r, between(-9, 3), 6)
 	rms := math.Pow(10, (audio.SpeechDB-between(minCopySNRDB, maxCopySNRDB))/20)
 

@@ -13,11 +13,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/starvc/vc/audio"
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/cores"
 )
 
 // PrepareOptions tells Prepare how to work. The zero value is good but caches nothing.
@@ -146,41 +146,17 @@ func readAll(ctx context.Context, speakers []Speaker, cfg features.Config, store
 			all = append(all, recording{speaker: i, path: path})
 		}
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	next := make(chan *recording)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	done := 0
-	for range min(opts.Workers, len(all)) {
-		wg.Go(func() {
-			for r := range next {
-				if err := r.read(ctx, cfg, store, opts.KeepEnds); err != nil {
-					cancel(err)
-					continue
-				}
-				mu.Lock()
-				done++
-				if opts.Progress != nil {
-					opts.Progress(done, len(all))
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	for i := range all {
-		select {
-		case next <- &all[i]:
-			continue
-		case <-ctx.Done():
+	tell := func(done int) {
+		if opts.Progress != nil {
+			opts.Progress(done, len(all))
 		}
-		break
 	}
-	close(next)
-	wg.Wait()
+	err := cores.Each(ctx, opts.Workers, len(all), tell, func(ctx context.Context, _, i int) error {
+		return all[i].read(ctx, cfg, store, opts.KeepEnds)
+	})
 	store.flush() // also what was read before a stop
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("reading the recordings: %w", context.Cause(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("reading the recordings: %w", err)
 	}
 	return all, nil
 }

@@ -8,8 +8,8 @@ import (
 	"sort"
 
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/cores"
 	"github.com/starvc/vc/internal/corpus"
-	"github.com/starvc/vc/internal/run"
 )
 
 // batch is one step's input.
@@ -64,7 +64,7 @@ func (b *batcher) at(step int) *batch {
 	for len(b.workers) < min(runtime.GOMAXPROCS(0), c.Batch) {
 		b.workers = append(b.workers, newPhoneWorker(c, c.CropFrames))
 	}
-	run.OnAllCores(c.Batch, func(worker, item int) { b.fill(b.workers[worker], batch, step, item) })
+	cores.All(c.Batch, func(worker, item int) { b.fill(b.workers[worker], batch, step, item) })
 	return batch
 }
 

@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/starvc/vc/internal/acoustics"
-	"github.com/starvc/vc/internal/run"
+	"github.com/starvc/vc/internal/cores"
 )
 
 // phoneCondition is a way in which held-out speech is heard when it is scored.
@@ -39,7 +39,7 @@ func under(c Config, speech *phoneSpeech, us []labelled, k phoneCondition) []lab
 	us = slices.DeleteFunc(slices.Clone(us), func(u labelled) bool { return u.sound == nil })
 	b := newBatcher(c, speech.train)
 	byLength := make([]map[int]*phoneWorker, runtime.GOMAXPROCS(0)) // of each goroutine, by a power of two
-	run.OnAllCores(len(us), func(worker, i int) {
+	cores.All(len(us), func(worker, i int) {
 		u := &us[i]
 		n := 256
 		for n < u.frames.Len() {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/starvc/vc/features"
+	"github.com/starvc/vc/internal/cores"
 	"github.com/starvc/vc/internal/run"
 	"github.com/starvc/vc/internal/safetensors"
 )
@@ -179,7 +180,7 @@ const selfTeacher = "self"
 // teachSelf gives the utterances what a network's hidden layer makes of them, with all of its look-ahead.
 func teachSelf(us []labelled, n *network, f features.Config) {
 	perSecond := float64(f.SampleRate) / float64(f.Hop)
-	run.OnAllCores(len(us), func(_, i int) {
+	cores.All(len(us), func(_, i int) {
 		u := &us[i]
 		hidden := n.ear.Hidden(u.frames.LogMel)
 		about := &teacherAbout{Name: selfTeacher, Rate: perSecond, Dims: n.GAN.Bottleneck, Offset: float64(u.start) / perSecond, Version: teacherVersion}
