@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,12 +21,7 @@ import (
 func TestResumeWhereThingsHaveChanged(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir := speech(t, "ann", "bob")
-	whole := microOptions(t, dir)
-	if err := Run(context.Background(), whole); err != nil {
-		t.Fatal(err)
-	}
-	wantMetrics := readSteady(t, filepath.Join(whole.RunDir, "metrics.jsonl"))
-	wantModel := read(t, filepath.Join(whole.RunDir, "model.safetensors"))
+	whole := runThrough(t, dir)
 	stopped := func(t *testing.T, speakers string) Options {
 		o := microOptions(t, speakers)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -45,13 +41,10 @@ func TestResumeWhereThingsHaveChanged(t *testing.T) {
 		}
 		return said.String()
 	}
-	same := func(t *testing.T, o Options) {
+	untouched := func(t *testing.T, o Options, before []string) {
 		t.Helper()
-		if got := readSteady(t, filepath.Join(o.RunDir, "metrics.jsonl")); got != wantMetrics {
-			t.Errorf("metrics differ:\n%s\nuninterrupted:\n%s", got, wantMetrics)
-		}
-		if read(t, filepath.Join(o.RunDir, "model.safetensors")) != wantModel {
-			t.Error("the models differ")
+		if after := files(t, o.RunDir); !slices.Equal(after, before) {
+			t.Errorf("a run that cannot go on has changed its folder from\n%s\nto\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 		}
 	}
 
@@ -66,7 +59,7 @@ func TestResumeWhereThingsHaveChanged(t *testing.T) {
 		}
 		o.RunDir = elsewhere
 		finish(t, o)
-		same(t, o)
+		whole.compare(t, o.RunDir)
 	})
 
 	// Nothing goes by the times of files: the newest snapshot may look the oldest, and all of a folder may come from the future.
@@ -88,7 +81,7 @@ func TestResumeWhereThingsHaveChanged(t *testing.T) {
 				}
 			}
 			finish(t, o)
-			same(t, o)
+			whole.compare(t, o.RunDir)
 		})
 	}
 
@@ -98,7 +91,9 @@ func TestResumeWhereThingsHaveChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := stopped(t, own)
-		if said := finish(t, Options{Options: func() run.Options { o := o.Options; o.Speakers = own; return o }()}); strings.Contains(said, "are not those that the run began with") {
+		again := o
+		again.Speakers = own
+		if said := finish(t, again); strings.Contains(said, "are not those that the run began with") {
 			t.Errorf("recordings that are the same are called others:\n%s", said)
 		}
 
@@ -126,9 +121,7 @@ func TestResumeWhereThingsHaveChanged(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "bob") && !strings.Contains(err.Error(), "speaker") {
 			t.Errorf("a speaker is gone: error %v", err)
 		}
-		if after := files(t, o.RunDir); strings.Join(after, "\n") != strings.Join(before, "\n") {
-			t.Errorf("a run that cannot go on has changed its folder from\n%s\nto\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
-		}
+		untouched(t, o, before)
 	})
 
 	t.Run("the plugin is gone", func(t *testing.T) {
@@ -144,13 +137,11 @@ func TestResumeWhereThingsHaveChanged(t *testing.T) {
 		if err := Run(context.Background(), asked); err == nil || !strings.Contains(err.Error(), "pjrt_c_api_cpu_plugin.so") {
 			t.Errorf("error %v, want one that names the plugin", err)
 		}
-		if after := files(t, o.RunDir); strings.Join(after, "\n") != strings.Join(before, "\n") {
-			t.Errorf("the folder was changed from\n%s\nto\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
-		}
+		untouched(t, o, before)
 		o.Device = "cpu" // by XLA where its plugin is
 		if said := finish(t, o); !strings.Contains(said, "training on CPU, pure Go") || !strings.Contains(said, "vc setup cpu") {
 			t.Errorf("it is not said that XLA is gone, and what to do:\n%s", said)
 		}
-		same(t, o)
+		whole.compare(t, o.RunDir)
 	})
 }

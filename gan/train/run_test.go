@@ -290,14 +290,32 @@ func (s *stopAfter) Write(p []byte) (int, error) {
 }
 
 // The heart of resuming: a run that is stopped and goes on, once or more often, is the same run to the last digit.
-func TestResumeIsExact(t *testing.T) {
-	dir := speech(t, "ann", "bob")
-	whole := microOptions(t, dir)
-	if err := Run(context.Background(), whole); err != nil {
+// uninterrupted is what a run of nine tiny steps comes to that nothing has stopped.
+type uninterrupted struct{ metrics, model string }
+
+func runThrough(t *testing.T, speakers string) uninterrupted {
+	t.Helper()
+	o := microOptions(t, speakers)
+	if err := Run(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
-	wantMetrics := readSteady(t, filepath.Join(whole.RunDir, "metrics.jsonl"))
-	wantModel := read(t, filepath.Join(whole.RunDir, "model.safetensors"))
+	return uninterrupted{readSteady(t, filepath.Join(o.RunDir, "metrics.jsonl")), read(t, filepath.Join(o.RunDir, "model.safetensors"))}
+}
+
+// compare wants a run in a folder to have come to the same, bit for bit.
+func (u uninterrupted) compare(t *testing.T, runDir string) {
+	t.Helper()
+	if got := readSteady(t, filepath.Join(runDir, "metrics.jsonl")); got != u.metrics {
+		t.Errorf("metrics differ:\n%s\nuninterrupted:\n%s", got, u.metrics)
+	}
+	if read(t, filepath.Join(runDir, "model.safetensors")) != u.model {
+		t.Error("the models differ")
+	}
+}
+
+func TestResumeIsExact(t *testing.T) {
+	dir := speech(t, "ann", "bob")
+	whole := runThrough(t, dir)
 
 	t.Run("stopped by the user", func(t *testing.T) {
 		o := microOptions(t, dir)
@@ -328,12 +346,7 @@ func TestResumeIsExact(t *testing.T) {
 		if stops < 2 {
 			t.Errorf("stopped %d times only", stops)
 		}
-		if got := readSteady(t, filepath.Join(o.RunDir, "metrics.jsonl")); got != wantMetrics {
-			t.Errorf("metrics differ:\n%s\nuninterrupted:\n%s", got, wantMetrics)
-		}
-		if read(t, filepath.Join(o.RunDir, "model.safetensors")) != wantModel {
-			t.Error("the models differ")
-		}
+		whole.compare(t, o.RunDir)
 	})
 
 	// A run that is killed has metrics beyond its last snapshot; and the newest snapshot may be damaged by the disk.
@@ -350,7 +363,7 @@ func TestResumeIsExact(t *testing.T) {
 			t.Fatal(err)
 		}
 		log := folder.Path("metrics.jsonl")
-		half := wantMetrics[:len(wantMetrics)-40]
+		half := whole.metrics[:len(whole.metrics)-40]
 		if err := os.WriteFile(log, []byte(half), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -361,12 +374,7 @@ func TestResumeIsExact(t *testing.T) {
 		if !strings.Contains(said.String(), "warning: ") || !strings.Contains(said.String(), "step-00000006") || !strings.Contains(said.String(), "going on after step 3") {
 			t.Errorf("nothing is said of the broken snapshot:\n%s", said.String())
 		}
-		if got := readSteady(t, log); got != wantMetrics {
-			t.Errorf("metrics differ:\n%s\nuninterrupted:\n%s", got, wantMetrics)
-		}
-		if read(t, folder.Path("model.safetensors")) != wantModel {
-			t.Error("the models differ")
-		}
+		whole.compare(t, o.RunDir)
 	})
 
 	t.Run("another seed is another run", func(t *testing.T) {
@@ -375,7 +383,7 @@ func TestResumeIsExact(t *testing.T) {
 		if err := Run(context.Background(), o); err != nil {
 			t.Fatal(err)
 		}
-		if readSteady(t, filepath.Join(o.RunDir, "metrics.jsonl")) == wantMetrics {
+		if readSteady(t, filepath.Join(o.RunDir, "metrics.jsonl")) == whole.metrics {
 			t.Error("the seed changes nothing")
 		}
 	})
