@@ -14,6 +14,16 @@ func product16AVX2(dst *float32, dstStride int, x *float32, xStride int, w *floa
 //go:noescape
 func product8AVX2(dst *float32, dstStride int, x *float32, xStride int, w *float32, k int, start *float32, rows int)
 
+// across1x64AVX2 sets 1 rows of dst, 64 columns, to start plus rows of x, k numbers each, times the 4 panels at w.
+//
+//go:noescape
+func across1x64AVX2(dst *float32, dstStride int, x *float32, xStride int, w *float32, k int, start *float32)
+
+// across2x32AVX2 sets 2 rows of dst, 32 columns, to start plus rows of x, k numbers each, times the 2 panels at w.
+//
+//go:noescape
+func across2x32AVX2(dst *float32, dstStride int, x *float32, xStride int, w *float32, k int, start *float32)
+
 // geluAVX2 applies GELU.
 //
 //go:noescape

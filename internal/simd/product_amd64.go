@@ -18,7 +18,7 @@ func (m *Matrix) mul(dst []float32, dstStride int, x []float32, xStride, rows in
 	blockRows := max(1, blockInputs/m.k/6) * 6 // the kernels take six rows at a time
 	for ; rows > 0; rows -= blockRows {
 		block := min(rows, blockRows)
-		for col := 0; col < m.n; {
+		for col := m.mulAcross(dst, dstStride, x, xStride, block, bias); col < m.n; {
 			width := m.kernel.panel(m.n - col)
 			if width > m.n-col {
 				m.mulEdge(dst[col:], dstStride, x, xStride, block, bias, col)
@@ -35,6 +35,25 @@ func (m *Matrix) mul(dst []float32, dstStride int, x []float32, xStride, rows in
 			dst, x = dst[blockRows*dstStride:], x[blockRows*xStride:]
 		}
 	}
+}
+
+// mulAcross multiplies as many columns as the kernels for few rows take, and says how many.
+func (m *Matrix) mulAcross(dst []float32, dstStride int, x []float32, xStride, rows int, bias []float32) (columns int) {
+	if m.kernel != avx2 || rows > 2 {
+		return 0
+	}
+	width, product := 64, across1x64AVX2
+	if rows == 2 {
+		width, product = 32, across2x32AVX2
+	}
+	for ; columns+width <= m.n; columns += width {
+		start := &zeros[0]
+		if bias != nil {
+			start = &bias[columns]
+		}
+		product(&dst[columns], dstStride, &x[0], xStride, &m.data[columns*m.k], m.k, start)
+	}
+	return columns
 }
 
 func (m *Matrix) mulPanel(dst *float32, dstStride int, x *float32, xStride, col, width int, start *float32, rows int) {

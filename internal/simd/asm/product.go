@@ -20,6 +20,10 @@ func (t target) products() {
 		t.product(2)
 	}
 	t.product(1)
+	if !t.wide {
+		t.across(1, 4)
+		t.across(2, 2)
+	}
 }
 
 // blockRows is the number of rows that are multiplied at once.
@@ -146,4 +150,102 @@ func (p panel) block(r int) {
 		}
 		ADDQ(p.dstStride, p.dst)
 	}
+}
+
+// across multiplies few rows by several of the widest panels at once. An accumulator waits four cycles for its next sum, in which two
+// vectors a cycle could be multiplied: one panel and one row keep two of eight places busy, so a live stream, which has one or two rows at a time, needs
+// more panels. Only AVX2 does: with AVX-512 a panel has four vectors, and the weights do not come faster than that from
+// the second-level cache. Sums are added up in the order of product.
+func (t target) across(rows, panels int) {
+	const v = 2 // vectors in a panel
+	columns := panels * v * t.lanes
+	name := fmt.Sprintf("across%dx%d", rows, columns)
+	t.function(name, "func(dst *float32, dstStride int, x *float32, xStride int, w *float32, k int, start *float32)",
+		fmt.Sprintf("sets %d rows of dst, %d columns, to start plus rows of x, k numbers each, times the %d panels at w.", rows, columns, panels))
+	dst := Load(Param("dst"), GP64())
+	dstStride := Load(Param("dstStride"), GP64())
+	x := Load(Param("x"), GP64())
+	xStride := Load(Param("xStride"), GP64())
+	w := Load(Param("w"), GP64())
+	k := Load(Param("k"), GP64())
+	start := Load(Param("start"), GP64())
+	SHLQ(U8(2), dstStride)
+	SHLQ(U8(2), xStride)
+	panel := GP64() // bytes
+	IMUL3Q(U32(v*t.bytes()), k, panel)
+	weights := make([]Mem, panels)
+	third := GP64()
+	for i := range weights {
+		switch i {
+		case 0:
+			weights[i] = Mem{Base: w}
+		case 3:
+			LEAQ(Mem{Base: w, Index: panel, Scale: 1}, third)
+			weights[i] = Mem{Base: third, Index: panel, Scale: 2}
+		default:
+			weights[i] = Mem{Base: w, Index: panel, Scale: uint8(i)}
+		}
+	}
+	acc := make([][]reg.VecVirtual, rows)
+	for r := range acc {
+		acc[r] = t.vecs(panels * v)
+		for j := range acc[r] {
+			VMOVUPS(Mem{Base: start, Disp: j * t.bytes()}, acc[r][j])
+		}
+	}
+	step := func(u int) {
+		a := t.vecs(rows)
+		for r := range a {
+			m := Mem{Base: x, Disp: 4 * u}
+			if r == 1 {
+				m.Index, m.Scale = xStride, 1
+			}
+			VBROADCASTSS(m, a[r])
+		}
+		for j := range panels * v {
+			m := weights[j/v]
+			m.Disp = (u*v + j%v) * t.bytes()
+			if rows == 1 {
+				VFMADD231PS(m, a[0], acc[0][j])
+				continue
+			}
+			b := t.vec()
+			VMOVUPS(m, b)
+			for r := range acc {
+				VFMADD231PS(a[r], b, acc[r][j])
+			}
+		}
+	}
+	advance := func(n int) {
+		ADDQ(U8(4*n), x)
+		ADDQ(U32(n*v*t.bytes()), w)
+		if panels > 3 {
+			ADDQ(U32(n*v*t.bytes()), third)
+		}
+	}
+	const unroll = 2
+	SUBQ(U8(unroll), k)
+	JL(LabelRef("odd"))
+	Label("loop")
+	for u := range unroll {
+		step(u)
+	}
+	advance(unroll)
+	SUBQ(U8(unroll), k)
+	JGE(LabelRef("loop"))
+	Label("odd")
+	CMPQ(k, I8(-unroll))
+	JE(LabelRef("store"))
+	step(0)
+	Label("store")
+	for r := range acc {
+		for j := range acc[r] {
+			VMOVUPS(acc[r][j], Mem{Base: dst, Disp: j * t.bytes()})
+		}
+		if r < rows-1 {
+			ADDQ(dstStride, dst)
+		}
+	}
+	VZEROUPPER()
+	RET()
 }
