@@ -33,7 +33,7 @@ gan FuzzRead model.go
 vocoder FuzzReadNet neuralfile.go,netconfig.go
 internal/judge FuzzRead file.go
 internal/phones FuzzRead file.go,phones.go
-internal/safetensors FuzzRead read.go,half.go
+internal/safetensors FuzzRead read.go
 internal/run FuzzMetrics metrics.go
 internal/run FuzzRequest request.go
 internal/run FuzzSnapshots snapshots.go

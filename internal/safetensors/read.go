@@ -12,6 +12,8 @@ import (
 	"math"
 	"os"
 	"slices"
+
+	"github.com/starvc/vc/internal/float16"
 )
 
 // remedy closes every message about a file that is not what was written.
@@ -361,11 +363,11 @@ func (t *Tensor) decode(part []byte) {
 		}
 	case F16:
 		for ; len(part) >= 2; part = part[2:] {
-			t.Data = append(t.Data, fromHalf(binary.LittleEndian.Uint16(part)))
+			t.Data = append(t.Data, float16.ToFloat32(binary.LittleEndian.Uint16(part)))
 		}
 	case BF16:
 		for ; len(part) >= 2; part = part[2:] {
-			t.Data = append(t.Data, fromBrain(binary.LittleEndian.Uint16(part)))
+			t.Data = append(t.Data, float16.BrainToFloat32(binary.LittleEndian.Uint16(part)))
 		}
 	default:
 		for ; len(part) >= 8; part = part[8:] {

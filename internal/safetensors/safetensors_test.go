@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/starvc/vc/internal/float16"
 )
 
 func sample() []Tensor {
@@ -243,7 +245,7 @@ func TestHalf(t *testing.T) {
 		to   func(float32) (uint16, bool)
 		from func(uint16) float32
 		inf  uint16
-	}{{"F16", toHalf, fromHalf, 0x7c00}, {"BF16", toBrain, fromBrain, 0x7f80}} {
+	}{{"F16", float16.FromFloat32, float16.ToFloat32, 0x7c00}, {"BF16", float16.BrainFromFloat32, float16.BrainToFloat32, 0x7f80}} {
 		for h := range 1 << 16 {
 			v := c.from(uint16(h))
 			back, ok := c.to(v)

@@ -11,6 +11,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"github.com/starvc/vc/internal/float16"
 )
 
 // chunkNumbers is how many numbers are converted at a time, both ways.
@@ -186,9 +188,9 @@ func encode(w io.Writer, t *Tensor, buf []byte) error {
 				buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
 			}
 		default:
-			round := toHalf
+			round := float16.FromFloat32
 			if dt == BF16 {
-				round = toBrain
+				round = float16.BrainFromFloat32
 			}
 			for _, v := range part {
 				h, ok := round(v)

@@ -1,9 +1,10 @@
-package safetensors
+// Package float16 converts numbers of 32 bits to those of 16 that weights are stored in, and back.
+package float16
 
 import "math"
 
-// toHalf rounds to IEEE 754 binary16, nearest even. ok is false for a finite number that would become infinite.
-func toHalf(f float32) (h uint16, ok bool) {
+// FromFloat32 rounds to IEEE 754 binary16, nearest even. ok is false for a finite number that would become infinite.
+func FromFloat32(f float32) (h uint16, ok bool) {
 	b := math.Float32bits(f)
 	sign := uint16(b >> 16 & 0x8000)
 	exp := int(b>>23&0xff) - 127
@@ -35,8 +36,8 @@ func roundShift(v uint32, n uint) uint32 {
 	return q
 }
 
-// fromHalf is exact.
-func fromHalf(h uint16) float32 {
+// ToFloat32 is the number that h, IEEE 754 binary16, stands for.
+func ToFloat32(h uint16) float32 {
 	sign := uint32(h&0x8000) << 16
 	exp := uint32(h >> 10 & 0x1f)
 	mant := uint32(h & 0x3ff)
@@ -50,8 +51,8 @@ func fromHalf(h uint16) float32 {
 	return math.Float32frombits(sign | (exp+112)<<23 | mant<<13)
 }
 
-// toBrain rounds to bfloat16, nearest even. ok is false for a finite number that would become infinite.
-func toBrain(f float32) (h uint16, ok bool) {
+// BrainFromFloat32 rounds to bfloat16, nearest even. ok is false for a finite number that would become infinite.
+func BrainFromFloat32(f float32) (h uint16, ok bool) {
 	b := math.Float32bits(f)
 	if f != f {
 		return uint16(b>>16) | 0x40, true
@@ -60,5 +61,5 @@ func toBrain(f float32) (h uint16, ok bool) {
 	return uint16(b>>16&0x8000 | v), v < 0x7f80 || b&0x7fffffff == 0x7f800000
 }
 
-// fromBrain is exact.
-func fromBrain(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }
+// BrainToFloat32 is the number that h, bfloat16, stands for.
+func BrainToFloat32(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }
