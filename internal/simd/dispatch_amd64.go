@@ -4,13 +4,15 @@ package simd
 
 import "golang.org/x/sys/cpu"
 
-// detect trusts golang.org/x/sys/cpu to ask the operating system, too, whether it saves the wide registers.
+// detect trusts golang.org/x/sys/cpu to ask the operating system, too, whether it saves the wide registers. F16C, which that package does not
+// know, comes with AVX2 in every processor that was built, but a virtual machine may hide it.
 func detect() kernel {
 	x := cpu.X86
+	const f16c = 1 << 29
 	switch {
 	case x.HasAVX512F && x.HasAVX512DQ && x.HasBMI2 && x.HasFMA:
 		return avx512
-	case x.HasAVX2 && x.HasFMA:
+	case x.HasAVX2 && x.HasFMA && featuresAVX2()&f16c != 0:
 		return avx2
 	}
 	return generic

@@ -48,7 +48,7 @@ func NewFFT(n int) *FFT {
 		f.kernel, lanes = active, l
 	}
 	for length := f.half; length%4 == 0; length /= 4 {
-		s := fftStage{stride: f.half / length, twiddles: alignedFloats(6 * f.half / 4)}
+		s := fftStage{stride: f.half / length, twiddles: aligned[float32](6 * f.half / 4)}
 		for i := range f.half / 4 {
 			block := s.twiddles[i/lanes*6*lanes+i%lanes:]
 			for power := 1; power <= 3; power++ {
@@ -59,7 +59,7 @@ func NewFFT(n int) *FFT {
 		}
 		f.stages = append(f.stages, s)
 	}
-	f.apart, f.joined = alignedFloats(2*f.half), alignedFloats(2*f.half)
+	f.apart, f.joined = aligned[float32](2*f.half), aligned[float32](2*f.half)
 	for k := range f.half {
 		sin, cos := math.Sincos(2 * math.Pi * float64(k) / float64(n))
 		at := k/lanes*2*lanes + k%lanes
@@ -67,7 +67,7 @@ func NewFFT(n int) *FFT {
 		f.joined[at], f.joined[at+lanes] = float32(-sin/2/float64(f.half)), float32(cos/2/float64(f.half))
 	}
 	for i := range f.work {
-		f.work[i] = complexes{alignedFloats(f.half + 1), alignedFloats(f.half + 1)}
+		f.work[i] = complexes{aligned[float32](f.half + 1), aligned[float32](f.half + 1)}
 	}
 	return f
 }

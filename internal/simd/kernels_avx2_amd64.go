@@ -24,6 +24,26 @@ func across1x64AVX2(dst *float32, dstStride int, x *float32, xStride int, w *flo
 //go:noescape
 func across2x32AVX2(dst *float32, dstStride int, x *float32, xStride int, w *float32, k int, start *float32)
 
+// product16HalfAVX2 sets rows rows of dst, 16 columns each, to start plus rows of x, k numbers each, times the panel w. The weights are binary16.
+//
+//go:noescape
+func product16HalfAVX2(dst *float32, dstStride int, x *float32, xStride int, w *uint16, k int, start *float32, rows int)
+
+// product8HalfAVX2 sets rows rows of dst, 8 columns each, to start plus rows of x, k numbers each, times the panel w. The weights are binary16.
+//
+//go:noescape
+func product8HalfAVX2(dst *float32, dstStride int, x *float32, xStride int, w *uint16, k int, start *float32, rows int)
+
+// across1x64HalfAVX2 sets 1 rows of dst, 64 columns, to start plus rows of x, k numbers each, times the 4 panels at w. The weights are binary16.
+//
+//go:noescape
+func across1x64HalfAVX2(dst *float32, dstStride int, x *float32, xStride int, w *uint16, k int, start *float32)
+
+// across2x32HalfAVX2 sets 2 rows of dst, 32 columns, to start plus rows of x, k numbers each, times the 2 panels at w. The weights are binary16.
+//
+//go:noescape
+func across2x32HalfAVX2(dst *float32, dstStride int, x *float32, xStride int, w *uint16, k int, start *float32)
+
 // geluAVX2 applies GELU.
 //
 //go:noescape
@@ -103,3 +123,6 @@ func pairsAVX2(y *float32, x *float32, half int)
 //
 //go:noescape
 func mirrorAVX2(yRe *float32, yIm *float32, xRe *float32, xIm *float32, table *float32, n int, scale float32)
+
+// featuresAVX2 is ECX of CPUID's first leaf.
+func featuresAVX2() uint32

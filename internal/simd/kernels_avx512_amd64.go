@@ -19,6 +19,21 @@ func product32AVX512(dst *float32, dstStride int, x *float32, xStride int, w *fl
 //go:noescape
 func product16AVX512(dst *float32, dstStride int, x *float32, xStride int, w *float32, k int, start *float32, rows int)
 
+// product64HalfAVX512 sets rows rows of dst, 64 columns each, to start plus rows of x, k numbers each, times the panel w. The weights are binary16.
+//
+//go:noescape
+func product64HalfAVX512(dst *float32, dstStride int, x *float32, xStride int, w *uint16, k int, start *float32, rows int)
+
+// product32HalfAVX512 sets rows rows of dst, 32 columns each, to start plus rows of x, k numbers each, times the panel w. The weights are binary16.
+//
+//go:noescape
+func product32HalfAVX512(dst *float32, dstStride int, x *float32, xStride int, w *uint16, k int, start *float32, rows int)
+
+// product16HalfAVX512 sets rows rows of dst, 16 columns each, to start plus rows of x, k numbers each, times the panel w. The weights are binary16.
+//
+//go:noescape
+func product16HalfAVX512(dst *float32, dstStride int, x *float32, xStride int, w *uint16, k int, start *float32, rows int)
+
 // geluAVX512 applies GELU.
 //
 //go:noescape

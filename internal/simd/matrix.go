@@ -2,7 +2,10 @@ package simd
 
 import (
 	"fmt"
+	"math"
 	"unsafe"
+
+	"github.com/starvc/vc/internal/float16"
 )
 
 // Matrix is a weight matrix [k, n] laid out for the kernel of this processor. It is immutable and may be shared.
@@ -10,20 +13,36 @@ import (
 // The columns are cut into panels as wide as the kernel's block (64 for AVX-512, 16 for AVX2, 4 in plain Go, and
 // narrower ones at the right edge, the last padded with zeros), and each panel stores its k rows one after another,
 // so that the kernel reads the weights from front to back. The panel that starts at column c starts at data[c*k].
+//
+// Weights that are all exactly numbers of 16 bits, as those of models that were saved so, are kept as such: a live stream reads
+// every weight for one or two rows, and waits for memory. They become float32 in the registers, so that the result is the same to
+// the bit.
 type Matrix struct {
 	k, n   int
 	kernel kernel
-	data   []float32
+	data   []float32 // nil if half is not
+	half   []uint16  // binary16, laid out as data
 }
 
 // Pack lays out w, [k, n] row-major, for multiplication. It copies; w is the caller's again afterwards.
 func Pack(w []float32, k, n int) *Matrix {
+	m := pack(w, k, n)
+	if m.kernel != generic {
+		if m.half = halves(m.data); m.half != nil {
+			m.data = nil
+		}
+	}
+	return m
+}
+
+// pack keeps the weights at 32 bits.
+func pack(w []float32, k, n int) *Matrix {
 	if k < 1 || n < 1 || len(w) != k*n {
 		panic(fmt.Sprintf("simd: pack %d weights as [%d %d]", len(w), k, n))
 	}
 	m := &Matrix{k: k, n: n, kernel: active}
 	quantum := active.quantum()
-	m.data = alignedFloats((n + quantum - 1) / quantum * quantum * k)
+	m.data = aligned[float32]((n + quantum - 1) / quantum * quantum * k)
 	for col := 0; col < n; {
 		width := active.panel(n - col)
 		panel := m.data[col*k : (col+width)*k]
@@ -34,6 +53,20 @@ func Pack(w []float32, k, n int) *Matrix {
 		col += width
 	}
 	return m
+}
+
+// halves is x in binary16, or nil where that would round a number.
+func halves(x []float32) []uint16 {
+	for _, v := range x {
+		if h, _ := float16.FromFloat32(v); math.Float32bits(float16.ToFloat32(h)) != math.Float32bits(v) {
+			return nil
+		}
+	}
+	half := aligned[uint16](len(x))
+	for i, v := range x {
+		half[i], _ = float16.FromFloat32(v)
+	}
+	return half
 }
 
 // Rows is k, the length of an input row.
@@ -68,12 +101,14 @@ func (m *Matrix) MulStrided(dst []float32, dstStride int, x []float32, xStride, 
 	m.mul(dst, dstStride, x, xStride, rows, bias)
 }
 
-// alignedFloats returns n zeros that start on a 64-byte boundary, so that no vector load crosses a cache line.
-func alignedFloats(n int) []float32 {
-	const line = 64 / 4
-	buf := make([]float32, n+line-1)
+// aligned returns n zeros that start on a 64-byte boundary, so that no vector load crosses a cache line.
+func aligned[T float32 | uint16](n int) []T {
+	var zero T
+	size := int(unsafe.Sizeof(zero))
+	line := 64 / size
+	buf := make([]T, n+line-1)
 	skip := 0
-	if r := int(uintptr(unsafe.Pointer(&buf[0])) / 4 % line); r != 0 {
+	if r := int(uintptr(unsafe.Pointer(&buf[0]))) / size % line; r != 0 {
 		skip = line - r
 	}
 	return buf[skip : skip+n : skip+n]

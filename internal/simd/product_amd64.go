@@ -42,21 +42,44 @@ func (m *Matrix) mulAcross(dst []float32, dstStride int, x []float32, xStride, r
 	if m.kernel != avx2 || rows > 2 {
 		return 0
 	}
-	width, product := 64, across1x64AVX2
-	if rows == 2 {
-		width, product = 32, across2x32AVX2
-	}
+	width := 64 / rows
 	for ; columns+width <= m.n; columns += width {
 		start := &zeros[0]
 		if bias != nil {
 			start = &bias[columns]
 		}
-		product(&dst[columns], dstStride, &x[0], xStride, &m.data[columns*m.k], m.k, start)
+		to, at := &dst[columns], columns*m.k
+		switch {
+		case m.half != nil && rows == 1:
+			across1x64HalfAVX2(to, dstStride, &x[0], xStride, &m.half[at], m.k, start)
+		case m.half != nil:
+			across2x32HalfAVX2(to, dstStride, &x[0], xStride, &m.half[at], m.k, start)
+		case rows == 1:
+			across1x64AVX2(to, dstStride, &x[0], xStride, &m.data[at], m.k, start)
+		default:
+			across2x32AVX2(to, dstStride, &x[0], xStride, &m.data[at], m.k, start)
+		}
 	}
 	return columns
 }
 
 func (m *Matrix) mulPanel(dst *float32, dstStride int, x *float32, xStride, col, width int, start *float32, rows int) {
+	if m.half != nil {
+		w := &m.half[col*m.k]
+		switch {
+		case m.kernel == avx512 && width == 64:
+			product64HalfAVX512(dst, dstStride, x, xStride, w, m.k, start, rows)
+		case m.kernel == avx512 && width == 32:
+			product32HalfAVX512(dst, dstStride, x, xStride, w, m.k, start, rows)
+		case m.kernel == avx512:
+			product16HalfAVX512(dst, dstStride, x, xStride, w, m.k, start, rows)
+		case width == 16:
+			product16HalfAVX2(dst, dstStride, x, xStride, w, m.k, start, rows)
+		default:
+			product8HalfAVX2(dst, dstStride, x, xStride, w, m.k, start, rows)
+		}
+		return
+	}
 	w := &m.data[col*m.k]
 	switch {
 	case m.kernel == avx512 && width == 64:

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/starvc/vc/internal/float16"
 )
 
 // withKernels runs f once for each kernel that this processor has, the generic one first. The switch is global, so
@@ -145,6 +147,39 @@ func TestMulKernelsAgree(t *testing.T) {
 	if i := equalBits(got[avx2], got[avx512]); i >= 0 {
 		t.Fatalf("element %d: %v and %v", i, got[avx2][i], got[avx512][i])
 	}
+}
+
+// TestMulHalf has weights of 16 bits give the same bits as the same weights at 32, in any number of rows, and weights that 16 bits would round
+// keep 32.
+func TestMulHalf(t *testing.T) {
+	withKernels(t, func(k kernel) {
+		rng := rand.New(rand.NewPCG(9, 10))
+		for _, shape := range [][2]int{{1, 8}, {2, 64}, {67, 97}, {256, 768}, {301, 130}} {
+			depth, n := shape[0], shape[1]
+			w := randoms(rng, depth*n, 1)
+			if m := Pack(w, depth, n); m.half != nil {
+				t.Fatalf("%v: %v: rounded", k, shape)
+			}
+			for i := range w {
+				h, _ := float16.FromFloat32(w[i])
+				w[i] = float16.ToFloat32(h)
+			}
+			w[len(w)/2] = 0x1p-24 // the smallest there is
+			m, full := Pack(w, depth, n), pack(w, depth, n)
+			if k != generic && m.half == nil {
+				t.Fatalf("%v: %v: not halved", k, shape)
+			}
+			for _, rows := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 13} {
+				x, bias := randoms(rng, rows*depth, 1), randoms(rng, n, 1)
+				got, want := make([]float32, rows*n), make([]float32, rows*n)
+				m.Mul(got, x, rows, bias)
+				full.Mul(want, x, rows, bias)
+				if i := equalBits(got, want); i >= 0 {
+					t.Fatalf("%v: %v, %d rows: element %d: %v and %v", k, shape, rows, i, got[i], want[i])
+				}
+			}
+		}
+	})
 }
 
 func TestMulStrided(t *testing.T) {

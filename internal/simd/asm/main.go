@@ -10,6 +10,7 @@ import (
 
 	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
@@ -44,6 +45,16 @@ func (t target) function(name, signature, doc string) {
 	Doc(name + t.suffix + " " + doc)
 }
 
+func (t target) features() {
+	TEXT("features"+t.suffix, NOSPLIT, "func() uint32")
+	Doc("features" + t.suffix + " is ECX of CPUID's first leaf.")
+	MOVL(U32(1), reg.EAX)
+	XORL(reg.ECX, reg.ECX)
+	CPUID()
+	Store(reg.ECX, ReturnIndex(0))
+	RET()
+}
+
 const attrRODATA = attr.RODATA | attr.NOPTR
 
 func main() {
@@ -65,5 +76,8 @@ func main() {
 	t.pointwise()
 	t.rows()
 	t.fft()
+	if !t.wide {
+		t.features()
+	}
 	Generate()
 }

@@ -13,17 +13,49 @@ import (
 // products writes one kernel for each width of panel: with six rows, the widest fills the registers with
 // accumulators and needs the fewest loads for a multiplication.
 func (t target) products() {
-	if t.wide {
-		t.product(4)
-		t.product(2)
+	for _, w := range []weights{{t, false}, {t, true}} {
+		if t.wide {
+			w.product(4)
+		}
+		w.product(2)
+		w.product(1)
+		if !t.wide {
+			w.across(1, 4)
+			w.across(2, 2)
+		}
+	}
+}
+
+// weights are of 32 bits, or of 16 that become 32 in the register.
+type weights struct {
+	target
+	half bool
+}
+
+// size is that of a vector of them in memory.
+func (t weights) size() int {
+	if t.half {
+		return t.bytes() / 2
+	}
+	return t.bytes()
+}
+
+func (t weights) load(m Mem, v reg.VecVirtual) {
+	if t.half {
+		VCVTPH2PS(m, v)
 	} else {
-		t.product(2)
+		VMOVUPS(m, v)
 	}
-	t.product(1)
-	if !t.wide {
-		t.across(1, 4)
-		t.across(2, 2)
+}
+
+// begin starts a function that takes weights.
+func (t weights) begin(name, parameters, doc string) {
+	w := "float32"
+	if t.half {
+		name += "Half"
+		w, doc = "uint16", doc+" The weights are binary16."
 	}
+	t.function(name, fmt.Sprintf(parameters, w), doc)
 }
 
 // blockRows is the number of rows that are multiplied at once.
@@ -31,11 +63,10 @@ const blockRows = 6
 
 // product multiplies any number of rows by a panel of v vectors. The accumulators of a block stay in registers for
 // the whole depth; each begins with its start value and adds its products in ascending order, in whatever block.
-func (t target) product(v int) {
-	name := fmt.Sprintf("product%d", v*t.lanes)
-	t.function(name, "func(dst *float32, dstStride int, x *float32, xStride int, w *float32, k int, start *float32, rows int)",
+func (t weights) product(v int) {
+	t.begin(fmt.Sprintf("product%d", v*t.lanes), "func(dst *float32, dstStride int, x *float32, xStride int, w *%s, k int, start *float32, rows int)",
 		fmt.Sprintf("sets rows rows of dst, %d columns each, to start plus rows of x, k numbers each, times the panel w.", v*t.lanes))
-	p := panel{target: t, v: v}
+	p := panel{weights: t, v: v}
 	p.dst = Load(Param("dst"), GP64())
 	p.dstStride = Load(Param("dstStride"), GP64())
 	p.x = Load(Param("x"), GP64())
@@ -72,7 +103,7 @@ func (t target) product(v int) {
 
 // panel holds the arguments of a product.
 type panel struct {
-	target
+	weights
 	v                                    int
 	dst, dstStride, x, xStride, w, start reg.Register
 }
@@ -104,7 +135,7 @@ func (p panel) block(r int) {
 	step := func(u int) {
 		b := p.vecs(p.v)
 		for j := range b {
-			VMOVUPS(Mem{Base: w, Disp: (u*p.v + j) * p.bytes()}, b[j])
+			p.load(Mem{Base: w, Disp: (u*p.v + j) * p.size()}, b[j])
 		}
 		for i := range acc {
 			m := Mem{Base: bases[i/3], Disp: 4 * u}
@@ -126,7 +157,7 @@ func (p panel) block(r int) {
 		for _, b := range bases {
 			ADDQ(U8(4*n), b)
 		}
-		ADDQ(U32(n*p.v*p.bytes()), w)
+		ADDQ(U32(n*p.v*p.size()), w)
 	}
 	const unroll = 2
 	name := fmt.Sprintf("rows%d", r)
@@ -156,11 +187,10 @@ func (p panel) block(r int) {
 // vectors a cycle could be multiplied: one panel and one row keep two of eight places busy, so a live stream, which has one or two rows at a time, needs
 // more panels. Only AVX2 does: with AVX-512 a panel has four vectors, and the weights do not come faster than that from
 // the second-level cache. Sums are added up in the order of product.
-func (t target) across(rows, panels int) {
+func (t weights) across(rows, panels int) {
 	const v = 2 // vectors in a panel
 	columns := panels * v * t.lanes
-	name := fmt.Sprintf("across%dx%d", rows, columns)
-	t.function(name, "func(dst *float32, dstStride int, x *float32, xStride int, w *float32, k int, start *float32)",
+	t.begin(fmt.Sprintf("across%dx%d", rows, columns), "func(dst *float32, dstStride int, x *float32, xStride int, w *%s, k int, start *float32)",
 		fmt.Sprintf("sets %d rows of dst, %d columns, to start plus rows of x, k numbers each, times the %d panels at w.", rows, columns, panels))
 	dst := Load(Param("dst"), GP64())
 	dstStride := Load(Param("dstStride"), GP64())
@@ -172,18 +202,18 @@ func (t target) across(rows, panels int) {
 	SHLQ(U8(2), dstStride)
 	SHLQ(U8(2), xStride)
 	panel := GP64() // bytes
-	IMUL3Q(U32(v*t.bytes()), k, panel)
-	weights := make([]Mem, panels)
+	IMUL3Q(U32(v*t.size()), k, panel)
+	from := make([]Mem, panels)
 	third := GP64()
-	for i := range weights {
+	for i := range from {
 		switch i {
 		case 0:
-			weights[i] = Mem{Base: w}
+			from[i] = Mem{Base: w}
 		case 3:
 			LEAQ(Mem{Base: w, Index: panel, Scale: 1}, third)
-			weights[i] = Mem{Base: third, Index: panel, Scale: 2}
+			from[i] = Mem{Base: third, Index: panel, Scale: 2}
 		default:
-			weights[i] = Mem{Base: w, Index: panel, Scale: uint8(i)}
+			from[i] = Mem{Base: w, Index: panel, Scale: uint8(i)}
 		}
 	}
 	acc := make([][]reg.VecVirtual, rows)
@@ -203,14 +233,14 @@ func (t target) across(rows, panels int) {
 			VBROADCASTSS(m, a[r])
 		}
 		for j := range panels * v {
-			m := weights[j/v]
-			m.Disp = (u*v + j%v) * t.bytes()
-			if rows == 1 {
+			m := from[j/v]
+			m.Disp = (u*v + j%v) * t.size()
+			if rows == 1 && !t.half {
 				VFMADD231PS(m, a[0], acc[0][j])
 				continue
 			}
 			b := t.vec()
-			VMOVUPS(m, b)
+			t.load(m, b)
 			for r := range acc {
 				VFMADD231PS(a[r], b, acc[r][j])
 			}
@@ -218,9 +248,9 @@ func (t target) across(rows, panels int) {
 	}
 	advance := func(n int) {
 		ADDQ(U8(4*n), x)
-		ADDQ(U32(n*v*t.bytes()), w)
+		ADDQ(U32(n*v*t.size()), w)
 		if panels > 3 {
-			ADDQ(U32(n*v*t.bytes()), third)
+			ADDQ(U32(n*v*t.size()), third)
 		}
 	}
 	const unroll = 2
