@@ -54,6 +54,8 @@ func main() {
 	seconds := flag.Int("seconds", 10, "for each number of streams, and for conversions")
 	idle := flag.Int("idle", 1000, "connections that send nothing or nonsense; 0 for none")
 	soak := flag.Duration("soak", 0, "how long all at once goes on")
+	rest := flag.Duration("rest", 0, "between two conversions of the soak, to leave the machine time for other things")
+	speakers := flag.Int("speakers", 4, "who speak all the time of the soak")
 	flag.Parse()
 	file, err := os.ReadFile(*recording)
 	if err != nil {
@@ -77,7 +79,7 @@ func main() {
 		l.idle(*idle)
 	}
 	if *soak > 0 {
-		l.soak(*soak)
+		l.soak(*soak, *rest, *speakers)
 	}
 }
 
@@ -332,40 +334,55 @@ func (l *load) state() string {
 		value("go_memstats_heap_inuse_bytes")/(1<<20), value("process_open_fds"))
 }
 
-// soak does all at once for a while.
-func (l *load) soak(lasts time.Duration) {
+// soak does all at once for a while: streams, conversions, and clients that vanish, stall and lie.
+func (l *load) soak(lasts, rest time.Duration, speakers int) {
 	ctx, cancel := context.WithTimeout(context.Background(), lasts)
 	defer cancel()
 	fmt.Println("soak: before", l.state())
 	var wait sync.WaitGroup
-	var streams, conversions, broken atomic.Int64
-	for i := range 4 {
+	var streams, conversions, vanished, stalled, lied atomic.Int64
+	again := func(pause time.Duration, do func()) {
 		wait.Go(func() {
 			for ctx.Err() == nil {
-				m := l.stream(ctx, time.Duration(3+i)*time.Second)
-				if m.err == nil {
-					streams.Add(1)
-				} else if !errors.Is(m.err, context.DeadlineExceeded) {
-					time.Sleep(time.Second)
+				do()
+				select {
+				case <-time.After(pause):
+				case <-ctx.Done():
 				}
 			}
 		})
 	}
-	wait.Go(func() {
-		for ctx.Err() == nil {
-			if code, _ := l.convert(ctx); code == 200 {
-				conversions.Add(1)
+	for i := range speakers {
+		again(10*time.Millisecond, func() {
+			m := l.stream(ctx, time.Duration(3+i)*time.Second)
+			if m.err == nil {
+				streams.Add(1)
+			} else if !errors.Is(m.err, context.DeadlineExceeded) {
+				time.Sleep(time.Second)
 			}
+		})
+	}
+	again(rest, func() {
+		if code, _ := l.convert(ctx); code == http.StatusOK {
+			conversions.Add(1)
 		}
 	})
-	wait.Go(func() { // clients that vanish
-		for ctx.Err() == nil {
-			short, stop := context.WithTimeout(ctx, 300*time.Millisecond)
-			l.stream(short, time.Second)
-			l.convert(short)
-			stop()
-			broken.Add(1)
-		}
+	again(rest, func() {
+		short, stop := context.WithTimeout(ctx, 300*time.Millisecond)
+		defer stop()
+		l.stream(short, time.Second)
+		l.convert(short)
+		vanished.Add(1)
+	})
+	again(time.Second, func() {
+		l.stall(ctx, 20*time.Second)
+		stalled.Add(1)
+	})
+	next := 0
+	again(time.Second, func() {
+		l.lie(ctx, next)
+		next++
+		lied.Add(1)
 	})
 	tick := time.NewTicker(max(lasts/8, 5*time.Second))
 	defer tick.Stop()
@@ -373,12 +390,85 @@ func (l *load) soak(lasts time.Duration) {
 	for ctx.Err() == nil {
 		select {
 		case <-tick.C:
-			fmt.Printf("  after %4.0f s: %s; %d streams, %d conversions, %d clients that vanished\n", time.Since(began).Seconds(), l.state(), streams.Load(),
-				conversions.Load(), broken.Load())
+			fmt.Printf("  after %4.0f s: %s; %d streams, %d conversions; %d clients that vanished, %d that stalled, %d that lied\n", time.Since(began).Seconds(), l.state(),
+				streams.Load(), conversions.Load(), vanished.Load(), stalled.Load(), lied.Load())
 		case <-ctx.Done():
 		}
 	}
 	wait.Wait()
 	time.Sleep(3 * time.Second)
 	fmt.Println("soak: after", l.state())
+}
+
+// stall begins a stream and an upload, and then neither sends nor reads until the server has had enough, or lasts is over.
+func (l *load) stall(ctx context.Context, lasts time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, lasts)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, l.url+"/v1/stream", nil)
+	if err != nil {
+		return
+	}
+	defer conn.CloseNow()
+	conn.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"type":"start","format":"s16le","sample_rate":%d,"voice":%q}`, rate, l.voice))
+	conn.Write(ctx, websocket.MessageBinary, make([]byte, 2*rate)) // a second of it at once, whose answer nobody reads
+	if u, err := url.Parse(l.url); err == nil {
+		if c, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host); err == nil {
+			defer c.Close()
+			fmt.Fprintf(c, "POST /v1/speech-to-speech/%s HTTP/1.1\r\nHost: %s\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n--b\r\n",
+				url.PathEscape(l.voice), u.Host)
+		}
+	}
+	<-ctx.Done()
+}
+
+// lie says of itself what is not so: the i-th kind of lie.
+func (l *load) lie(ctx context.Context, i int) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	first := []string{
+		`{"type":"start","format":"s16le","sample_rate":48000,"voice":"nobody"}`,
+		`{"type":"start","format":"s16le","sample_rate":-1}`,
+		`{"type":"start","format":"mp3","sample_rate":1e300}`,
+		`{"type":"stop"}`,
+		`{"type":"start","format":"f32le","sample_rate":48000}`, // followed by numbers that are none
+		"\x00\xff nonsense",
+	}
+	switch k := i % (len(first) + 2); {
+	case k < len(first):
+		conn, _, err := websocket.Dial(ctx, l.url+"/v1/stream", nil)
+		if err != nil {
+			return
+		}
+		defer conn.CloseNow()
+		if conn.Write(ctx, websocket.MessageText, []byte(first[k])) != nil {
+			return
+		}
+		odd := bytes.Repeat([]byte{0xff, 0xff, 0xc0, 0x7f}, rate/40) // float32 NaN
+		for range 4 {
+			if conn.Write(ctx, websocket.MessageBinary, odd[:len(odd)-1]) != nil {
+				return
+			}
+		}
+		conn.Write(ctx, websocket.MessageText, []byte(`{"type":"set","pitch":"high"}`))
+		for {
+			if _, _, err := conn.Read(ctx); err != nil {
+				return
+			}
+		}
+	case k == len(first): // another thing under the name of sound
+		liar := *l
+		liar.file = append([]byte("RIFF\xff\xff\xff\xffWAVEfmt "), bytes.Repeat([]byte{0x7f}, 5000)...)
+		liar.convert(ctx)
+	default: // less than was said
+		u, err := url.Parse(l.url)
+		if err != nil {
+			return
+		}
+		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host)
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "POST /v1/speech-to-speech/%s HTTP/1.1\r\nHost: %s\r\nContent-Type: audio/wav\r\nContent-Length: 99999999\r\n\r\nRIFF", url.PathEscape(l.voice), u.Host)
+	}
 }
