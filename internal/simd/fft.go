@@ -44,7 +44,7 @@ func NewFFT(n int) *FFT {
 	}
 	f := &FFT{n: n, half: n / 2}
 	lanes := 1
-	if l := active.quantum(); active != generic && f.half/4%l == 0 && f.half/4 >= 16 {
+	if l := active.quantum(); (active == avx2 || active == avx512) && f.half/4%l == 0 && f.half/4 >= 16 {
 		f.kernel, lanes = active, l
 	}
 	for length := f.half; length%4 == 0; length /= 4 {

@@ -58,9 +58,16 @@ func (t target) features() {
 const attrRODATA = attr.RODATA | attr.NOPTR
 
 func main() {
-	set := flag.String("isa", "", "instruction set: avx2 or avx512")
+	set := flag.String("isa", "", "instruction set: avx2, avx512 or neon")
 	ConstraintExpr("!purego")
 	flag.Parse()
+	if *set == "neon" {
+		if err := writeNEON("kernels_neon_arm64.s", "kernels_neon_arm64.go", "simd"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	var t target
 	switch *set {
 	case "avx2":
