@@ -10,6 +10,7 @@ own service would give it.
 """
 
 import argparse
+import os
 import sys
 import time
 import wave
@@ -45,6 +46,7 @@ def main():
             voice_id=a.voice, audio=f, output_format="mp3_44100_128", model_id="eleven_multilingual_sts_v2",
             voice_settings='{"stability": 0.5, "style": 0.1}', seed=7, remove_background_noise=False))
     assert made[:3] == b"ID3" or made[0] == 0xFF, made[:20]
+    os.makedirs(a.out, exist_ok=True)
     with open(a.out + "/converted.mp3", "wb") as out:
         out.write(made)
     print(f"converted: {len(made)} bytes of MP3 in {time.monotonic() - start:.2f} s")
