@@ -91,6 +91,11 @@ type measured struct {
 	err     error
 }
 
+// start is the message that begins a stream.
+func (l *load) start() []byte {
+	return fmt.Appendf(nil, `{"type":"start","format":"s16le","sample_rate":%d,"voice":%q}`, rate, l.voice)
+}
+
 // stream speaks for a while, in real time.
 func (l *load) stream(ctx context.Context, lasts time.Duration) (m measured) {
 	conn, res, err := websocket.Dial(ctx, l.url+"/v1/stream", nil)
@@ -102,8 +107,7 @@ func (l *load) stream(ctx context.Context, lasts time.Duration) (m measured) {
 	}
 	defer conn.CloseNow()
 	conn.SetReadLimit(1 << 22)
-	start := fmt.Sprintf(`{"type":"start","format":"s16le","sample_rate":%d,"voice":%q}`, rate, l.voice)
-	if err := conn.Write(ctx, websocket.MessageText, []byte(start)); err != nil {
+	if err := conn.Write(ctx, websocket.MessageText, l.start()); err != nil {
 		return measured{err: err}
 	}
 	var ready struct {
@@ -409,16 +413,27 @@ func (l *load) stall(ctx context.Context, lasts time.Duration) {
 		return
 	}
 	defer conn.CloseNow()
-	conn.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"type":"start","format":"s16le","sample_rate":%d,"voice":%q}`, rate, l.voice))
+	conn.Write(ctx, websocket.MessageText, l.start())
 	conn.Write(ctx, websocket.MessageBinary, make([]byte, 2*rate)) // a second of it at once, whose answer nobody reads
-	if u, err := url.Parse(l.url); err == nil {
-		if c, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host); err == nil {
-			defer c.Close()
-			fmt.Fprintf(c, "POST /v1/speech-to-speech/%s HTTP/1.1\r\nHost: %s\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n--b\r\n",
-				url.PathEscape(l.voice), u.Host)
-		}
+	if c, err := l.upload(ctx, "multipart/form-data; boundary=b", "--b\r\n"); err == nil {
+		defer c.Close()
 	}
 	<-ctx.Done()
+}
+
+// upload begins to send a recording, and says that far more will come.
+func (l *load) upload(ctx context.Context, contentType, beginning string) (net.Conn, error) {
+	u, err := url.Parse(l.url)
+	if err != nil {
+		return nil, err
+	}
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(c, "POST /v1/speech-to-speech/%s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: 1000000\r\n\r\n%s",
+		url.PathEscape(l.voice), u.Host, contentType, beginning)
+	return c, nil
 }
 
 // lie says of itself what is not so: the i-th kind of lie.
@@ -460,15 +475,8 @@ func (l *load) lie(ctx context.Context, i int) {
 		liar.file = append([]byte("RIFF\xff\xff\xff\xffWAVEfmt "), bytes.Repeat([]byte{0x7f}, 5000)...)
 		liar.convert(ctx)
 	default: // less than was said
-		u, err := url.Parse(l.url)
-		if err != nil {
-			return
+		if c, err := l.upload(ctx, "audio/wav", "RIFF"); err == nil {
+			c.Close()
 		}
-		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host)
-		if err != nil {
-			return
-		}
-		defer c.Close()
-		fmt.Fprintf(c, "POST /v1/speech-to-speech/%s HTTP/1.1\r\nHost: %s\r\nContent-Type: audio/wav\r\nContent-Length: 99999999\r\n\r\nRIFF", url.PathEscape(l.voice), u.Host)
 	}
 }
