@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-
-	"github.com/starvc/vc/internal/float16"
 )
 
 // BenchmarkMul reports GFLOPS: a multiplication and an addition for each weight and row.
@@ -19,10 +17,7 @@ func BenchmarkMul(b *testing.B) {
 				rng := rand.New(rand.NewPCG(1, 1))
 				w := randoms(rng, s.k*s.n, 1)
 				if bits == 16 {
-					for i := range w {
-						h, _ := float16.FromFloat32(w[i])
-						w[i] = float16.ToFloat32(h)
-					}
+					toHalves(w)
 				}
 				// As in a network, whose layers drive each other out of the nearest cache: 16 MB at 32 bits.
 				layers := make([]*Matrix, 1<<22/(s.k*s.n))

@@ -57,14 +57,13 @@ func pack(w []float32, k, n int) *Matrix {
 
 // halves is x in binary16, or nil where that would round a number.
 func halves(x []float32) []uint16 {
-	for _, v := range x {
-		if h, _ := float16.FromFloat32(v); math.Float32bits(float16.ToFloat32(h)) != math.Float32bits(v) {
-			return nil
-		}
-	}
 	half := aligned[uint16](len(x))
 	for i, v := range x {
-		half[i], _ = float16.FromFloat32(v)
+		h, _ := float16.FromFloat32(v)
+		if math.Float32bits(float16.ToFloat32(h)) != math.Float32bits(v) {
+			return nil
+		}
+		half[i] = h
 	}
 	return half
 }

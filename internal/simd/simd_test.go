@@ -30,6 +30,14 @@ func randoms(rng *rand.Rand, n int, scale float64) []float32 {
 	return x
 }
 
+// toHalves rounds x to numbers of 16 bits.
+func toHalves(x []float32) {
+	for i := range x {
+		h, _ := float16.FromFloat32(x[i])
+		x[i] = float16.ToFloat32(h)
+	}
+}
+
 func clone[T any](x []T) []T { return append([]T(nil), x...) }
 
 func equalBits(a, b []float32) int {
@@ -163,10 +171,7 @@ func TestMulHalf(t *testing.T) {
 			if m := Pack(w, depth, n); m.half != nil {
 				t.Fatalf("%v: %v: rounded", k, shape)
 			}
-			for i := range w {
-				h, _ := float16.FromFloat32(w[i])
-				w[i] = float16.ToFloat32(h)
-			}
+			toHalves(w)
 			w[len(w)/2] = 0x1p-24 // the smallest there is
 			m, full := Pack(w, depth, n), pack(w, depth, n)
 			if k != generic && m.half == nil {
